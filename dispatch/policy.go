@@ -1,0 +1,95 @@
+package dispatch
+
+import "slices"
+
+// Viewer is who asks: a person by account or a program by device, with the area
+// and the department that bound what they see. An empty AreaCode is the whole
+// district; an empty Department is every department.
+type Viewer struct {
+	District   DistrictID
+	Account    AccountID
+	Device     DeviceID
+	Patrol     PatrolID
+	Staff      StaffID
+	Role       Role
+	AreaCode   string
+	Department string
+}
+
+// Action is one thing a viewer may be allowed to do.
+type Action string
+
+// The actions that the policy table grants.
+const (
+	ActReport        Action = "report"         // file a report
+	ActSeeCases      Action = "see_cases"      // read cases within scope
+	ActSeePatrols    Action = "see_patrols"    // read live positions within scope
+	ActSeeTracks     Action = "see_tracks"     // read where a patrol has been
+	ActDispatch      Action = "dispatch"       // send, reassign, recall
+	ActCloseCase     Action = "close_case"     // close a case
+	ActAnswer        Action = "answer"         // accept, decline, en route, on scene, done: for one's own patrol
+	ActSetStatus     Action = "set_status"     // of one's own patrol
+	ActCommandPatrol Action = "command_patrol" // status and members of any patrol within scope
+	ActSendBeacon    Action = "send_beacon"
+	ActWatchLive     Action = "watch_live"
+	ActMapData       Action = "map_data" // grids, roads, locate, route, cells, tiles
+	ActAdminister    Action = "administer"
+)
+
+// policy is the one table of who may do what. Scope (area, department, one's own
+// patrol) narrows it further in Visible.
+var policy = map[Role][]Action{
+	RoleAdmin: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister},
+	RoleOperator: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
+	RoleDutyLeader: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
+	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData},
+	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData},
+	RoleOfficer:            {ActReport, ActSeeCases, ActSeePatrols, ActAnswer, ActSetStatus, ActWatchLive, ActMapData},
+	RoleGridWorker:         {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},
+	RolePartTimer:          {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},
+	RoleGridChief:          {ActReport, ActSeeCases, ActMapData},
+	RoleInstructor:         {ActReport, ActSeeCases, ActMapData},
+	RoleAuditor:            {ActSeeCases, ActSeeTracks, ActMapData},
+	RoleDevice:             {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActSendBeacon, ActMapData},
+}
+
+// May says whether the viewer's role grants the action at all.
+func May(v Viewer, a Action) bool { return slices.Contains(policy[v.Role], a) }
+
+// Thing is what Visible needs to know of a case, a patrol, a grid or a photo:
+// where it belongs and whose it is. Areas lists the area it lies in and every
+// area above that one.
+type Thing struct {
+	District    DistrictID
+	Areas       []string
+	Departments []string
+	Patrols     []PatrolID
+	Reporter    AccountID
+	ReportedBy  DeviceID
+}
+
+// Visible is the one rule of who sees what; every door asks it: lists, live
+// frames, tiles, heat, nearest, photos. A viewer sees what lies in their area
+// and concerns their department, and always what their own patrol is assigned to
+// or what they reported themselves.
+func Visible(v Viewer, t Thing) bool {
+	if v.District != t.District {
+		return false
+	}
+	if (v.Account != AccountID{} && v.Account == t.Reporter) || (v.Device != DeviceID{} && v.Device == t.ReportedBy) {
+		return true
+	}
+	if (v.Patrol != PatrolID{}) && slices.Contains(t.Patrols, v.Patrol) {
+		return true
+	}
+	switch v.Role {
+	case RoleDevice, RoleGridWorker, RolePartTimer:
+		return false // own work only
+	}
+	inArea := v.AreaCode == "" || slices.Contains(t.Areas, v.AreaCode)
+	inDepartment := v.Department == "" || slices.Contains(t.Departments, v.Department)
+	return inArea && inDepartment
+}
