@@ -48,6 +48,7 @@ require (
 	github.com/speakeasy-api/jsonpath v0.6.3 // indirect
 	github.com/speakeasy-api/openapi v1.24.0 // indirect
 	github.com/twpayne/go-geom v1.7.0 // indirect
+	github.com/twpayne/go-shapefile v0.0.6 // indirect
 	github.com/twpayne/pgx-geom v1.0.0 // indirect
 	github.com/uber/h3-go/v4 v4.4.0 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
