@@ -1,0 +1,83 @@
+package pgauth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
+
+// NewAccount is a person who may sign in. Empty AreaCode and Department leave the
+// scope open; StaffCode joins the account to a staff member and so to a patrol.
+type NewAccount struct {
+	Username   string
+	Password   string
+	Role       dispatch.Role
+	AreaCode   string
+	Department string
+	StaffCode  string
+}
+
+// minPassword is NIST SP 800-63B's floor for a chosen password.
+const minPassword = 8
+
+const addAccount = `INSERT INTO accounts (id, district_id, username, role, area_code, department, staff_id, password_hash)
+VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), (SELECT id FROM staff WHERE district_id = $2 AND code = nullif($7, '')), $8)`
+
+// AddAccount makes an account. What is wrong with it comes back as a
+// *dispatch.Fault that names the field.
+func (s *Store) AddAccount(ctx context.Context, a NewAccount) (dispatch.AccountID, error) {
+	if n := utf8.RuneCountInString(a.Password); n < minPassword || len(a.Password) > 256 {
+		return dispatch.AccountID{}, accountFault("/password", fmt.Sprintf("a password has %d to 256 characters; this one has %d", minPassword, n))
+	}
+	if a.Role == dispatch.RoleDevice {
+		return dispatch.AccountID{}, accountFault("/role", "device is the role of a device's token, not of a person")
+	}
+	if a.StaffCode != "" {
+		var known bool
+		if err := s.db.QueryRow(ctx, `SELECT EXISTS (SELECT FROM staff WHERE district_id = $1 AND code = $2)`, pgdb.District, a.StaffCode).Scan(&known); err != nil {
+			return dispatch.AccountID{}, fmt.Errorf("find staff member: %w", err)
+		}
+		if !known {
+			return dispatch.AccountID{}, accountFault("/staff", fmt.Sprintf("there is no staff member %q; import staff first", a.StaffCode))
+		}
+	}
+	var hash string
+	if err := s.hasher.run(ctx, func() { hash = hashPassword(a.Password, standardCost) }); err != nil {
+		return dispatch.AccountID{}, err
+	}
+	id := dispatch.AccountID{UUID: uuid.Must(uuid.NewV7())}
+	_, err := s.db.Exec(ctx, addAccount, id, pgdb.District, a.Username, a.Role, a.AreaCode, a.Department, a.StaffCode, hash)
+	return id, accountError(err, a)
+}
+
+func accountError(err error, a NewAccount) error {
+	var pg *pgconn.PgError
+	if err == nil || !errors.As(err, &pg) {
+		return err
+	}
+	switch pg.ConstraintName {
+	case "accounts_username":
+		return accountFault("/username", fmt.Sprintf("there is an account %q already", a.Username))
+	case "accounts_username_check":
+		return accountFault("/username", "a username has letters, digits, dot, dash, underscore or @, 64 at most")
+	case "accounts_role_check":
+		return accountFault("/role", fmt.Sprintf("there is no role %q", a.Role))
+	case "accounts_district_id_area_code_fkey":
+		return accountFault("/area", fmt.Sprintf("there is no area %q; import areas first", a.AreaCode))
+	case "accounts_district_id_department_fkey":
+		return accountFault("/department", fmt.Sprintf("there is no department %q; import departments first", a.Department))
+	}
+	return fmt.Errorf("add account: %w", err)
+}
+
+func accountFault(pointer, detail string) *dispatch.Fault {
+	return &dispatch.Fault{Kind: dispatch.Invalid, Code: "account", Detail: detail,
+		Fields: []dispatch.FieldFault{{Pointer: pointer, Detail: detail}}}
+}
