@@ -1,0 +1,135 @@
+package realtime
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// PatrolChange says that a patrol's status moved to a version. A change with a
+// version not above the known one is old news and is ignored.
+type PatrolChange struct {
+	Patrol  dispatch.PatrolID
+	Status  dispatch.Status
+	Version int64
+}
+
+// CaseChange is a case as it stands after a commit: who may see it, and the JSON
+// that a viewer is sent.
+type CaseChange struct {
+	Thing dispatch.Thing
+	JSON  json.RawMessage
+}
+
+// Message is one thing that the bus carries; exactly one field is set.
+type Message struct {
+	// Moved names a patrol whose place, presence or status in the index is new.
+	Moved *Position
+	Case  *CaseChange
+}
+
+// Bus carries changes from whoever makes them to every node's index and hub. It
+// carries only what the database already has, or what may be lost. Publish never
+// blocks.
+type Bus interface {
+	Publish(Message)
+	Subscribe() Subscription
+}
+
+// Subscription is one reader's place on a bus.
+type Subscription interface {
+	// Receive waits for news and answers all there is.
+	Receive(ctx context.Context) (News, error)
+	Close()
+}
+
+// News is what gathered since the last Receive. Places are coalesced: the newest
+// of each patrol. Gap says that cases were dropped, so that the reader must ask the
+// record again.
+type News struct {
+	Moved map[dispatch.PatrolID]Position
+	Cases []CaseChange
+	Gap   bool
+}
+
+// LocalBus is the bus within one program. Each subscription is a mailbox whose
+// bound needs no memory of its own for places (newest wins, one per patrol) and is
+// mailboxCases for cases: at that bound all waiting cases are dropped and the
+// reader is told of a gap.
+type LocalBus struct {
+	mu    sync.RWMutex // guards boxes; publishers read it, subscribers write it
+	boxes map[*mailbox]struct{}
+}
+
+const mailboxCases = 4096
+
+// NewLocalBus makes an empty bus.
+func NewLocalBus() *LocalBus { return &LocalBus{boxes: map[*mailbox]struct{}{}} }
+
+// Publish hands the message to every mailbox.
+func (b *LocalBus) Publish(m Message) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for box := range b.boxes {
+		box.put(m)
+	}
+}
+
+// Subscribe opens a mailbox that gathers from now on.
+func (b *LocalBus) Subscribe() Subscription {
+	box := &mailbox{bus: b, wake: make(chan struct{}, 1)}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.boxes[box] = struct{}{}
+	return box
+}
+
+type mailbox struct {
+	bus  *LocalBus
+	wake chan struct{} // holds one token while news waits
+
+	mu   sync.Mutex // guards news; publishers and the one reader
+	news News
+}
+
+func (m *mailbox) put(msg Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case msg.Moved != nil:
+		if m.news.Moved == nil {
+			m.news.Moved = map[dispatch.PatrolID]Position{}
+		}
+		m.news.Moved[msg.Moved.Patrol] = *msg.Moved
+	case msg.Case != nil:
+		if len(m.news.Cases) == mailboxCases {
+			m.news.Cases, m.news.Gap = nil, true
+		}
+		m.news.Cases = append(m.news.Cases, *msg.Case)
+	}
+	select {
+	case m.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (m *mailbox) Receive(ctx context.Context) (News, error) {
+	select {
+	case <-ctx.Done():
+		return News{}, ctx.Err()
+	case <-m.wake:
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	news := m.news
+	m.news = News{}
+	return news, nil
+}
+
+func (m *mailbox) Close() {
+	m.bus.mu.Lock()
+	defer m.bus.mu.Unlock()
+	delete(m.bus.boxes, m)
+}

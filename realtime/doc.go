@@ -1,0 +1,14 @@
+// Package realtime is beacons in and changes out: it takes fixes from devices,
+// keeps the newest place of every patrol in memory, and shows viewers what moves.
+//
+//	socket -> decode -> judge -+-> Index (newest fix wins) -> Bus -> LiveServer -> viewers
+//	                           +-> writer -> Ledger (one commit for many sockets) -> ack
+//
+// It holds no SQL (realtime/pgtrack does) and decides nothing about cases. Nothing
+// on the left of the picture waits for anything on the right: a viewer that does
+// not read is closed, a bus that is full keeps the newest place of each patrol,
+// and a database that is away stops acknowledgements but not the live map.
+//
+// Locks, in the order in which they may be held together: BeaconServer.mu, then
+// Index.mu, then mailbox.mu. None is held while writing to a socket or a database.
+package realtime
