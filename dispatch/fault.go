@@ -53,3 +53,11 @@ func KindOf(err error) Kind {
 	}
 	return ""
 }
+
+// The codes of faults that a door treats apart from their kind.
+const (
+	// CodeOldVersion: what was to be changed has moved on (412).
+	CodeOldVersion = "old-version"
+	// CodeIdempotencyMismatch: the key was used with another body (409).
+	CodeIdempotencyMismatch = "idempotency-mismatch"
+)

@@ -15,6 +15,17 @@ func ParseID[Kind any](s string) (ID[Kind], error) {
 	return ID[Kind]{u}, err
 }
 
+// IsZero says that this names nothing.
+func (id ID[Kind]) IsZero() bool { return id.UUID == uuid.UUID{} }
+
+// OrNull is the identifier, or nil when it names nothing.
+func (id ID[Kind]) OrNull() *ID[Kind] {
+	if id.IsZero() {
+		return nil
+	}
+	return &id
+}
+
 type (
 	districtKind   struct{}
 	gridKind       struct{}
@@ -25,7 +36,9 @@ type (
 	reportKind     struct{}
 	caseKind       struct{}
 	assignmentKind struct{}
-	eventKind      struct{}
+	planKind       struct{}
+	versionKind    struct{}
+	deadlineKind   struct{}
 )
 
 // The identifiers of the field.
@@ -39,7 +52,9 @@ type (
 	ReportID     = ID[reportKind]
 	CaseID       = ID[caseKind]
 	AssignmentID = ID[assignmentKind]
-	EventID      = ID[eventKind]
+	PlanID       = ID[planKind]
+	MapID        = ID[versionKind] // a version of the grids
+	DeadlineID   = ID[deadlineKind]
 )
 
 // Status is what a patrol is doing, as the duty sees it.
@@ -83,3 +98,28 @@ const (
 	RoleAuditor            Role = "auditor"
 	RoleDevice             Role = "device"
 )
+
+// Presence is how much of a patrol's whereabouts is known; it follows from its
+// fixes and can never be set.
+type Presence string
+
+// The presences of a patrol.
+const (
+	Online Presence = "online"
+	Still  Presence = "still"
+	Stale  Presence = "stale" // the last fix is old: ranks after fresh ones
+	Lost   Presence = "lost"  // too old to be chosen at all, or never seen
+)
+
+// DispatchMode says how a category's reports are sent.
+type DispatchMode string
+
+// The modes of dispatch.
+const (
+	Auto    DispatchMode = "auto"    // at once, by the system
+	Confirm DispatchMode = "confirm" // proposed; an operator sends
+	Manual  DispatchMode = "manual"  // an operator plans and sends
+)
+
+// GridDepartment is the department that the grid workers form.
+const GridDepartment = "grid"

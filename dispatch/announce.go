@@ -1,0 +1,80 @@
+package dispatch
+
+import "time"
+
+// Announcement is one change, told after it was committed, in order for each case
+// and each patrol. Exactly one of the pointers is set. The record is in the
+// database; whoever misses an announcement reads it there.
+type Announcement struct {
+	District DistrictID     `json:"district"`
+	Case     *CaseChanged   `json:"case,omitempty"`
+	Patrol   *PatrolChanged `json:"patrol,omitempty"`
+	Offer    *Offer         `json:"offer,omitempty"`
+	Recall   *Recall        `json:"recall,omitempty"`
+	Notice   *Notice        `json:"notice,omitempty"`
+}
+
+// CaseChanged says that a case has a new version. Scope says who may hear of it.
+type CaseChanged struct {
+	ID         CaseID        `json:"id"`
+	Number     string        `json:"number"`
+	Stage      Stage         `json:"stage"`
+	Dispatch   DispatchState `json:"dispatch"`
+	Category   string        `json:"category"`
+	Urgency    string        `json:"urgency"`
+	Lon        float64       `json:"lon"`
+	Lat        float64       `json:"lat"`
+	Version    int64         `json:"version"`
+	MadeAt     time.Time     `json:"made_at"`
+	Patrols    []CasePatrol  `json:"patrols"` // who is assigned
+	Shortfalls []Shortfall   `json:"shortfalls"`
+	Scope      Thing         `json:"scope"`
+}
+
+// CasePatrol is a patrol that is or was assigned to a case.
+type CasePatrol struct {
+	AssignmentID AssignmentID    `json:"assignment_id"`
+	PatrolID     PatrolID        `json:"patrol_id"`
+	Department   string          `json:"department"`
+	Kind         string          `json:"kind"`
+	State        AssignmentState `json:"state"`
+	EtaS         *float64        `json:"eta_s"`
+}
+
+// PatrolChanged says that a patrol's status has a new version; an older version
+// than the one known is stale news.
+type PatrolChanged struct {
+	ID         PatrolID `json:"id"`
+	Department string   `json:"department"`
+	Status     Status   `json:"status"`
+	Version    int64    `json:"version"`
+	CaseID     *CaseID  `json:"case_id"`
+}
+
+// Offer asks a patrol to go.
+type Offer struct {
+	PatrolID     PatrolID     `json:"patrol_id"`
+	AssignmentID AssignmentID `json:"assignment_id"`
+	CaseID       CaseID       `json:"case_id"`
+	Kind         string       `json:"kind"`
+	Category     string       `json:"category"`
+	Lon          float64      `json:"lon"`
+	Lat          float64      `json:"lat"`
+	EtaS         *float64     `json:"eta_s"`
+	ExpiresAt    *time.Time   `json:"expires_at"`
+}
+
+// Recall tells a patrol that it need not go any more.
+type Recall struct {
+	PatrolID     PatrolID     `json:"patrol_id"`
+	AssignmentID AssignmentID `json:"assignment_id"`
+	CaseID       CaseID       `json:"case_id"`
+	Reason       string       `json:"reason"`
+}
+
+// Notice tells a person of a case: the grid's chief, the town's leader.
+type Notice struct {
+	StaffID StaffID `json:"staff_id"`
+	CaseID  CaseID  `json:"case_id"`
+	Why     string  `json:"why"` // grid_chief, town_leader
+}

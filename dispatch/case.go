@@ -1,0 +1,143 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+)
+
+// DispatchState says where a case's plan stands.
+type DispatchState string
+
+// The states of a case's plan.
+const (
+	DispatchDone     DispatchState = "done"     // committed; patrols are claimed, shortfalls named
+	DispatchPending  DispatchState = "pending"  // will be made; a deadline sees to it
+	DispatchProposed DispatchState = "proposed" // stored, nobody is claimed
+	DispatchNone     DispatchState = "none"     // an operator will plan
+)
+
+// Case is the matter being handled.
+type Case struct {
+	ID          CaseID           `json:"id"`
+	Number      string           `json:"number"`
+	Stage       Stage            `json:"stage"`
+	Dispatch    DispatchState    `json:"dispatch"`
+	Cell        cell.Cell        `json:"cell"`
+	Category    string           `json:"category"`
+	Urgency     string           `json:"urgency"`
+	Lon         float64          `json:"lon"`
+	Lat         float64          `json:"lat"`
+	AccuracyM   *float64         `json:"accuracy_m"`
+	Description string           `json:"description"`
+	MadeAt      time.Time        `json:"made_at"`
+	DueAt       *time.Time       `json:"due_at"`
+	Overdue     bool             `json:"overdue"`
+	ClosedAt    *time.Time       `json:"closed_at"`
+	Version     int64            `json:"version"`
+	Responsible Responsible      `json:"responsible"`
+	RunnerUp    *Responsible     `json:"runner_up"`
+	Departments []CaseDepartment `json:"departments"`
+	Assignments []Assignment     `json:"assignments"`
+	Shortfalls  []Shortfall      `json:"shortfalls"`
+
+	// Scope is what Visible needs; it never leaves through a door.
+	Scope Thing `json:"-"`
+}
+
+// Place is where it is.
+func (c Case) Place() geo.Point { return geo.Point{Lon: c.Lon, Lat: c.Lat} }
+
+// CaseDetail is a case with its reports and its history. UndoUntil is set while
+// a dispatch can be taken back.
+type CaseDetail struct {
+	Case
+	UndoUntil *time.Time  `json:"undo_until"`
+	Reports   []Report    `json:"reports"`
+	Events    []CaseEvent `json:"events"`
+}
+
+// The bases on which a grid answers for a place.
+const (
+	BasisInside  = "inside"  // the place lies in it
+	BasisNearest = "nearest" // the place lies in a gap; this is the nearest within 2 km
+	BasisNone    = "none"    // no grid is near
+)
+
+// Responsible is a grid that answers for a place. Where Basis is none there is no
+// grid, and all but Share is nil.
+type Responsible struct {
+	GridID    *GridID  `json:"grid_id"`
+	Code      *string  `json:"code"`
+	Name      *string  `json:"name"`
+	Kind      *string  `json:"kind"` // general, special
+	Share     float64  `json:"share"`
+	Basis     string   `json:"basis"`
+	DistanceM *float64 `json:"distance_m"` // to the grid, where the place lies in a gap
+}
+
+// The parts a department has in a case.
+const (
+	PartLead   = "lead"
+	PartAssist = "assist"
+)
+
+// CaseDepartment is a department that a case calls for.
+type CaseDepartment struct {
+	Code    string `json:"code"`
+	Part    string `json:"part"`
+	Because string `json:"because"`
+}
+
+// Shortfall says that nobody of a department could be sent, and why.
+type Shortfall struct {
+	Department string          `json:"department"`
+	Reason     ShortfallReason `json:"reason"`
+	Considered int             `json:"considered"`
+}
+
+// ShortfallReason names why nobody could be sent.
+type ShortfallReason string
+
+// The reasons of a shortfall.
+const (
+	NobodyOnDuty ShortfallReason = "nobody_on_duty"
+	AllBusy      ShortfallReason = "all_busy"
+	AllStale     ShortfallReason = "all_stale"
+	OutOfReach   ShortfallReason = "out_of_reach"
+	NoSkill      ShortfallReason = "no_skill"
+	Contended    ShortfallReason = "contended"
+)
+
+// CaseEvent is one line of a case's history.
+type CaseEvent struct {
+	ID     string          `json:"id"`
+	Kind   string          `json:"kind"`
+	At     time.Time       `json:"at"`
+	Actor  string          `json:"actor"`
+	Detail json.RawMessage `json:"detail"`
+}
+
+// CaseFilter chooses among cases; nil and empty choose all.
+type CaseFilter struct {
+	Open       *bool
+	Stage      Stage
+	Department string
+	Category   string
+	PageAsk
+}
+
+// PageAsk is which part of a list is wanted: at most Limit rows (0: 50) after
+// Cursor, which is the NextCursor of the page before.
+type PageAsk struct {
+	Limit  int
+	Cursor string
+}
+
+// Page is a part of a list. NextCursor is nil at the end.
+type Page[T any] struct {
+	Items      []T     `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}

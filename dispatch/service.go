@@ -1,0 +1,67 @@
+package dispatch
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Config is what a Service is made of. The ports and the zone are required.
+type Config struct {
+	District DistrictID
+	Store    Store
+	Live     Live
+	Roads    Roads
+	Grids    Grids
+	// Zone is the district's time zone: case numbers count by its days.
+	Zone *time.Location
+	// Wake is called after each commit that has something to announce, so that it
+	// leaves at once and not with the next poll. It must not block.
+	Wake func()
+	// PlanWithin is how long a report waits for its plan before it is answered
+	// without one; 0 means 2 s.
+	PlanWithin time.Duration
+	// AnswerWithin is how long a patrol has to answer an offer; 0 means 2 min.
+	AnswerWithin time.Duration
+	// UndoWithin is how long an operator's dispatch can be taken back before its
+	// offers leave; 0 means 5 s.
+	UndoWithin time.Duration
+}
+
+// Service is the duty desk. It is safe for concurrent use and holds no state of
+// its own: everything is in the store.
+type Service struct {
+	Config
+}
+
+// New checks the configuration.
+func New(c Config) (*Service, error) {
+	var faults []error
+	require := func(missing bool, what string) {
+		if missing {
+			faults = append(faults, fmt.Errorf("dispatch needs %s", what))
+		}
+	}
+	require(c.District.IsZero(), "a district")
+	require(c.Store == nil, "a store")
+	require(c.Live == nil, "live positions")
+	require(c.Roads == nil, "roads")
+	require(c.Grids == nil, "grids")
+	require(c.Zone == nil || c.Zone == time.Local, "a named time zone")
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if c.Wake == nil {
+		c.Wake = func() {}
+	}
+	if c.PlanWithin == 0 {
+		c.PlanWithin = 2 * time.Second
+	}
+	if c.AnswerWithin == 0 {
+		c.AnswerWithin = 2 * time.Minute
+	}
+	if c.UndoWithin == 0 {
+		c.UndoWithin = 5 * time.Second
+	}
+	return &Service{Config: c}, nil
+}
