@@ -2,32 +2,16 @@ package realtime
 
 import (
 	"context"
-	"encoding/json"
 	"sync"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
-// PatrolChange says that a patrol's status moved to a version. A change with a
-// version not above the known one is old news and is ignored.
-type PatrolChange struct {
-	Patrol  dispatch.PatrolID
-	Status  dispatch.Status
-	Version int64
-}
-
-// CaseChange is a case as it stands after a commit: who may see it, and the JSON
-// that a viewer is sent.
-type CaseChange struct {
-	Thing dispatch.Thing
-	JSON  json.RawMessage
-}
-
 // Message is one thing that the bus carries; exactly one field is set.
 type Message struct {
 	// Moved names a patrol whose place, presence or status in the index is new.
-	Moved *Position
-	Case  *CaseChange
+	Moved *Standing
+	Case  *dispatch.CaseChanged
 }
 
 // Bus carries changes from whoever makes them to every node's index and hub. It
@@ -49,8 +33,8 @@ type Subscription interface {
 // of each patrol. Gap says that cases were dropped, so that the reader must ask the
 // record again.
 type News struct {
-	Moved map[dispatch.PatrolID]Position
-	Cases []CaseChange
+	Moved map[dispatch.PatrolID]Standing
+	Cases []dispatch.CaseChanged
 	Gap   bool
 }
 
@@ -100,7 +84,7 @@ func (m *mailbox) put(msg Message) {
 	switch {
 	case msg.Moved != nil:
 		if m.news.Moved == nil {
-			m.news.Moved = map[dispatch.PatrolID]Position{}
+			m.news.Moved = map[dispatch.PatrolID]Standing{}
 		}
 		m.news.Moved[msg.Moved.Patrol] = *msg.Moved
 	case msg.Case != nil:

@@ -40,54 +40,68 @@ func (p *Place) newer(q *Place) bool {
 	return p.Seq > q.Seq
 }
 
-// Position is a patrol as it stands now: its status and, when Placed, its newest
+// Standing is a patrol as it stands now: its status and, when Placed, its newest
 // place.
-type Position struct {
+type Standing struct {
 	Place
 	Placed     bool
 	Department string
 	Mode       dispatch.Mode
 	Status     dispatch.Status
 	Version    int64
-	Presence   Presence
+	Presence   dispatch.Presence
 	thing      dispatch.Thing
 }
 
 // Thing is the patrol as the rule of visibility sees it.
-func (p *Position) Thing() dispatch.Thing { return p.thing }
+func (s *Standing) Thing() dispatch.Thing { return s.thing }
 
-// FixAge is how old the newest fix is at now.
-func (p *Position) FixAge(now time.Time) time.Duration { return max(0, now.Sub(p.T)) }
+// position is the standing as dispatch asks for it; an absent measure is 0 there.
+func (s *Standing) position() dispatch.Position {
+	return dispatch.Position{
+		PatrolID: s.Patrol, Department: s.Department, Point: s.Point, T: s.T, Presence: s.Presence,
+		AccuracyM: orZero(s.AccuracyM), SpeedMS: orZero(s.SpeedMS), HeadingDeg: orZero(s.HeadingDeg),
+	}
+}
 
-// Index holds the newest place of every patrol in memory, by department and
-// availability. It may be used from many goroutines.
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
+}
+
+// Index holds the newest place of every patrol in memory, by department. It may be
+// used from many goroutines, and is dispatch's port for live positions.
 type Index struct {
 	now func() time.Time
 
 	mu      sync.RWMutex // guards all below; ingest and announcements write, planners and the hub read
 	entries map[dispatch.PatrolID]*entry
-	// available holds, for each department, the placed patrols that are free. An
-	// entry knows its slot, so that joining and leaving cost no search.
-	available map[string][]*entry
+	// placed holds each department's patrols that have a place. An entry knows its
+	// slot, so that joining and leaving cost no search.
+	placed map[string][]*entry
 }
 
+var _ dispatch.Live = (*Index)(nil)
+
 type entry struct {
-	Position
+	Standing
 	interval time.Duration // what the patrol's devices were told
 	anchor   geo.Point     // where it has stayed since anchorAt
 	anchorAt time.Time
-	slot     int // in available, -1 outside
+	slot     int // in placed, -1 outside
 }
 
 // NewIndex makes an empty index on a clock.
 func NewIndex(now func() time.Time) *Index {
-	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, available: map[string][]*entry{}}
+	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string][]*entry{}}
 }
 
 // SetPatrols takes the register over: new patrols appear without a place, patrols
 // that are gone leave, and a status moves if its version is newer. It answers the
 // positions that changed and the patrols that left.
-func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Position, gone []dispatch.PatrolID) {
+func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Standing, gone []dispatch.PatrolID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for id, e := range x.entries {
@@ -101,7 +115,7 @@ func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Pos
 		e := x.entries[id]
 		if e == nil {
 			e = &entry{slot: -1, interval: IntervalNormal}
-			e.Patrol, e.Presence = id, Lost
+			e.Patrol, e.Presence = id, dispatch.Lost
 			x.entries[id] = e
 		} else if e.Version >= p.Version && e.Department == p.Department && e.Mode == p.Mode && slices.Equal(e.thing.Areas, p.Areas) {
 			continue
@@ -112,24 +126,24 @@ func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Pos
 			x.setStatus(e, p.Status, p.Version)
 		}
 		x.join(e)
-		changed = append(changed, e.Position)
+		changed = append(changed, e.Standing)
 	}
 	return changed, gone
 }
 
 // Apply moves a patrol's status. An old version, or a patrol the register does not
 // know yet, changes nothing.
-func (x *Index) Apply(c PatrolChange) (Position, bool) {
+func (x *Index) Apply(c dispatch.PatrolChanged) (Standing, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entries[c.Patrol]
+	e := x.entries[c.ID]
 	if e == nil || c.Version <= e.Version {
-		return Position{}, false
+		return Standing{}, false
 	}
 	x.leave(e)
 	x.setStatus(e, c.Status, c.Version)
 	x.join(e)
-	return e.Position, true
+	return e.Standing, true
 }
 
 // setStatus also forgets the place of who goes off duty: off duty means not
@@ -138,7 +152,7 @@ func (x *Index) setStatus(e *entry, s dispatch.Status, version int64) {
 	e.Status, e.Version = s, version
 	e.interval = intervalFor(s)
 	if s == dispatch.OffDuty {
-		e.Placed, e.Presence = false, Lost
+		e.Placed, e.Presence = false, dispatch.Lost
 	}
 }
 
@@ -152,13 +166,13 @@ func intervalFor(s dispatch.Status) time.Duration {
 }
 
 // Move takes a place over if it is the patrol's newest.
-func (x *Index) Move(p Place) (Position, bool) {
+func (x *Index) Move(p Place) (Standing, bool) {
 	now := x.now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := x.entries[p.Patrol]
 	if e == nil || (e.Placed && !p.newer(&e.Place)) {
-		return Position{}, false
+		return Standing{}, false
 	}
 	slack := StillWithinM
 	if p.AccuracyM > slack {
@@ -171,152 +185,171 @@ func (x *Index) Move(p Place) (Position, bool) {
 	e.Place, e.Placed = p, true
 	e.Presence = e.presence(now)
 	x.join(e)
-	return e.Position, true
+	return e.Standing, true
 }
 
-func (e *entry) presence(now time.Time) Presence {
+func (e *entry) presence(now time.Time) dispatch.Presence {
 	if !e.Placed {
-		return Lost
+		return dispatch.Lost
 	}
 	return presenceOf(now.Sub(e.T), e.T.Sub(e.anchorAt), e.interval)
 }
 
 // Sweep brings every presence up to date with the clock and answers those that
 // changed.
-func (x *Index) Sweep() []Position {
+func (x *Index) Sweep() []Standing {
 	now := x.now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	var changed []Position
+	var changed []Standing
 	for _, e := range x.entries {
 		if p := e.presence(now); p != e.Presence {
 			e.Presence = p
-			changed = append(changed, e.Position)
+			changed = append(changed, e.Standing)
 		}
 	}
 	return changed
 }
 
 func (x *Index) join(e *entry) {
-	if !e.Placed || e.Status != dispatch.Free {
+	if !e.Placed {
 		return
 	}
-	list := x.available[e.Department]
+	list := x.placed[e.Department]
 	e.slot = len(list)
-	x.available[e.Department] = append(list, e)
+	x.placed[e.Department] = append(list, e)
 }
 
 func (x *Index) leave(e *entry) {
 	if e.slot < 0 {
 		return
 	}
-	list := x.available[e.Department]
+	list := x.placed[e.Department]
 	last := list[len(list)-1]
 	list[e.slot], last.slot = last, e.slot
 	list[len(list)-1] = nil
-	x.available[e.Department] = list[:len(list)-1]
+	x.placed[e.Department] = list[:len(list)-1]
 	e.slot = -1
 }
 
-// Position is one patrol.
-func (x *Index) Position(id dispatch.PatrolID) (Position, bool) {
+// Standing is one patrol of the register.
+func (x *Index) Standing(id dispatch.PatrolID) (Standing, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	e := x.entries[id]
 	if e == nil {
-		return Position{}, false
+		return Standing{}, false
 	}
 	return e.at(x.now()), true
 }
 
-// at is the position with its presence judged at now: the sweep may be a moment old.
-func (e *entry) at(now time.Time) Position {
-	p := e.Position
-	p.Presence = e.presence(now)
-	return p
+// Position answers where one patrol was last seen, if ever.
+func (x *Index) Position(id dispatch.PatrolID) (dispatch.Position, bool) {
+	s, known := x.Standing(id)
+	return s.position(), known && s.Placed
+}
+
+// at is the standing with its presence judged at now: the sweep may be a moment old.
+func (e *entry) at(now time.Time) Standing {
+	s := e.Standing
+	s.Presence = e.presence(now)
+	return s
 }
 
 // All is every patrol of the register, in no order.
-func (x *Index) All() []Position {
+func (x *Index) All() []Standing {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	now := x.now()
-	all := make([]Position, 0, len(x.entries))
+	all := make([]Standing, 0, len(x.entries))
 	for _, e := range x.entries {
 		all = append(all, e.at(now))
 	}
 	return all
 }
 
-// Department is every patrol of a department whatever its status, in no order: what
-// a planner needs to say why nobody could come.
-func (x *Index) Department(code string) []Position {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	now := x.now()
-	var all []Position
-	for _, e := range x.entries {
-		if e.Department == code {
-			all = append(all, e.at(now))
-		}
-	}
-	return all
-}
-
-// Candidates is the free patrols of a department that are nearest to a point as the
-// crow flies, nearest first, at most limit, lost ones left out. Ties go to the
-// patrol that was registered first.
-func (x *Index) Candidates(department string, near geo.Point, limit int) []Position {
-	return x.Nearest(department, near, limit, nil)
-}
-
-// Nearest is Candidates with a filter; a nil filter takes all.
+// Candidates answers the last positions of a department's patrols, whatever their
+// status or presence, nearest to a place by air first, at most limit; ties go to
+// the patrol that was registered first. An empty department is every one.
 //
-// It scans the department's free patrols: below a few hundred, a scan beats every
-// index, and one district has 622 in its largest department.
-func (x *Index) Nearest(department string, near geo.Point, limit int, filter func(*Position) bool) []Position {
+// It scans: below a few hundred a scan beats every index, and the largest
+// department of a district has 622.
+func (x *Index) Candidates(department string, near geo.Point, limit int) []dispatch.Position {
 	if limit <= 0 {
 		return nil
 	}
-	now := x.now()
-	cosLat := math.Cos(near.Lat * math.Pi / 180)
-	type hit struct {
-		d2 float64
-		e  *entry
-	}
-	before := func(a, b hit) bool {
-		if a.d2 != b.d2 {
-			return a.d2 < b.d2
-		}
-		return bytes.Compare(a.e.Patrol.UUID[:], b.e.Patrol.UUID[:]) < 0
-	}
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	list := x.available[department]
-	best := make([]hit, 0, min(limit, len(list)))
-	for _, e := range list {
-		dx, dy := lonGap(e.Point.Lon-near.Lon)*cosLat, e.Point.Lat-near.Lat
-		h := hit{d2: dx*dx + dy*dy, e: e}
-		if len(best) == limit && !before(h, best[limit-1]) {
-			continue
-		}
-		if now.Sub(e.T) >= LostAfter || (filter != nil && !filter(&e.Position)) {
-			continue
-		}
-		if len(best) < limit {
-			best = append(best, h)
-		} else {
-			best[limit-1] = h
-		}
-		for i := len(best) - 1; i > 0 && before(best[i], best[i-1]); i-- {
-			best[i], best[i-1] = best[i-1], best[i]
+	n := nearest{limit: limit, near: near, cosLat: math.Cos(near.Lat * math.Pi / 180)}
+	if department != "" {
+		n.scan(x.placed[department])
+	} else {
+		for _, list := range x.placed {
+			n.scan(list)
 		}
 	}
-	out := make([]Position, len(best))
-	for i, h := range best {
-		out[i] = h.e.at(now)
+	if len(n.best) < limit {
+		n.sort()
+	}
+	now := x.now()
+	out := make([]dispatch.Position, len(n.best))
+	for i, h := range n.best {
+		s := h.e.at(now)
+		out[i] = s.position()
 	}
 	return out
+}
+
+// nearest keeps the best few of what it scans. It compares squared lengths on the
+// plane that touches the earth at near: the order is that of the true distances
+// wherever a patrol could come from.
+type nearest struct {
+	limit  int
+	near   geo.Point
+	cosLat float64
+	best   []hit // sorted once it is full
+}
+
+type hit struct {
+	d2 float64
+	e  *entry
+}
+
+func (h hit) before(o hit) bool {
+	if h.d2 != o.d2 {
+		return h.d2 < o.d2
+	}
+	return bytes.Compare(h.e.Patrol.UUID[:], o.e.Patrol.UUID[:]) < 0
+}
+
+func (n *nearest) scan(list []*entry) {
+	for _, e := range list {
+		dx, dy := lonGap(e.Point.Lon-n.near.Lon)*n.cosLat, e.Point.Lat-n.near.Lat
+		h := hit{d2: dx*dx + dy*dy, e: e}
+		if len(n.best) < n.limit {
+			n.best = append(n.best, h)
+			if len(n.best) == n.limit {
+				n.sort()
+			}
+			continue
+		}
+		if !h.before(n.best[n.limit-1]) {
+			continue
+		}
+		n.best[n.limit-1] = h
+		for i := len(n.best) - 1; i > 0 && n.best[i].before(n.best[i-1]); i-- {
+			n.best[i], n.best[i-1] = n.best[i-1], n.best[i]
+		}
+	}
+}
+
+func (n *nearest) sort() {
+	slices.SortFunc(n.best, func(a, b hit) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	})
 }
 
 // lonGap is a difference of longitudes the short way round.

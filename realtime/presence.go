@@ -1,19 +1,13 @@
 package realtime
 
-import "time"
+import (
+	"time"
 
-// Presence is what the age of a patrol's newest fix says about it. Nobody sets it.
-type Presence string
-
-// The presences of a patrol.
-const (
-	Online Presence = "online" // fresh and moving
-	Still  Presence = "still"  // fresh, and in one place for StillAfter
-	Stale  Presence = "stale"  // the newest fix is no longer fresh
-	Lost   Presence = "lost"   // nothing for LostAfter, or never a fix
+	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
-// The ages that decide presence.
+// The ages that decide presence: online is fresh and moving, still is fresh and in
+// one place for StillAfter, lost is nothing for LostAfter, and stale lies between.
 const (
 	FreshAtLeast = 2 * time.Minute
 	LostAfter    = 10 * time.Minute
@@ -35,14 +29,14 @@ func FreshFor(interval time.Duration) time.Duration {
 
 // presenceOf judges a newest fix by its age and by how long the patrol has stayed
 // where it is. A clock that runs ahead (age below zero) is fresh.
-func presenceOf(age, unmoved, interval time.Duration) Presence {
+func presenceOf(age, unmoved, interval time.Duration) dispatch.Presence {
 	switch {
 	case age >= LostAfter:
-		return Lost
+		return dispatch.Lost
 	case age > FreshFor(interval):
-		return Stale
+		return dispatch.Stale
 	case unmoved >= StillAfter:
-		return Still
+		return dispatch.Still
 	}
-	return Online
+	return dispatch.Online
 }

@@ -1,0 +1,187 @@
+package realtime
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+)
+
+// Verdict is what is doubtful about a fix that is kept. Only a fix without any
+// doubt moves the live dot.
+type Verdict uint8
+
+// The doubts; a fix may have several.
+const (
+	Jump     Verdict = 1 << iota // faster than its patrol can move
+	Mock                         // the device says that the position is not its own
+	Accuracy                     // an accuracy circle above MaxAccuracyM
+	Frozen                       // the same place to the last digit while moving
+	Late                         // not fresh when it came, or older than one that came before
+)
+
+var verdictNames = [...]string{"jump", "mock", "accuracy", "frozen", "late"}
+
+// String is the doubts by name with commas between; empty for a good fix.
+func (v Verdict) String() string {
+	var names []string
+	for i, name := range verdictNames {
+		if v&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// What judging goes by.
+const (
+	FutureBy     = 2 * time.Minute
+	TooOldBy     = 7 * 24 * time.Hour
+	MaxAccuracyM = 500.0
+	jumpSlackM   = 50.0
+	frozenAfter  = 3   // repeats of one place
+	frozenMS     = 1.0 // while the device says that it moves at this speed
+)
+
+// jumpMS is the speed above which a patrol cannot have moved: well above what the
+// mode does, since a worker on foot also takes a bus.
+func jumpMS(m dispatch.Mode) float64 {
+	switch m {
+	case dispatch.Foot:
+		return 35
+	case dispatch.EBike:
+		return 40
+	}
+	return 70
+}
+
+// judged is a fix on its way to the ledger. Reject.Code is empty when it is kept.
+type judged struct {
+	fix     beacon.Fix
+	patrol  *Patrol
+	cell    cell.Cell
+	verdict Verdict
+	reject  beacon.Reject
+	inTime  bool // its time can be believed: whose it is and duty decide, by the roster
+}
+
+// judge remembers of one stream what the next fix is compared with. It belongs to
+// the socket's reader.
+type judge struct {
+	newest  time.Time // of all fixes that were kept
+	last    beacon.Fix
+	suspect beacon.Fix // a jump that the next fix may confirm
+	hasLast bool
+	hasSus  bool
+	repeats int
+}
+
+// judge decides on one fix: by its coordinates, its time, the register, and what
+// came before.
+func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, now time.Time) judged {
+	d := judged{fix: f}
+	point := geo.Point{Lon: f.Lon, Lat: f.Lat}
+	refuse := func(code beacon.Code, format string, args ...any) judged {
+		d.reject = beacon.Reject{Seq: f.Seq, Code: code, Detail: fmt.Sprintf(format, args...)}
+		return d
+	}
+	if err := point.Check(); err != nil {
+		if errors.Is(err, geo.ErrNullIsland) {
+			return refuse(beacon.NullIsland, "%s", err)
+		}
+		return refuse(beacon.BadCoordinate, "%s", err)
+	}
+	if ahead := f.T.Sub(now); ahead > FutureBy {
+		return refuse(beacon.Future, "t is %s ahead of the server's clock", ahead.Round(time.Second))
+	}
+	if age := now.Sub(f.T); age > TooOldBy {
+		return refuse(beacon.TooOld, "t is more than %d days ago", int(TooOldBy.Hours()/24))
+	}
+	d.inTime = true
+	d.place(device, roster)
+	if d.reject.Code != "" {
+		return d
+	}
+	d.cell = cell.At(point, cell.Res)
+	d.verdict = j.doubts(f, d.patrol.Mode, now)
+	return d
+}
+
+// place looks up at t whose fix it is and whether that patrol was on duty.
+func (d *judged) place(device dispatch.DeviceID, roster *Roster) {
+	d.reject = beacon.Reject{}
+	d.patrol = roster.PatrolAt(device, d.fix.T)
+	switch {
+	case d.patrol == nil:
+		d.reject = beacon.Reject{Seq: d.fix.Seq, Code: beacon.UnknownDevice, Detail: "the device speaks for no patrol at t"}
+	case !roster.OnDuty(d.patrol.ID, d.fix.T):
+		d.reject = beacon.Reject{Seq: d.fix.Seq, Code: beacon.OffDuty, Detail: "the patrol was off duty at t; the position is not kept"}
+	}
+}
+
+func (j *judge) doubts(f beacon.Fix, mode dispatch.Mode, now time.Time) Verdict {
+	var v Verdict
+	if f.Mock {
+		v |= Mock
+	}
+	if f.AccuracyM > MaxAccuracyM {
+		v |= Accuracy
+	}
+	if now.Sub(f.T) > FreshAtLeast {
+		v |= Late
+	}
+	if f.T.Before(j.newest) {
+		return v | Late // out of order: nothing to compare it with
+	}
+	j.newest = f.T
+	if v&(Mock|Accuracy) != 0 {
+		return v // tells nothing about the next one
+	}
+	if j.hasLast && f.Lon == j.last.Lon && f.Lat == j.last.Lat {
+		j.repeats++
+	} else {
+		j.repeats = 0
+	}
+	if j.repeats >= frozenAfter && f.SpeedMS >= frozenMS {
+		v |= Frozen
+	}
+	switch {
+	case !j.hasLast || plausible(j.last, f, mode):
+		j.last, j.hasLast, j.hasSus = f, true, false
+	case j.hasSus && plausible(j.suspect, f, mode):
+		// Two in a row at the new place: it was the old one that was wrong.
+		j.last, j.hasSus = f, false
+	default:
+		v |= Jump
+		j.suspect, j.hasSus = f, true
+	}
+	return v
+}
+
+// plausible says whether a patrol could get from a to b in the time between,
+// giving it the benefit of both accuracies.
+func plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
+	allowM := jumpSlackM + jumpMS(mode)*max(1, b.T.Sub(a.T).Seconds())
+	if a.AccuracyM > 0 {
+		allowM += a.AccuracyM
+	}
+	if b.AccuracyM > 0 {
+		allowM += b.AccuracyM
+	}
+	return geo.DistanceM(geo.Point{Lon: a.Lon, Lat: a.Lat}, geo.Point{Lon: b.Lon, Lat: b.Lat}) <= allowM
+}
+
+// placeOf is the live place that a kept fix tells of.
+func placeOf(key StreamKey, d *judged) Place {
+	f := &d.fix
+	return Place{
+		Patrol: d.patrol.ID, Device: key.Device, Stream: key.Stream, Seq: f.Seq, T: f.T,
+		Point: geo.Point{Lon: f.Lon, Lat: f.Lat}, Cell: d.cell,
+		AccuracyM: f.AccuracyM, SpeedMS: f.SpeedMS, HeadingDeg: f.HeadingDeg,
+	}
+}
