@@ -1,0 +1,167 @@
+package pgcluster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// pollEvery is how often we look whether a server is up, or gone.
+const pollEvery = 20 * time.Millisecond
+
+var errNotRunning = errors.New("no server runs on this cluster")
+
+// postmaster is the server's first process. exited is closed when it was our
+// child and we have collected it; nil for one that was adopted.
+type postmaster struct {
+	pid    int
+	data   string
+	exited chan struct{}
+}
+
+// findPostmaster answers the server that runs on this data, or errNotRunning.
+// The pidfile alone proves nothing: after kill -9 it stays, and its number may
+// be a zombie's or belong to somebody else by now. So the process itself is
+// looked at, through /proc, as a minimal Debian has no ps.
+func findPostmaster(data string) (*postmaster, error) {
+	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errNotRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the server's pidfile: %w", err)
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(first))
+	if err != nil || pid <= 0 {
+		return nil, errNotRunning
+	}
+	p := &postmaster{pid: pid, data: data}
+	if !p.alive() {
+		return nil, errNotRunning
+	}
+	return p, nil
+}
+
+// alive says whether the process is a living postgres that serves this data.
+func (p *postmaster) alive() bool {
+	if p.exited != nil {
+		select {
+		case <-p.exited:
+			return false
+		default:
+		}
+	}
+	return !dead(p.pid) && servesData(p.pid, p.data)
+}
+
+// dead is true for a process that is gone, and for a zombie, which would still
+// answer kill -0.
+func dead(pid int) bool {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return true
+	}
+	for line := range strings.Lines(string(status)) {
+		if state, ok := strings.CutPrefix(line, "State:"); ok {
+			state = strings.TrimSpace(state)
+			return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
+		}
+	}
+	return true
+}
+
+// servesData compares the command line: postgres -D <data>, as launch wrote it.
+func servesData(pid int, data string) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return false
+	}
+	args := strings.Split(string(bytes.TrimRight(line, "\x00")), "\x00")
+	if filepath.Base(args[0]) != "postgres" {
+		return false
+	}
+	for i := 1; i+1 < len(args); i++ {
+		if args[i] == "-D" && args[i+1] == data {
+			return true
+		}
+	}
+	return false
+}
+
+// clearStale removes what a dead server left, which its successor would take for
+// a living one when the number lives again. Children of a killed server may
+// still be letting go of the data; they are waited for.
+func (p place) clearStale(ctx context.Context) error {
+	if err := wait(ctx, func() bool { return len(orphans(p.data)) == 0 }); err != nil {
+		return fmt.Errorf("processes %v of a dead server still hold %s: %w", orphans(p.data), p.data, err)
+	}
+	for _, path := range []string{
+		filepath.Join(p.data, "postmaster.pid"),
+		filepath.Join(p.socket, socketFile),
+		filepath.Join(p.socket, socketFile+".lock"),
+	} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what a dead server left: %w", err)
+		}
+	}
+	return nil
+}
+
+// orphans are the living processes that work in the data directory.
+func orphans(data string) []int {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+		if err != nil || cwd != data || dead(pid) {
+			continue
+		}
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && bytes.HasPrefix(line, []byte("postgres")) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// stop asks for a fast shutdown: sessions end, everything is written, no
+// recovery is needed next time.
+func (p *postmaster) stop(ctx context.Context) error {
+	if !p.alive() {
+		return nil
+	}
+	if err := syscall.Kill(p.pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal the server: %w", err)
+	}
+	return wait(ctx, func() bool { return !p.alive() })
+}
+
+// wait looks again and again until done says so or ctx ends.
+func wait(ctx context.Context, done func() bool) error {
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
+}

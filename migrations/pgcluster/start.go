@@ -1,0 +1,292 @@
+package pgcluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// logLimit is the size over which the server's log is put aside at a start.
+const logLimit = 16 << 20
+
+// start adopts or launches the server and answers when it takes queries. The
+// caller holds the start lock.
+func (p place) start(ctx context.Context, log *slog.Logger) (*postmaster, error) {
+	if err := p.init(ctx, log); err != nil {
+		return nil, err
+	}
+	server, err := p.adopt(ctx, log)
+	if errors.Is(err, errNotRunning) {
+		server, err = p.launch(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := p.ready(ctx, server, log); err != nil {
+		return nil, err
+	}
+	return server, p.makeDatabase(ctx)
+}
+
+// adopt takes a server that runs already. One that is shutting down is waited
+// for, as it would take no more connections.
+func (p place) adopt(ctx context.Context, log *slog.Logger) (*postmaster, error) {
+	server, err := findPostmaster(p.data)
+	if err != nil {
+		return nil, err
+	}
+	if !stopping(p.data) {
+		log.Info("the private cluster runs already", "pid", server.pid)
+		return server, nil
+	}
+	if err := wait(ctx, func() bool { return !server.alive() }); err != nil {
+		return nil, fmt.Errorf("wait for a server that is shutting down: %w", err)
+	}
+	return nil, errNotRunning
+}
+
+// stopping reads the eighth line of the pidfile, where the server says how far
+// it is.
+func stopping(data string) bool {
+	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return false
+	}
+	lines := strings.Split(string(content), "\n")
+	return len(lines) >= 8 && strings.TrimSpace(lines[7]) == "stopping"
+}
+
+func (p place) launch(ctx context.Context) (*postmaster, error) {
+	if err := p.clearStale(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.writeAccess(); err != nil {
+		return nil, err
+	}
+	out, err := p.openLog()
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	settings := p.launchSettings()
+	args := []string{"-D", p.data}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-c", name+"="+settings[name])
+	}
+	cmd := p.account.command(p.data, p.install.program("postgres"), args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start PostgreSQL: %w", err)
+	}
+	server := &postmaster{pid: cmd.Process.Pid, data: p.data, exited: make(chan struct{})}
+	// This goroutine ends with the server, which Stop sees to; a server that stays
+	// for another program keeps it until this program ends.
+	go func() {
+		defer close(server.exited)
+		// How it ended is in its log; that it ended is all that is asked here.
+		_ = cmd.Wait()
+	}()
+	return server, nil
+}
+
+// launchSettings are the ones that nobody may change in the cluster's files: who
+// can reach it, and that what it acknowledged is kept.
+func (p place) launchSettings() map[string]string {
+	settings := map[string]string{
+		"listen_addresses":        "",
+		"unix_socket_directories": `"` + strings.ReplaceAll(p.socket, `"`, `""`) + `"`,
+		"unix_socket_permissions": "0700",
+		"port":                    "5432",
+		"fsync":                   "on",
+		"synchronous_commit":      "on",
+		"full_page_writes":        "on",
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+		"logging_collector":       "off",
+	}
+	maps.Copy(settings, p.settings)
+	return settings
+}
+
+func (p place) logFile() string { return filepath.Join(p.dir, "postgres.log") }
+
+func (p place) openLog() (*os.File, error) {
+	path := p.logFile()
+	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
+		if err := os.Rename(path, path+".old"); err != nil {
+			return nil, fmt.Errorf("put the server's log aside: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the server's log: %w", err)
+	}
+	return f, nil
+}
+
+// ready waits until the server takes queries; recovery after a crash may take
+// long, so it ends only with the server, with ctx, or with an answer that will
+// not change.
+func (p place) ready(ctx context.Context, server *postmaster, log *slog.Logger) error {
+	began := time.Now()
+	told := began
+	for {
+		conn, err := pgx.Connect(ctx, p.url("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		if !server.alive() {
+			return fmt.Errorf("PostgreSQL ended while starting; the last of %s:\n%s", p.logFile(), p.lastLog())
+		}
+		var refused *pgconn.PgError
+		if errors.As(err, &refused) && refused.Code != "57P03" { // cannot_connect_now
+			return fmt.Errorf("connect to the private cluster: %w", err)
+		}
+		if time.Since(told) > 5*time.Second {
+			told = time.Now()
+			log.Info("waiting for PostgreSQL to recover", "for", time.Since(began).Round(time.Second).String(), "reason", err.Error())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait for PostgreSQL: %w (last: %v)", ctx.Err(), err)
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// lastLog is the end of the server's log, for a person.
+func (p place) lastLog() string {
+	content, err := os.ReadFile(p.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+	return strings.Join(lines[max(0, len(lines)-12):], "\n")
+}
+
+func (p place) makeDatabase(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, p.url("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect to the private cluster: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var there bool
+	if err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)", databaseName).Scan(&there); err != nil {
+		return fmt.Errorf("look for the database: %w", err)
+	}
+	if there {
+		return nil
+	}
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{databaseName}.Sanitize()); err != nil {
+		return fmt.Errorf("make the database: %w", err)
+	}
+	return nil
+}
+
+// writeAccess lets in the service's user and the server's own, both as the
+// owner, by the kernel's word for who they are; nobody else.
+func (p place) writeAccess() error {
+	const hba = "# Written at each start: only by Unix socket, only these users.\nlocal all " + ownerRole + " peer map=gridpatrol\n"
+	ident := "# Written at each start.\n"
+	for _, name := range slices.Compact([]string{p.account.self, p.account.name}) {
+		ident += fmt.Sprintf("gridpatrol %q %s\n", name, ownerRole)
+	}
+	for name, content := range map[string]string{"pg_hba.conf": hba, "pg_ident.conf": ident} {
+		if err := p.writeFile(filepath.Join(p.data, name), content); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// writeFile replaces a file of the server's user.
+func (p place) writeFile(path, content string) error {
+	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+		return err
+	}
+	if p.account.switches {
+		if err := os.Lchown(path+".new", int(p.account.uid), int(p.account.gid)); err != nil {
+			return err
+		}
+	}
+	return os.Rename(path+".new", path)
+}
+
+// init makes the cluster when there is none: beside its place first and then
+// renamed, so that a start that is killed halfway leaves nothing that looks like
+// a cluster.
+func (p place) init(ctx context.Context, log *slog.Logger) error {
+	if exists(filepath.Join(p.data, "PG_VERSION")) {
+		return nil
+	}
+	if _, err := os.Stat(p.data); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there but is no cluster; move it away", p.data)
+	}
+	log.Info("making the private cluster", "dir", p.data, "postgresql", p.install.major)
+	beside := p.data + ".new"
+	if err := os.RemoveAll(beside); err != nil {
+		return fmt.Errorf("remove an unfinished cluster: %w", err)
+	}
+	if err := p.account.give(beside); err != nil {
+		return fmt.Errorf("make the cluster's folder: %w", err)
+	}
+	cmd := p.account.command(beside, p.install.program("initdb"), "-D", beside, "-U", ownerRole,
+		"--auth-local=peer", "--auth-host=reject", "--data-checksums", "--encoding=UTF8", "--locale=C.UTF-8")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	if err := p.tune(beside); err != nil {
+		return fmt.Errorf("write the cluster's settings: %w", err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return os.Rename(beside, p.data)
+}
+
+// tuned are the settings a new cluster begins with. They stand in its
+// postgresql.conf, where an operator may change them.
+const tuned = `
+# gridpatrol
+max_connections = 100
+shared_buffers = 256MB
+effective_cache_size = 1GB
+work_mem = 16MB
+maintenance_work_mem = 128MB
+max_wal_size = 2GB
+min_wal_size = 256MB
+wal_compression = on
+checkpoint_timeout = 15min
+checkpoint_completion_target = 0.9
+random_page_cost = 1.1
+jit = off
+log_min_duration_statement = 1s
+log_checkpoints = on
+`
+
+func (p place) tune(data string) error {
+	f, err := os.OpenFile(filepath.Join(data, "postgresql.conf"), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := f.WriteString(tuned); err != nil {
+		f.Close()
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		f.Close()
+		return err
+	}
+	return f.Close()
+}
