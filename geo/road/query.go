@@ -1,0 +1,193 @@
+package road
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/twpayne/go-geom"
+)
+
+var _ Engine = (*Network)(nil)
+
+// ManyToOne implements Engine with one exact backward search. Who is outside the
+// network (more than 20 km from any road) is not reachable.
+func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
+	if err := checkAsk(m, from, to); err != nil {
+		return nil, err
+	}
+	s := n.scratch.Get().(*search)
+	defer n.scratch.Put(s)
+	starts := make([]spot, len(from))
+	for i, p := range from {
+		starts[i] = n.snap(m, p, s)
+	}
+	goal := n.snap(m, to, s)
+	if err := s.run(ctx, n, &n.modes[m], starts, goal); err != nil {
+		return nil, fmt.Errorf("find ways: %w", err)
+	}
+	times := make([]Time, len(from))
+	for i := range from {
+		times[i], _ = s.time(i, from[i], to, starts[i], goal)
+	}
+	return times, nil
+}
+
+// time makes the answer for source i; walked says that the best way is to leave
+// the roads alone.
+func (s *search) time(i int, from, to geo.Point, start, goal spot) (t Time, walked bool) {
+	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM}
+	best := s.best[i]
+	if best.weight != farther {
+		walk := start.snapM + goal.snapM
+		t.Reachable = true
+		t.DurationS = float64(best.ms)/1000 + walk/walkMS
+		t.DistanceM = float64(best.cm)/100 + walk
+	}
+	// Who would walk to the road and back anyway may as well walk straight.
+	straight := geo.DistanceM(from, to)
+	if len(start.at) > 0 && len(goal.at) > 0 && straight <= start.snapM+goal.snapM &&
+		(!t.Reachable || straight/walkMS < t.DurationS) {
+		t.Reachable = true
+		t.DurationS, t.DistanceM = straight/walkMS, straight
+		return t, true
+	}
+	return t, false
+}
+
+// Route implements Engine. It finds the same way as ManyToOne.
+func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, error) {
+	if err := checkAsk(m, []geo.Point{from}, to); err != nil {
+		return Route{}, err
+	}
+	s := n.scratch.Get().(*search)
+	defer n.scratch.Put(s)
+	start, goal := n.snap(m, from, s), n.snap(m, to, s)
+	if err := s.run(ctx, n, &n.modes[m], []spot{start}, goal); err != nil {
+		return Route{}, fmt.Errorf("find a way: %w", err)
+	}
+	t, walked := s.time(0, from, to, start, goal)
+	switch {
+	case !t.Reachable:
+		return Route{Time: t}, nil
+	case walked:
+		return Route{
+			Time:     t,
+			Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
+			Steps:    []Step{{DurationS: t.DurationS, DistanceM: t.DistanceM}},
+		}, nil
+	}
+	trace := tracer{net: n}
+	trace.walk(from, start.snapM)
+	states, which := s.path(0)
+	begin, end := s.best[0].start, goal.at[which]
+	if s.best[0].direct >= 0 {
+		trace.arc(begin.arc, begin.beforeCM, end.beforeCM, end.beforeMS-begin.beforeMS)
+	} else {
+		g := &n.modes[m]
+		trace.arc(begin.arc, begin.beforeCM, n.lengthCM[begin.arc/2], g.durationMS[begin.arc]-begin.beforeMS)
+		left := s.labels[begin.arc].ms
+		for _, state := range states {
+			arc := g.arcOf(state)
+			trace.arc(arc, 0, n.lengthCM[arc/2], left-s.labels[state].ms)
+			left = s.labels[state].ms
+		}
+		trace.arc(end.arc, 0, end.beforeCM, left)
+	}
+	trace.walk(to, goal.snapM)
+	return Route{
+		Time:     t,
+		Geometry: geom.NewLineStringFlat(geom.XY, trace.line()).SetSRID(4326),
+		Steps:    trace.steps,
+	}, nil
+}
+
+// tracer draws a route and tells its steps.
+type tracer struct {
+	net   *Network
+	flat  []float64
+	steps []Step
+	named uint32 // name of the last step, where it is on a road
+	road  bool   // the last step is on a road
+}
+
+// walk goes to a point off the road, or starts from it.
+func (t *tracer) walk(p geo.Point, m float64) {
+	t.flat = append(t.flat, p.Lon, p.Lat)
+	if m > 0 {
+		t.steps = append(t.steps, Step{DurationS: m / walkMS, DistanceM: m})
+		t.road = false
+	}
+}
+
+// arc follows an arc between two distances from its start.
+func (t *tracer) arc(arc, fromCM, toCM, ms uint32) {
+	n := t.net
+	segment := arc / 2
+	if name := n.name[segment]; !t.road || name != t.named {
+		t.steps = append(t.steps, Step{Name: n.names[name]})
+		t.road, t.named = true, name
+	}
+	step := &t.steps[len(t.steps)-1]
+	step.DurationS += float64(ms) / 1000
+	step.DistanceM += float64(toCM-fromCM) / 100
+
+	first, last := int(n.first[segment]), int(n.first[segment+1])-1
+	if arc&1 == 1 {
+		first, last = last, first
+	}
+	fromM, toM := float64(fromCM)/100, float64(toCM)/100
+	t.point(n.along(first, last, fromM))
+	walked := 0.0
+	for p := first; p != last; {
+		next := p + 1
+		if last < first {
+			next = p - 1
+		}
+		walked += n.stretchM(uint32(min(p, next)))
+		if walked >= toM {
+			break
+		}
+		if walked > fromM {
+			t.point(n.point(uint32(next)))
+		}
+		p = next
+	}
+	t.point(n.along(first, last, toM))
+}
+
+func (t *tracer) point(p geo.Point) {
+	if k := len(t.flat); k >= 2 && t.flat[k-2] == p.Lon && t.flat[k-1] == p.Lat {
+		return
+	}
+	t.flat = append(t.flat, p.Lon, p.Lat)
+}
+
+// line is the drawing, of at least two points.
+func (t *tracer) line() []float64 {
+	if len(t.flat) == 2 {
+		t.flat = append(t.flat, t.flat...)
+	}
+	return t.flat
+}
+
+// along is the place some metres from the point first toward the point last of
+// one segment.
+func (n *Network) along(first, last int, m float64) geo.Point {
+	p := first
+	for p != last {
+		next := p + 1
+		if last < first {
+			next = p - 1
+		}
+		step := n.stretchM(uint32(min(p, next)))
+		if m <= step && step > 0 {
+			a, b := n.point(uint32(p)), n.point(uint32(next))
+			share := m / step
+			return geo.Point{Lon: a.Lon + (b.Lon-a.Lon)*share, Lat: a.Lat + (b.Lat-a.Lat)*share}
+		}
+		m -= step
+		p = next
+	}
+	return n.point(uint32(last))
+}
