@@ -51,9 +51,6 @@ func (s *shape) addRing(flat []float64, stride int, hole bool) error {
 	if n > 1 && flat[0] == flat[(n-1)*stride] && flat[1] == flat[(n-1)*stride+1] {
 		n--
 	}
-	if n < 3 {
-		return fmt.Errorf("has a ring of %d points; a ring needs 3", n)
-	}
 	first := len(s.edges)
 	twice := 0.0 // signed area, from the first point to keep digits
 	for i := range n {
@@ -69,6 +66,9 @@ func (s *shape) addRing(flat []float64, stride int, hole bool) error {
 		if e.ax != e.bx || e.ay != e.by {
 			s.edges = append(s.edges, e)
 		}
+	}
+	if sides := len(s.edges) - first; sides < 3 {
+		return fmt.Errorf("has a ring of %d sides; a ring needs 3", sides)
 	}
 	if (twice < 0) != hole {
 		for i, e := range s.edges[first:] {
