@@ -1,0 +1,66 @@
+package pgtrack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+)
+
+// MaxTrackFixes bounds one answer of Track: a day at one fix every two seconds.
+const MaxTrackFixes = 43200
+
+// TrackPoint is one fix of a patrol's track. An absent measure is nil; Verdict is
+// the doubts by name with commas between, empty for a good fix.
+type TrackPoint struct {
+	DeviceID   dispatch.DeviceID `json:"device_id"`
+	Seq        int64             `json:"seq"`
+	T          time.Time         `json:"t"`
+	ReceivedAt time.Time         `json:"received_at"`
+	Lon        float64           `json:"lon"`
+	Lat        float64           `json:"lat"`
+	Cell       cell.Cell         `json:"cell"`
+	AccuracyM  *float32          `json:"accuracy_m"`
+	SpeedMS    *float32          `json:"speed_ms"`
+	HeadingDeg *float32          `json:"heading_deg"`
+	Verdict    string            `json:"verdict"`
+}
+
+// The devices that spoke for the patrol then are asked, since a track's key leads
+// with the device; what those sent for another patrol is left out.
+const selectTrack = `SELECT t.device_id, t.seq, t.t, t.received_at, t.lon, t.lat, t.cell, t.accuracy_m, t.speed_ms, t.heading_deg, coalesce(t.verdict, '')
+FROM tracks t
+WHERE t.device_id IN (SELECT device_id FROM device_bindings WHERE patrol_id = $1 AND valid && tstzrange($2, $3))
+  AND t.t >= $2 AND t.t < $3 AND t.patrol_id = $1
+ORDER BY t.t, t.stream, t.seq
+LIMIT $4`
+
+// Track is where a patrol was from one time to another (not included), by the sent
+// time, at most limit fixes (0: MaxTrackFixes). Whoever wants more asks again from
+// the last one's time.
+func (s *Store) Track(ctx context.Context, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error) {
+	if limit <= 0 || limit > MaxTrackFixes {
+		limit = MaxTrackFixes
+	}
+	rows, err := s.db.Query(ctx, selectTrack, patrol.UUID, from, to, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read track: %w", err)
+	}
+	points, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (TrackPoint, error) {
+		var p TrackPoint
+		var device uuid.UUID
+		var h3 int64
+		err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict)
+		p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
+		return p, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read track: %w", err)
+	}
+	return points, nil
+}
