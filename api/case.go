@@ -1,0 +1,171 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// CaseDesk is what the door asks about cases. *dispatch.Service is one.
+type CaseDesk interface {
+	Cases(context.Context, dispatch.Viewer, dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error)
+	Case(context.Context, dispatch.Viewer, dispatch.CaseID) (dispatch.CaseDetail, error)
+	Dispatch(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Order) (dispatch.CaseDetail, error)
+	Undo(context.Context, dispatch.Viewer, dispatch.CaseID, int64) (dispatch.CaseDetail, error)
+	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, string) (dispatch.CaseDetail, error)
+	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
+}
+
+// caseDetail is a case as it leaves: its photos say where they can be read.
+type caseDetail struct {
+	dispatch.CaseDetail
+	Reports []report `json:"reports"`
+}
+
+func (s *Server) listCases(c echo.Context) error {
+	q := query{c: c}
+	var f dispatch.CaseFilter
+	f.Open = q.flag("open")
+	f.Stage = dispatch.Stage(q.oneOf("stage", s.spec.words("Stage")...))
+	f.Department, f.Category = q.text("department"), q.category("category")
+	f.Limit, f.Cursor = q.page(200, 50)
+	if err := q.err(); err != nil {
+		return err
+	}
+	page, err := s.cases.Cases(c.Request().Context(), viewer(c), f)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, page)
+}
+
+func (s *Server) getCase(c echo.Context) error {
+	var id dispatch.CaseID
+	if err := pathID(c, "id", &id); err != nil {
+		return err
+	}
+	found, err := s.cases.Case(c.Request().Context(), viewer(c), id)
+	return answerCase(c, found, err)
+}
+
+func (s *Server) dispatchCase(c echo.Context) error {
+	id, version, err := changedCase(c)
+	if err != nil {
+		return err
+	}
+	var in DispatchOrder
+	if err := s.readJSON(c, "DispatchOrder", true, &in); err != nil {
+		return err
+	}
+	var order dispatch.Order
+	if in.Note != nil {
+		order.Note = *in.Note
+	}
+	if in.Choices != nil {
+		for _, choice := range *in.Choices {
+			order.Choices = append(order.Choices, dispatch.Choice{
+				Department: choice.Department, PatrolID: dispatch.PatrolID{UUID: choice.PatrolId},
+			})
+		}
+	}
+	changed, err := s.cases.Dispatch(c.Request().Context(), viewer(c), id, version, order)
+	return answerCase(c, changed, err)
+}
+
+func (s *Server) undoDispatch(c echo.Context) error {
+	id, version, err := changedCase(c)
+	if err != nil {
+		return err
+	}
+	changed, err := s.cases.Undo(c.Request().Context(), viewer(c), id, version)
+	return answerCase(c, changed, err)
+}
+
+func (s *Server) closeCase(c echo.Context) error {
+	id, version, err := changedCase(c)
+	if err != nil {
+		return err
+	}
+	reason, err := s.readReason(c)
+	if err != nil {
+		return err
+	}
+	changed, err := s.cases.CloseCase(c.Request().Context(), viewer(c), id, version, reason)
+	return answerCase(c, changed, err)
+}
+
+func (s *Server) answerAssignment(c echo.Context) error {
+	id, version, err := changedCase(c)
+	if err != nil {
+		return err
+	}
+	var aid dispatch.AssignmentID
+	if err := pathID(c, "aid", &aid); err != nil {
+		return err
+	}
+	verb := dispatch.Verb(c.Param("action"))
+	if !s.spec.isWord("AssignmentAction", string(verb)) {
+		return errNotFound
+	}
+	reason, err := s.readReason(c)
+	if err != nil {
+		return err
+	}
+	changed, err := s.cases.Answer(c.Request().Context(), viewer(c), id, aid, verb, version, reason)
+	return answerCase(c, changed, err)
+}
+
+func (s *Server) readReason(c echo.Context) (string, error) {
+	var in Note
+	err := s.readJSON(c, "Note", true, &in)
+	if in.Reason == nil {
+		return "", err
+	}
+	return *in.Reason, err
+}
+
+// changedCase reads which case is to change and the version its caller saw, 0
+// when they do not say.
+func changedCase(c echo.Context) (id dispatch.CaseID, version int64, err error) {
+	if err = pathID(c, "id", &id); err != nil {
+		return id, 0, err
+	}
+	version, err = ifMatch(c)
+	return id, version, err
+}
+
+// ifMatch reads the version out of If-Match; "*" and no header compare nothing.
+func ifMatch(c echo.Context) (int64, error) {
+	text := strings.TrimSpace(c.Request().Header.Get("If-Match"))
+	if text == "" || text == "*" {
+		return 0, nil
+	}
+	number := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(text, "W/"), `"`), `"`)
+	version, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || version < 1 {
+		return 0, invalid(FieldProblem{Pointer: "/header/If-Match", Detail: `must be one ETag as it was answered, such as "3"`})
+	}
+	return version, nil
+}
+
+func etag(version int64) string { return fmt.Sprintf(`"%d"`, version) }
+
+func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
+	var fault *dispatch.Fault
+	if errors.As(err, &fault) && fault.Code == dispatch.CodeOldVersion {
+		return refuse(http.StatusPreconditionFailed, "old-version", fault.Detail,
+			FieldProblem{Pointer: "/header/If-Match", Detail: "is not the case's version any more; read it again"})
+	}
+	if err != nil {
+		return err
+	}
+	c.Response().Header().Set("ETag", etag(found.Version))
+	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports)})
+}

@@ -1,0 +1,194 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/twpayne/go-geom"
+
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+)
+
+// PlaceDesk is what the door asks about places. *dispatch.Service is one.
+type PlaceDesk interface {
+	Locate(context.Context, dispatch.Viewer, dispatch.LocateAsk) (dispatch.Located, error)
+	Nearest(context.Context, dispatch.Viewer, dispatch.NearestAsk) ([]dispatch.Nearest, error)
+	ReportCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, error)
+	PatrolCells(ctx context.Context, v dispatch.Viewer, res int) ([]dispatch.CellCount, error)
+}
+
+// Roads answers routes. *road.Switch is one.
+type Roads interface {
+	Route(ctx context.Context, m road.Mode, from, to geo.Point) (road.Route, error)
+}
+
+func (s *Server) locate(c echo.Context) error {
+	q := query{c: c}
+	ask := dispatch.LocateAsk{CRS: q.crs()}
+	ask.Point = q.point()
+	ask.AccuracyM, _ = q.number("accuracy_m", 0, 10_000)
+	ask.Category = q.category("category")
+	if at := q.moment("at"); at != nil {
+		ask.At = *at
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	found, err := s.places.Locate(c.Request().Context(), viewer(c), ask)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, found)
+}
+
+func (s *Server) nearest(c echo.Context) error {
+	q := query{c: c}
+	ask := dispatch.NearestAsk{CRS: q.crs(), Department: q.text("department"), Limit: q.whole("limit", 1, 50, 5)}
+	ask.Point = q.point()
+	if err := q.err(); err != nil {
+		return err
+	}
+	ctx, v := c.Request().Context(), viewer(c)
+	items, err := s.places.Nearest(ctx, v, ask)
+	if err != nil {
+		return err
+	}
+	seen := make([]dispatch.PatrolID, len(items))
+	for i, n := range items {
+		seen[i] = n.PatrolID
+	}
+	if err := s.auth.RecordViews(ctx, v, pgauth.ViewedPosition, seen); err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, list[dispatch.Nearest]{Items: some(items)})
+}
+
+func (s *Server) route(c echo.Context) error {
+	q := query{c: c}
+	crs := q.crs()
+	from, to := q.pair("from", crs), q.pair("to", crs)
+	modes := s.spec.words("Mode")
+	word, profile := q.oneOf("mode", modes...), q.text("profile")
+	switch {
+	case word != "" && profile != "":
+		q.wrong("profile", "is given beside mode; give one of them")
+	case profile != "":
+		word = q.oneOf("profile", modes...)
+	case word == "":
+		word = road.Car.String()
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	mode, err := road.ParseMode(word)
+	if err != nil {
+		return err
+	}
+	way, err := s.roads.Route(c.Request().Context(), mode, from, to)
+	if err != nil {
+		return err
+	}
+	if !way.Reachable || way.Geometry == nil {
+		return refuse(http.StatusNotFound, "no-way", "There is no way between these places by "+word+"; try another mode or a place nearer to a road.")
+	}
+	out := Route{
+		DurationS: way.DurationS, DistanceM: way.DistanceM, EtaKind: EtaKind(way.Kind), SnapFromM: way.SnapFromM, SnapToM: way.SnapToM,
+		Geometry: LineString{Type: LineStringTypeLineString, Coordinates: coordinates(way.Geometry)},
+		Steps:    make([]RouteStep, len(way.Steps)),
+	}
+	for i, step := range way.Steps {
+		out.Steps[i] = RouteStep{Road: step.Name, DistanceM: step.DistanceM, DurationS: step.DurationS}
+	}
+	return answer(c, http.StatusOK, out)
+}
+
+func coordinates(line *geom.LineString) [][]float64 {
+	out := make([][]float64, line.NumCoords())
+	for i := range out {
+		at := line.Coord(i)
+		out[i] = []float64{at.X(), at.Y()}
+	}
+	return out
+}
+
+// The layers that cells count.
+const (
+	layerReports = "reports"
+	layerPatrols = "patrols"
+)
+
+// maxCellSpan bounds how far back reports are counted at once.
+const maxCellSpan = 366 * 24 * time.Hour
+
+func (s *Server) countCells(c echo.Context) error {
+	q := query{c: c}
+	res, layer := q.whole("res", 7, 9, 0), q.oneOf("layer", layerReports, layerPatrols)
+	from, to := q.moment("from"), q.moment("to")
+	if q.text("res") == "" {
+		q.wrong("res", "is missing; give 7, 8 or 9")
+	}
+	if q.text("layer") == "" {
+		q.wrong("layer", "is missing; give reports or patrols")
+	}
+	end := s.now()
+	if to != nil {
+		end = *to
+	}
+	begin := end.Add(-24 * time.Hour)
+	if from != nil {
+		begin = *from
+	}
+	if !end.After(begin) {
+		q.wrong("from", "must be before to")
+	} else if end.Sub(begin) > maxCellSpan {
+		q.wrong("from", "must be within 366 days of to")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	ctx, v := c.Request().Context(), viewer(c)
+	needed := dispatch.ActSeeCases
+	if layer == layerPatrols {
+		needed = dispatch.ActSeePatrols
+	}
+	if !dispatch.May(v, needed) {
+		return forbidden(v)
+	}
+	var counts []dispatch.CellCount
+	var err error
+	if layer == layerPatrols {
+		counts, err = s.places.PatrolCells(ctx, v, res)
+	} else {
+		counts, err = s.places.ReportCells(ctx, v, res, begin, end)
+	}
+	if err != nil {
+		return err
+	}
+	out := make([]CellCount, len(counts))
+	for i, n := range counts {
+		ring, err := closedRing(n.Cell)
+		if err != nil {
+			return err
+		}
+		out[i] = CellCount{Cell: n.Cell.String(), Count: n.Count, Boundary: ring}
+	}
+	return answer(c, http.StatusOK, list[CellCount]{Items: out})
+}
+
+func closedRing(at cell.Cell) ([][]float64, error) {
+	corners, err := at.Boundary()
+	if err != nil {
+		return nil, err
+	}
+	ring := make([][]float64, 0, len(corners)+1)
+	for _, p := range append(corners, corners[0]) {
+		ring = append(ring, []float64{p.Lon, p.Lat})
+	}
+	return ring, nil
+}

@@ -1,0 +1,264 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+)
+
+// ReportDesk is what the door asks about reports. *dispatch.Service is one.
+type ReportDesk interface {
+	FileReport(context.Context, dispatch.Viewer, dispatch.ReportDraft) (dispatch.Filed, error)
+	Reports(context.Context, dispatch.Viewer, dispatch.PageAsk) (dispatch.Page[dispatch.Report], error)
+	Photo(context.Context, dispatch.Viewer, [32]byte) (dispatch.PhotoContent, error)
+}
+
+const (
+	maxPhotos    = 6
+	maxMultipart = maxPhotos*maxPhotoBytes + 2*maxJSON
+)
+
+// report is a report as it leaves: its photos say where they can be read.
+type report struct {
+	dispatch.Report
+	Photos []photo `json:"photos"`
+}
+
+type photo struct {
+	dispatch.Photo
+	URL string `json:"url"`
+}
+
+func reports(in []dispatch.Report) []report {
+	out := make([]report, len(in))
+	for i, r := range in {
+		out[i] = report{Report: r, Photos: make([]photo, len(r.Photos))}
+		for j, p := range r.Photos {
+			out[i].Photos[j] = photo{Photo: p, URL: "/api/v1/photos/" + p.SHA256}
+		}
+	}
+	return out
+}
+
+func (s *Server) fileReport(c echo.Context) error {
+	key, err := idempotencyKey(c)
+	if err != nil {
+		return err
+	}
+	draft, err := s.readReport(c)
+	if err != nil {
+		return err
+	}
+	draft.Key = key
+	filed, err := s.reports.FileReport(c.Request().Context(), viewer(c), draft)
+	if err != nil {
+		return err
+	}
+	if filed.Replayed {
+		c.Response().Header().Set("Idempotency-Replayed", "true")
+	}
+	c.Response().Header().Set("Location", "/api/v1/cases/"+filed.Case.ID.String())
+	return answer(c, http.StatusCreated, filed)
+}
+
+func idempotencyKey(c echo.Context) (string, error) {
+	values := c.Request().Header.Values("Idempotency-Key")
+	if len(values) == 0 {
+		return "", nil
+	}
+	key := values[0]
+	printable := strings.IndexFunc(key, func(r rune) bool { return r < 0x21 || r > 0x7e }) < 0
+	if len(values) > 1 || key == "" || len(key) > 128 || !printable {
+		return "", invalid(FieldProblem{Pointer: "/header/Idempotency-Key", Detail: "must be 1 to 128 visible ASCII characters, given once; a UUID a draft will do"})
+	}
+	return key, nil
+}
+
+func (s *Server) readReport(c echo.Context) (dispatch.ReportDraft, error) {
+	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	switch {
+	case err == nil && kind == echo.MIMEApplicationJSON:
+		body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON))
+		if err != nil {
+			return dispatch.ReportDraft{}, readError(err)
+		}
+		draft, err := s.decodeReport(body)
+		draft.BodySHA256 = sha256.Sum256(body)
+		return draft, err
+	case err == nil && kind == echo.MIMEMultipartForm && params["boundary"] != "":
+		return s.readForm(multipart.NewReader(c.Request().Body, params["boundary"]))
+	}
+	return dispatch.ReportDraft{}, refuse(http.StatusUnsupportedMediaType, "unsupported-media-type",
+		"Send the report as application/json, or as multipart/form-data with one part report and parts photo.")
+}
+
+// decodeReport reads the JSON of a report. The position is checked as it was
+// sent; the core converts it and keeps both.
+func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
+	var in NewReport
+	if err := s.decode(body, "NewReport", &in); err != nil {
+		return dispatch.ReportDraft{}, err
+	}
+	draft := dispatch.ReportDraft{
+		Category: in.Category, Sent: geo.Point{Lon: in.Location.Lon, Lat: in.Location.Lat}, CRS: geo.WGS84,
+	}
+	if in.Location.Crs != nil {
+		draft.CRS = geo.CRS(*in.Location.Crs)
+	}
+	if in.Location.AccuracyM != nil {
+		draft.AccuracyM = *in.Location.AccuracyM
+	}
+	if in.Description != nil {
+		draft.Description = *in.Description
+	}
+	if in.ObservedAt != nil {
+		draft.ObservedAt = in.ObservedAt.UTC()
+	}
+	if err := draft.Sent.Check(); err != nil {
+		return dispatch.ReportDraft{}, invalid(FieldProblem{Pointer: "/location", Detail: err.Error()})
+	}
+	return draft, nil
+}
+
+// readForm reads a multipart report part by part. The hash that tells one body
+// from another covers what the parts hold, in order, and not the boundary that a
+// client draws anew for each try.
+func (s *Server) readForm(form *multipart.Reader) (dispatch.ReportDraft, error) {
+	var draft dispatch.ReportDraft
+	var photos []dispatch.NewPhoto
+	seen := false
+	hash := sha256.New()
+	for number := 0; ; number++ {
+		part, err := form.NextRawPart()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return draft, formError(err)
+		}
+		at := pointer("form", part.FormName())
+		switch part.FormName() {
+		case "report":
+			if seen {
+				return draft, invalid(FieldProblem{Pointer: at, Detail: "is given twice"})
+			}
+			seen = true
+			body, err := readPart(part, maxJSON, at)
+			if err != nil {
+				return draft, err
+			}
+			if draft, err = s.decodeReport(body); err != nil {
+				return draft, inPart(at, err)
+			}
+			sum := sha256.Sum256(body)
+			hash.Write(sum[:])
+		case "photo":
+			at := pointer("form", "photo", strconv.Itoa(len(photos)))
+			if len(photos) == maxPhotos {
+				return draft, invalid(FieldProblem{Pointer: at, Detail: "is one too many; send 6 photos or fewer"})
+			}
+			body, err := readPart(part, maxPhotoBytes, at)
+			if err != nil {
+				return draft, err
+			}
+			checked, err := checkPhoto(body)
+			if err != nil {
+				return draft, photoRefusal(at, err)
+			}
+			photos = append(photos, checked)
+			hash.Write(checked.SHA256[:])
+		default:
+			return draft, invalid(FieldProblem{Pointer: at, Detail: "unknown part; this takes one report and up to 6 photo"})
+		}
+		if number > maxPhotos+1 {
+			return draft, invalid(FieldProblem{Pointer: "/form", Detail: "has too many parts"})
+		}
+	}
+	if !seen {
+		return draft, invalid(FieldProblem{Pointer: "/form/report", Detail: "is missing; send the report's JSON in a part named report"})
+	}
+	draft.Photos = photos
+	hash.Sum(draft.BodySHA256[:0])
+	return draft, nil
+}
+
+func readPart(part *multipart.Part, most int64, at string) ([]byte, error) {
+	body, err := io.ReadAll(io.LimitReader(part, most+1))
+	if err != nil {
+		return nil, formError(err)
+	}
+	if int64(len(body)) > most {
+		return nil, refuse(http.StatusRequestEntityTooLarge, "too-large", "A part of the form is too large.",
+			FieldProblem{Pointer: at, Detail: "must have " + strconv.FormatInt(most, 10) + " bytes or fewer"})
+	}
+	return body, nil
+}
+
+func formError(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	return refuse(http.StatusBadRequest, "invalid", "The form cannot be read; it is broken or ended too early.",
+		FieldProblem{Pointer: "/form", Detail: err.Error()})
+}
+
+// inPart moves the pointers of a refusal into a part of the form.
+func inPart(at string, err error) error {
+	var r *refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	fields := make([]FieldProblem, len(r.Errors))
+	for i, f := range r.Errors {
+		fields[i] = FieldProblem{Pointer: at + f.Pointer, Detail: f.Detail}
+	}
+	return invalid(fields...)
+}
+
+func (s *Server) listReports(c echo.Context) error {
+	q := query{c: c}
+	var ask dispatch.PageAsk
+	ask.Limit, ask.Cursor = q.page(200, 50)
+	if err := q.err(); err != nil {
+		return err
+	}
+	page, err := s.reports.Reports(c.Request().Context(), viewer(c), ask)
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, dispatch.Page[report]{Items: reports(page.Items), NextCursor: page.NextCursor})
+}
+
+func (s *Server) getPhoto(c echo.Context) error {
+	var sum [32]byte
+	text := c.Param("sha256")
+	if n, err := hex.Decode(sum[:], []byte(text)); len(text) != 64 || err != nil || n != 32 || strings.ToLower(text) != text {
+		return errNotFound
+	}
+	found, err := s.reports.Photo(c.Request().Context(), viewer(c), sum)
+	if err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("ETag", `"`+text+`"`)
+	// Who may see it can change, so a copy is asked about each time.
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	h.Set(echo.HeaderContentDisposition, "inline")
+	if c.Request().Header.Get("If-None-Match") == `"`+text+`"` {
+		return c.NoContent(http.StatusNotModified)
+	}
+	return c.Blob(http.StatusOK, found.MediaType, found.Content)
+}

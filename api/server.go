@@ -1,0 +1,258 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// Config is what the door is made of. Every part without a default named here is
+// required. *dispatch.Service is all four desks.
+type Config struct {
+	Auth    *pgauth.Store
+	Reports ReportDesk
+	Cases   CaseDesk
+	Patrols PatrolDesk
+	Places  PlaceDesk
+	// Book, Register and Tracks are read by the pages; pgview.Store is all of them.
+	Book     Book
+	Register Register
+	Tracks   Tracks
+	Roads    Roads
+	Tiles    Tiles
+	// Beacon and Live take the sockets of devices and of viewers over.
+	Beacon Socket
+	Live   Socket
+	// Ready answers nil when this node can take work: database and schema.
+	Ready func(context.Context) error
+	// Page holds the finished files of the page; nil serves the API alone.
+	Page fs.FS
+	// Origins, beside the service's own, whose pages may use the cookie.
+	Origins []string
+	// Log is slog.Default when nil.
+	Log *slog.Logger
+	// Metrics is a registry of its own when nil.
+	Metrics *prometheus.Registry
+	// Now is time.Now when nil; only default spans of questions go by it.
+	Now func() time.Time
+	// MaxTime bounds a request; 0 means 15 s. Reports with photos have four times
+	// as long.
+	MaxTime time.Duration
+}
+
+// Server is the door. It is safe for concurrent use.
+type Server struct {
+	echo     *echo.Echo
+	auth     *pgauth.Store
+	reports  ReportDesk
+	cases    CaseDesk
+	patrols  PatrolDesk
+	places   PlaceDesk
+	book     Book
+	register Register
+	tracks   Tracks
+	roads    Roads
+	tiles    Tiles
+	ready    func(context.Context) error
+	origins  []string
+	log      *slog.Logger
+	now      func() time.Time
+	maxTime  time.Duration
+
+	spec     *spec
+	docsPage docsPage
+	static   map[string]*staticFile
+	registry *prometheus.Registry
+	metrics  *meters
+
+	// draining ends when Drain is called; sockets end with it and are waited for.
+	draining context.Context
+	drain    context.CancelFunc
+	sockets  sync.WaitGroup
+}
+
+// New makes the door and reports everything that is wrong with its parts at once.
+func New(c Config) (*Server, error) {
+	var faults []error
+	for _, part := range []struct {
+		name    string
+		missing bool
+	}{
+		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
+		{"Places", c.Places == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
+		{"Roads", c.Roads == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
+		{"Ready", c.Ready == nil},
+	} {
+		if part.missing {
+			faults = append(faults, fmt.Errorf("the door needs %s", part.name))
+		}
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.MaxTime == 0 {
+		c.MaxTime = 15 * time.Second
+	}
+	if c.Metrics == nil {
+		c.Metrics = prometheus.NewRegistry()
+		c.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	}
+	s := &Server{
+		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, book: c.Book,
+		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles, ready: c.Ready,
+		log: c.Log, now: c.Now, maxTime: c.MaxTime, registry: c.Metrics,
+	}
+	for _, origin := range c.Origins {
+		s.origins = append(s.origins, strings.ToLower(strings.TrimSuffix(origin, "/")))
+	}
+	var err error
+	if s.spec, err = loadSpec(); err != nil {
+		return nil, err
+	}
+	if s.docsPage, err = renderDocs(s.spec.doc); err != nil {
+		return nil, err
+	}
+	if s.static, err = loadStatic(c.Page); err != nil {
+		return nil, err
+	}
+	if s.metrics, err = newMeters(c.Metrics); err != nil {
+		return nil, err
+	}
+	s.draining, s.drain = context.WithCancel(context.Background())
+	s.routes(c.Beacon, c.Live)
+	return s, nil
+}
+
+// routes is every door there is, with what it asks of its caller. Sockets have no
+// time limit; they keep their own.
+func (s *Server) routes(beacon, live Socket) {
+	e := echo.New()
+	e.HideBanner, e.HidePort = true, true
+	e.HTTPErrorHandler = s.fail
+	// A proxy on this machine may say whom it speaks for; nobody else may.
+	e.IPExtractor = echo.ExtractIPFromXFFHeader(echo.TrustLoopback(true), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false))
+	e.Use(withRequestID, withSecurityHeaders, s.withLog, s.withRecover)
+	s.echo = e
+
+	see := may(dispatch.ActSeeCases)
+	// A worker or a device sees no other patrol, but always its own.
+	patrols := may(dispatch.ActSeePatrols, dispatch.ActSetStatus)
+	mapData := may(dispatch.ActMapData)
+
+	s.add("POST", "/api/v1/session", anybody, s.signIn)
+	s.add("GET", "/api/v1/session", signedIn, s.getSession)
+	s.add("DELETE", "/api/v1/session", signedIn, s.signOut)
+	s.add("POST", "/api/v1/tickets", may(dispatch.ActWatchLive, dispatch.ActSendBeacon), s.makeTicket)
+	s.add("PUT", "/api/v1/me/duty", may(dispatch.ActSetStatus), s.setMyDuty)
+
+	s.addSlow("POST", "/api/v1/reports", may(dispatch.ActReport), s.fileReport)
+	s.add("GET", "/api/v1/reports", see, s.listReports)
+	s.add("GET", "/api/v1/photos/:sha256", see, s.getPhoto)
+	s.add("GET", "/api/v1/cases", see, s.listCases)
+	s.add("GET", "/api/v1/cases/:id", see, s.getCase)
+	s.add("POST", "/api/v1/cases/:id/dispatch", may(dispatch.ActDispatch), s.dispatchCase)
+	s.add("POST", "/api/v1/cases/:id/undo", may(dispatch.ActDispatch), s.undoDispatch)
+	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
+	s.add("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
+
+	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)
+	s.add("GET", "/api/v1/patrols/:id", patrols, s.getPatrol)
+	s.add("GET", "/api/v1/patrols/:id/track", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getTrack)
+	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
+
+	s.add("GET", "/api/v1/grids", mapData, s.listGrids)
+	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)
+	s.add("GET", "/api/v1/locate", mapData, s.locate)
+	s.add("GET", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearest)
+	s.add("GET", "/api/v1/route", mapData, s.route)
+	s.add("GET", "/api/v1/cells", mapData, s.countCells)
+	s.add("GET", "/api/v1/tiles/:layer/:z/:x/:y", mapData, s.getTile)
+	s.add("GET", "/api/v1/departments", signedIn, s.listDepartments)
+	s.add("GET", "/api/v1/categories", signedIn, s.listCategories)
+	s.add("GET", "/api/v1/areas", signedIn, s.listAreas)
+
+	s.add("GET", "/api/v1/openapi.json", anybody, s.openAPI)
+	s.add("GET", "/livez", anybody, s.live)
+	s.add("GET", "/readyz", anybody, s.readiness)
+	s.add("GET", "/docs", anybody, s.docs)
+	s.add("GET", "/metrics", may(dispatch.ActAdminister), echo.WrapHandler(s.MetricsHandler()))
+
+	e.GET("/ws/beacon", s.guard(access{anyOf: []dispatch.Action{dispatch.ActSendBeacon}, socket: "beacon"}, s.openSocket(beaconProtocol, beacon)))
+	e.GET("/ws/live", s.guard(access{anyOf: []dispatch.Action{dispatch.ActWatchLive}, socket: "live", cookie: true}, s.openSocket(liveProtocol, live)))
+
+	// What is left belongs to the page, except below /api.
+	s.add("GET", "/api/*", anybody, func(echo.Context) error { return errNotFound })
+	s.add("GET", "/*", anybody, s.file)
+	s.add("HEAD", "/*", anybody, s.file)
+}
+
+func (s *Server) add(method, path string, a access, h echo.HandlerFunc) {
+	s.echo.Add(method, path, withTimeout(s.maxTime, maxJSON, s.guard(a, h)))
+}
+
+// addSlow is add for what carries photos.
+func (s *Server) addSlow(method, path string, a access, h echo.HandlerFunc) {
+	s.echo.Add(method, path, withTimeout(4*s.maxTime, maxMultipart, s.guard(a, h)))
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// MetricsHandler answers the figures to anybody; give it a listener of its own.
+func (s *Server) MetricsHandler() http.Handler {
+	return promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{})
+}
+
+// Drain makes /readyz refuse and ends every socket; it answers when they have
+// ended or ctx has. Call it before http.Server.Shutdown, which waits for plain
+// requests only.
+func (s *Server) Drain(ctx context.Context) error {
+	s.drain()
+	done := make(chan struct{})
+	go func() {
+		s.sockets.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for sockets: %w", ctx.Err())
+	}
+}
+
+// HTTPServer answers a server for the door with limits that a slow or hostile
+// client runs into. base is what requests' contexts descend from.
+func HTTPServer(base context.Context, handler http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       75 * time.Second,
+		WriteTimeout:      90 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return base },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/websocket"
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// Socket takes an upgraded connection over and keeps it until it ends. ctx ends
+// with the request's connection or with the server; Serve closes conn.
+type Socket interface {
+	Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer)
+}
+
+// Subprotocols of the two sockets.
+const (
+	beaconProtocol = "gridpatrol.beacon.v1.json"
+	liveProtocol   = "gridpatrol.live.v1.json"
+)
+
+// openSocket upgrades a request whose caller is known and hands it on. Anybody
+// by cookie has had their origin checked (identify); the upgrader need not again.
+func (s *Server) openSocket(protocol string, to Socket) echo.HandlerFunc {
+	upgrader := websocket.Upgrader{
+		Subprotocols: []string{protocol},
+		CheckOrigin:  func(*http.Request) bool { return true },
+		Error: func(http.ResponseWriter, *http.Request, int, error) {
+			// The door writes the problem itself.
+		},
+	}
+	return func(c echo.Context) error {
+		r := c.Request()
+		if !websocket.IsWebSocketUpgrade(r) {
+			return refuse(http.StatusUpgradeRequired, "not-a-websocket", "This address is a WebSocket; open it with a WebSocket client.").
+				with("Upgrade", "websocket")
+		}
+		if offered := protocolsOf(r); len(offered) > 0 && offered[0] != protocol {
+			return refuse(http.StatusBadRequest, "subprotocol", "This socket speaks "+protocol+"; offer it first.",
+				FieldProblem{Pointer: "/header/Sec-WebSocket-Protocol", Detail: "must begin with " + protocol})
+		}
+		conn, err := upgrader.Upgrade(c.Response(), r, nil)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "handshake", "The WebSocket handshake is not complete: "+err.Error())
+		}
+		s.sockets.Add(1)
+		defer s.sockets.Done()
+		// The request's context does not end with a hijacked connection; the server's
+		// own does when it drains.
+		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+		defer cancel()
+		defer context.AfterFunc(s.draining, cancel)()
+		to.Serve(ctx, conn, viewer(c))
+		return nil
+	}
+}
+
+// protocolsOf is what the client offers, without the ticket.
+func protocolsOf(r *http.Request) []string {
+	var out []string
+	for _, p := range websocket.Subprotocols(r) {
+		if !strings.HasPrefix(p, "ticket.") {
+			out = append(out, p)
+		}
+	}
+	return out
+}
