@@ -1,9 +1,13 @@
 package district
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
 // Road is one stretch between two junctions. Where a value is the common one, it is
@@ -17,6 +21,43 @@ type Road struct {
 	Name     string       `json:"name"`
 	Bridge   string       `json:"bridge"` // "yes"
 	Line     [][2]float64 `json:"-"`      // lon, lat
+}
+
+var classes = map[string]road.Class{
+	"trunk": road.Trunk, "primary": road.Primary, "secondary": road.Secondary, "tertiary": road.Tertiary,
+	"residential": road.Residential, "track": road.Track, "path": road.Path,
+}
+
+// RoadSource is what the demo roads are called where it is asked which roads
+// serve.
+const RoadSource = "demo district"
+
+// Network builds the demo roads for all modes.
+func Network(ctx context.Context) (*road.Network, error) {
+	roads, err := Roads()
+	if err != nil {
+		return nil, err
+	}
+	lines := make([]road.Line, 0, len(roads))
+	for _, r := range roads {
+		class, ok := classes[r.Class]
+		if !ok {
+			return nil, fmt.Errorf("demo road %d: unknown class %q", r.ID, r.Class)
+		}
+		l := road.Line{Class: class, SpeedKMH: float64(r.SpeedKMH), OneWay: r.OneWay == "yes", Name: r.Name}
+		if class == road.Track {
+			l.Modes = road.SetOf(road.Foot, road.EBike)
+		}
+		for _, p := range r.Line {
+			l.Points = append(l.Points, geo.Point{Lon: p[0], Lat: p[1]})
+		}
+		lines = append(lines, l)
+	}
+	net, err := road.FromLines(ctx, lines, RoadSource)
+	if err != nil {
+		return nil, fmt.Errorf("build demo roads: %w", err)
+	}
+	return net, nil
 }
 
 // Roads lists the streets of the district. Roads that meet share the point

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
 // streets is the plainest graph that can answer the questions below. It shares
@@ -20,7 +21,6 @@ type streets struct {
 type hop struct {
 	to      int
 	lengthM float64
-	seconds float64
 }
 
 var allModes = []string{"foot", "ebike", "car"}
@@ -46,14 +46,13 @@ func buildStreets(roads []Road, mode string, reverse bool) *streets {
 		for i := 1; i < len(r.Line); i++ {
 			lengthM += geo.DistanceM(geo.Point{Lon: r.Line[i-1][0], Lat: r.Line[i-1][1]}, geo.Point{Lon: r.Line[i][0], Lat: r.Line[i][1]})
 		}
-		speed := map[string]float64{"foot": 5, "ebike": math.Min(20, float64(r.SpeedKMH)), "car": float64(r.SpeedKMH)}[mode] / 3.6
 		a, b := node(r.Line[0]), node(r.Line[len(r.Line)-1])
 		if reverse {
 			a, b = b, a
 		}
-		s.next[a] = append(s.next[a], hop{b, lengthM, lengthM / speed})
+		s.next[a] = append(s.next[a], hop{b, lengthM})
 		if mode == "foot" || r.OneWay != "yes" {
-			s.next[b] = append(s.next[b], hop{a, lengthM, lengthM / speed})
+			s.next[b] = append(s.next[b], hop{a, lengthM})
 		}
 	}
 	return s
@@ -85,7 +84,7 @@ func (q *queue) Pop() any {
 	return v
 }
 
-func (s *streets) from(start int, cost func(hop) float64) []float64 {
+func (s *streets) from(start int) []float64 {
 	best := make([]float64, len(s.at))
 	for i := range best {
 		best[i] = math.Inf(1)
@@ -98,7 +97,7 @@ func (s *streets) from(start int, cost func(hop) float64) []float64 {
 			continue
 		}
 		for _, h := range s.next[v.node] {
-			if c := v.cost + cost(h); c < best[h.to] {
+			if c := v.cost + h.lengthM; c < best[h.to] {
 				best[h.to] = c
 				heap.Push(&q, visit{c, h.to})
 			}
@@ -106,9 +105,6 @@ func (s *streets) from(start int, cost func(hop) float64) []float64 {
 	}
 	return best
 }
-
-func lengthOf(h hop) float64  { return h.lengthM }
-func secondsOf(h hop) float64 { return h.seconds }
 
 // Each mode has one network, there and back, and it comes near the middle of
 // every grid.
@@ -122,7 +118,7 @@ func TestOneNetworkForEachMode(t *testing.T) {
 	for _, mode := range allModes {
 		there, back := buildStreets(roads, mode, false), buildStreets(roads, mode, true)
 		for _, s := range []*streets{there, back} {
-			for i, cost := range s.from(0, lengthOf) {
+			for i, cost := range s.from(0) {
 				if math.IsInf(cost, 1) {
 					t.Fatalf("%s: %v cannot be reached", mode, s.at[i])
 				}
@@ -183,10 +179,15 @@ func TestRoadsHaveWhatAMapNeeds(t *testing.T) {
 }
 
 // Rivers make the patrol that is nearest on the map the wrong one often enough
-// that choosing by road matters.
+// that choosing by road matters: for the product's own roads and each patrol's own
+// mode, and by the plain length of the way if all of them drove.
 func TestRoadNearestIsOftenNotAirNearest(t *testing.T) {
 	t.Parallel()
 	roads, err := Roads()
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := Network(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,10 +195,14 @@ func TestRoadNearestIsOftenNotAirNearest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var mode []string
+	byMode := map[road.Mode]int{}
 	for _, p := range staff {
 		if p["department"] == "police" && p["device_id"] != "" {
-			mode = append(mode, p["patrol_mode"])
+			mode, err := road.ParseMode(p["patrol_mode"])
+			if err != nil {
+				t.Fatal(err)
+			}
+			byMode[mode]++
 		}
 	}
 	var grids []geo.Point
@@ -206,34 +211,39 @@ func TestRoadNearestIsOftenNotAirNearest(t *testing.T) {
 			grids = append(grids, middle(g))
 		}
 	}
-	net := map[string]*streets{} // against the traffic: from the report to everybody
-	for _, m := range allModes {
-		net[m] = buildStreets(roads, m, true)
-	}
+	cars := buildStreets(roads, "car", true) // against the traffic: from the report to everybody
 	rng := rand.New(rand.NewPCG(1, 15))
 	const reports = 1000
 	byTime, byLength := 0, 0
 	for range reports {
 		to := grids[rng.IntN(len(grids))]
-		seconds := map[string][]float64{}
-		for _, m := range allModes {
-			i, _ := net[m].nearest(to)
-			seconds[m] = net[m].from(i, secondsOf)
-		}
-		i, _ := net["car"].nearest(to)
-		lengths := net["car"].from(i, lengthOf)
-		air, soonest, shortest := -1, -1, -1
+		i, _ := cars.nearest(to)
+		lengths := cars.from(i)
 		airM, soonestS, shortestM := math.Inf(1), math.Inf(1), math.Inf(1)
-		for k, m := range mode {
-			at := net["car"].at[rng.IntN(len(net["car"].at))]
-			if d := geo.DistanceM(at, to); d < airM {
-				air, airM = k, d
+		var air, soonest, shortest geo.Point
+		for mode := range road.Mode(road.Modes) {
+			var from []geo.Point
+			for range byMode[mode] {
+				i := rng.IntN(len(cars.at))
+				from = append(from, cars.at[i])
+				if d := geo.DistanceM(cars.at[i], to); d < airM {
+					air, airM = cars.at[i], d
+				}
+				if lengths[i] < shortestM {
+					shortest, shortestM = cars.at[i], lengths[i]
+				}
 			}
-			if s := seconds[m][net[m].index[at]]; s < soonestS {
-				soonest, soonestS = k, s
+			times, err := network.ManyToOne(t.Context(), mode, from, to)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if d := lengths[net["car"].index[at]]; d < shortestM {
-				shortest, shortestM = k, d
+			for k, time := range times {
+				if !time.Reachable || time.Kind != road.KindRoad {
+					t.Fatalf("%v cannot get from %v to %v by road: %+v", mode, from[k], to, time)
+				}
+				if time.DurationS < soonestS {
+					soonest, soonestS = from[k], time.DurationS
+				}
 			}
 		}
 		if air != soonest {

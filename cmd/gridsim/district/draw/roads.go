@@ -56,7 +56,7 @@ func layRoads(l *land, rivers []river, mains []mainRoad) (*roadNet, error) {
 	return net, nil
 }
 
-var speedKMH = map[string]int{"trunk": 80, "primary": 60, "secondary": 50, "tertiary": 40, "residential": 30, "track": 20, "path": 5}
+var speedKMH = map[string]int{"trunk": 80, "primary": 60, "secondary": 50, "tertiary": 40, "residential": 30, "track": 20, "path": 12}
 
 // scatterNodes throws junctions: one near the middle of every grid, so that all
 // are reachable, then as close together as the land is built up.
