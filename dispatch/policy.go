@@ -93,3 +93,10 @@ func Visible(v Viewer, t Thing) bool {
 	inDepartment := v.Department == "" || slices.Contains(t.Departments, v.Department)
 	return inArea && inDepartment
 }
+
+// VisibleOnMap is the rule for what stands still and moves nobody: outlines of
+// grids, places. The area bounds it; neither the department nor one's own work
+// does, since everybody finds their way by the same map.
+func VisibleOnMap(v Viewer, t Thing) bool {
+	return v.District == t.District && (v.AreaCode == "" || slices.Contains(t.Areas, v.AreaCode))
+}
