@@ -14,7 +14,7 @@ const oldestMajor = 15
 
 // installRoot and extensionRoot are where Debian and Ubuntu put one PostgreSQL
 // beside another, by major version.
-var (
+const (
 	installRoot   = "/usr/lib/postgresql"
 	extensionRoot = "/usr/share/postgresql"
 )
@@ -29,8 +29,7 @@ func (i install) program(name string) string { return filepath.Join(i.bin, name)
 
 // installFor finds the PostgreSQL that made the data, or for a new cluster the
 // newest one that has PostGIS.
-func installFor(data string) (install, error) {
-	found := installed()
+func installFor(data string, found []install) (install, error) {
 	made, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	switch {
 	case err == nil:
@@ -59,9 +58,10 @@ func installFor(data string) (install, error) {
 	return newest, nil
 }
 
-func installed() []install {
+// installed lists every PostgreSQL that is new enough and has PostGIS.
+func installed(programs, extensions string) []install {
 	var found []install
-	entries, err := os.ReadDir(installRoot)
+	entries, err := os.ReadDir(programs)
 	if err != nil {
 		return nil
 	}
@@ -70,9 +70,9 @@ func installed() []install {
 		if err != nil || major < oldestMajor {
 			continue
 		}
-		bin := filepath.Join(installRoot, e.Name(), "bin")
+		bin := filepath.Join(programs, e.Name(), "bin")
 		if exists(filepath.Join(bin, "postgres")) && exists(filepath.Join(bin, "initdb")) &&
-			exists(filepath.Join(extensionRoot, e.Name(), "extension", "postgis.control")) {
+			exists(filepath.Join(extensions, e.Name(), "extension", "postgis.control")) {
 			found = append(found, install{major: major, bin: bin})
 		}
 	}

@@ -75,6 +75,9 @@ func Start(ctx context.Context, c Config) (*Cluster, error) {
 		return nil, fmt.Errorf("wait for another start of the cluster: %w", err)
 	}
 	defer lock.Close()
+	if err := p.claimSocketDir(); err != nil {
+		return nil, err
+	}
 	users, err := lockFile(ctx, filepath.Join(p.dir, usersLock), shared)
 	if err != nil {
 		return nil, fmt.Errorf("register as a user of the cluster: %w", err)
@@ -107,10 +110,10 @@ func locate(c Config) (place, error) {
 	if err := p.account.mustReach(dir); err != nil {
 		return place{}, err
 	}
-	if p.install, err = installFor(p.data); err != nil {
+	if p.install, err = installFor(p.data, installed(installRoot, extensionRoot)); err != nil {
 		return place{}, err
 	}
-	p.socket, err = socketDir(dir, p.account)
+	p.socket, err = socketDir(dir)
 	return p, err
 }
 

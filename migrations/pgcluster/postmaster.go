@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -16,6 +17,9 @@ import (
 
 // pollEvery is how often we look whether a server is up, or gone.
 const pollEvery = 20 * time.Millisecond
+
+// orphanPatience is how long the children of a killed server may take to notice.
+const orphanPatience = 5 * time.Second
 
 var errNotRunning = errors.New("no server runs on this cluster")
 
@@ -33,22 +37,23 @@ type postmaster struct {
 // looked at, through /proc, as a minimal Debian has no ps.
 func findPostmaster(data string) (*postmaster, error) {
 	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, errNotRunning
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("read the server's pidfile: %w", err)
 	}
 	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(strings.TrimSpace(first))
-	if err != nil || pid <= 0 {
+	if pid, err := strconv.Atoi(strings.TrimSpace(first)); err == nil {
+		if p := (&postmaster{pid: pid, data: data}); p.alive() {
+			return p, nil
+		}
 		return nil, errNotRunning
 	}
-	p := &postmaster{pid: pid, data: data}
-	if !p.alive() {
-		return nil, errNotRunning
+	// Whoever launched it may have been killed before the server wrote its pidfile.
+	for _, pid := range processes() {
+		if p := (&postmaster{pid: pid, data: data}); p.alive() {
+			return p, nil
+		}
 	}
-	return p, nil
+	return nil, errNotRunning
 }
 
 // alive says whether the process is a living postgres that serves this data.
@@ -98,11 +103,24 @@ func servesData(pid int, data string) bool {
 }
 
 // clearStale removes what a dead server left, which its successor would take for
-// a living one when the number lives again. Children of a killed server may
-// still be letting go of the data; they are waited for.
-func (p place) clearStale(ctx context.Context) error {
-	if err := wait(ctx, func() bool { return len(orphans(p.data)) == 0 }); err != nil {
-		return fmt.Errorf("processes %v of a dead server still hold %s: %w", orphans(p.data), p.data, err)
+// a living one when the number lives again. The children of a killed server let
+// go of the data by themselves as soon as they notice; those in the middle of a
+// long computation are made to.
+func (p place) clearStale(ctx context.Context, log *slog.Logger) error {
+	gone := func() bool { return len(orphans(p.data)) == 0 }
+	patience, cancel := context.WithTimeout(ctx, orphanPatience)
+	defer cancel()
+	if wait(patience, gone) != nil {
+		left := orphans(p.data)
+		log.Warn("ending what a dead server left running", "pids", left)
+		for _, pid := range left {
+			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("end process %d of a dead server: %w", pid, err)
+			}
+		}
+		if err := wait(ctx, gone); err != nil {
+			return fmt.Errorf("processes %v of a dead server still hold %s: %w", orphans(p.data), p.data, err)
+		}
 	}
 	for _, path := range []string{
 		filepath.Join(p.data, "postmaster.pid"),
@@ -116,24 +134,32 @@ func (p place) clearStale(ctx context.Context) error {
 	return nil
 }
 
-// orphans are the living processes that work in the data directory.
+// orphans are the living processes of PostgreSQL that work in the data
+// directory of a dead server: under a title of their own ("postgres: ...") or,
+// just forked, still under the server's.
 func orphans(data string) []int {
+	var pids []int
+	for _, pid := range processes() {
+		cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
+		if err != nil || cwd != data || dead(pid) {
+			continue
+		}
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && (bytes.HasPrefix(line, []byte("postgres:")) || servesData(pid, data)) {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func processes() []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return nil
 	}
 	var pids []int
 	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid))
-		if err != nil || cwd != data || dead(pid) {
-			continue
-		}
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && bytes.HasPrefix(line, []byte("postgres")) {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
 			pids = append(pids, pid)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"syscall"
 )
 
@@ -20,38 +21,48 @@ const (
 	longestSocket = 107
 )
 
-// shortRoot is where the socket goes when the data directory's path is too long
-// for one.
-var shortRoot = os.TempDir()
+// plainPath is a path that needs no quoting in a URL, in a list of hosts (a comma
+// parts them) or in the server's settings.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9/._-]+$`)
 
-// socketDir makes the folder of the socket: in the data directory, or where that
-// is too deep, in one of a short name that follows from the data directory.
-func socketDir(dir string, a account) (string, error) {
+// socketDir names the folder of the socket: in the data directory, or where that
+// is too deep or oddly named, one of a short name that follows from it.
+func socketDir(dir string) (string, error) {
 	socket := filepath.Join(dir, "postgres.socket")
-	if len(filepath.Join(socket, socketFile)) > longestSocket {
-		sum := sha256.Sum256([]byte(dir))
-		socket = filepath.Join(shortRoot, "gridpatrol-"+hex.EncodeToString(sum[:6]))
-		if len(filepath.Join(socket, socketFile)) > longestSocket {
-			return "", fmt.Errorf("both %s and %s are too long for a Unix socket; name a data directory with a shorter path", dir, shortRoot)
+	if fits(socket) {
+		return socket, nil
+	}
+	sum := sha256.Sum256([]byte(dir))
+	socket = filepath.Join(os.TempDir(), "gridpatrol-"+hex.EncodeToString(sum[:6]))
+	if fits(socket) {
+		return socket, nil
+	}
+	return "", fmt.Errorf("both %s and %s are too long or too oddly named for a Unix socket; name another data directory, or set TMPDIR to a short path", dir, os.TempDir())
+}
+
+func fits(socket string) bool {
+	return len(filepath.Join(socket, socketFile)) <= longestSocket && plainPath.MatchString(socket)
+}
+
+// claimSocketDir makes the folder of the socket, or makes sure that the one there
+// is ours: in a place open to all, somebody else may have put it there to answer
+// in the server's name.
+func (p place) claimSocketDir() error {
+	info, err := os.Lstat(p.socket)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = p.account.give(p.socket)
+		if err == nil {
+			info, err = os.Lstat(p.socket)
 		}
 	}
-	// A folder in a place open to all may have been put there by somebody else, who
-	// could then answer in the server's name.
-	info, err := os.Lstat(socket)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		if err := a.give(socket); err != nil {
-			return "", fmt.Errorf("make the folder of the socket: %w", err)
-		}
-		return socket, nil
-	case err != nil:
-		return "", fmt.Errorf("look at the folder of the socket: %w", err)
+	if err != nil {
+		return fmt.Errorf("make the folder of the socket: %w", err)
 	}
 	owner := info.Sys().(*syscall.Stat_t).Uid
-	if !info.IsDir() || owner != a.uid || info.Mode().Perm() != 0o700 {
-		return "", fmt.Errorf("%s should be a folder of user %s with mode 0700 and is not; remove it", socket, a.name)
+	if !info.IsDir() || owner != p.account.uid || info.Mode().Perm() != 0o700 {
+		return fmt.Errorf("%s should be a folder of user %s with mode 0700 and is not; remove it", p.socket, p.account.name)
 	}
-	return socket, nil
+	return nil
 }
 
 func (p place) url(database string) string {

@@ -20,6 +20,9 @@ import (
 // logLimit is the size over which the server's log is put aside at a start.
 const logLimit = 16 << 20
 
+// abandonWithin is how long a server that nobody will use may take to stop.
+const abandonWithin = 30 * time.Second
+
 // start adopts or launches the server and answers when it takes queries. The
 // caller holds the start lock.
 func (p place) start(ctx context.Context, log *slog.Logger) (*postmaster, error) {
@@ -27,20 +30,28 @@ func (p place) start(ctx context.Context, log *slog.Logger) (*postmaster, error)
 		return nil, err
 	}
 	server, err := p.adopt(ctx, log)
-	if errors.Is(err, errNotRunning) {
-		server, err = p.launch(ctx)
+	if !errors.Is(err, errNotRunning) {
+		return server, err
+	}
+	if server, err = p.launch(ctx, log); err != nil {
+		return nil, err
+	}
+	err = p.ready(ctx, server, log)
+	if err == nil {
+		err = p.makeDatabase(ctx)
 	}
 	if err != nil {
-		return nil, err
+		// Nobody will use what was just started, so it must not stay behind.
+		stopCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonWithin)
+		defer cancel()
+		return nil, errors.Join(err, server.stop(stopCtx))
 	}
-	if err := p.ready(ctx, server, log); err != nil {
-		return nil, err
-	}
-	return server, p.makeDatabase(ctx)
+	return server, nil
 }
 
-// adopt takes a server that runs already. One that is shutting down is waited
-// for, as it would take no more connections.
+// adopt takes a server that runs already, for another program or since one was
+// killed. One that is shutting down is waited for, as it would take no more
+// connections; so is one that dies while we look.
 func (p place) adopt(ctx context.Context, log *slog.Logger) (*postmaster, error) {
 	server, err := findPostmaster(p.data)
 	if err != nil {
@@ -48,7 +59,13 @@ func (p place) adopt(ctx context.Context, log *slog.Logger) (*postmaster, error)
 	}
 	if !stopping(p.data) {
 		log.Info("the private cluster runs already", "pid", server.pid)
-		return server, nil
+		err := p.ready(ctx, server, log)
+		if err == nil {
+			err = p.makeDatabase(ctx)
+		}
+		if err == nil || server.alive() {
+			return server, err
+		}
 	}
 	if err := wait(ctx, func() bool { return !server.alive() }); err != nil {
 		return nil, fmt.Errorf("wait for a server that is shutting down: %w", err)
@@ -67,8 +84,8 @@ func stopping(data string) bool {
 	return len(lines) >= 8 && strings.TrimSpace(lines[7]) == "stopping"
 }
 
-func (p place) launch(ctx context.Context) (*postmaster, error) {
-	if err := p.clearStale(ctx); err != nil {
+func (p place) launch(ctx context.Context, log *slog.Logger) (*postmaster, error) {
+	if err := p.clearStale(ctx, log); err != nil {
 		return nil, err
 	}
 	if err := p.writeAccess(); err != nil {
@@ -105,7 +122,7 @@ func (p place) launch(ctx context.Context) (*postmaster, error) {
 func (p place) launchSettings() map[string]string {
 	settings := map[string]string{
 		"listen_addresses":        "",
-		"unix_socket_directories": `"` + strings.ReplaceAll(p.socket, `"`, `""`) + `"`,
+		"unix_socket_directories": p.socket,
 		"unix_socket_permissions": "0700",
 		"port":                    "5432",
 		"fsync":                   "on",
@@ -194,12 +211,15 @@ func (p place) makeDatabase(ctx context.Context) error {
 	return nil
 }
 
-// writeAccess lets in the service's user and the server's own, both as the
-// owner, by the kernel's word for who they are; nobody else.
+// writeAccess lets in the service's user, the server's own, and root (for a
+// command beside the service), all as the owner, by the kernel's word for who
+// they are; nobody else.
 func (p place) writeAccess() error {
 	const hba = "# Written at each start: only by Unix socket, only these users.\nlocal all " + ownerRole + " peer map=gridpatrol\n"
 	ident := "# Written at each start.\n"
-	for _, name := range slices.Compact([]string{p.account.self, p.account.name}) {
+	names := []string{p.account.self, p.account.name, "root"}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
 		ident += fmt.Sprintf("gridpatrol %q %s\n", name, ownerRole)
 	}
 	for name, content := range map[string]string{"pg_hba.conf": hba, "pg_ident.conf": ident} {
@@ -234,11 +254,8 @@ func (p place) init(ctx context.Context, log *slog.Logger) error {
 		return fmt.Errorf("%s is there but is no cluster; move it away", p.data)
 	}
 	log.Info("making the private cluster", "dir", p.data, "postgresql", p.install.major)
-	beside := p.data + ".new"
-	if err := os.RemoveAll(beside); err != nil {
-		return fmt.Errorf("remove an unfinished cluster: %w", err)
-	}
-	if err := p.account.give(beside); err != nil {
+	beside, err := p.emptyFolder()
+	if err != nil {
 		return fmt.Errorf("make the cluster's folder: %w", err)
 	}
 	cmd := p.account.command(beside, p.install.program("initdb"), "-D", beside, "-U", ownerRole,
@@ -253,6 +270,28 @@ func (p place) init(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	return os.Rename(beside, p.data)
+}
+
+// emptyFolder removes the clusters that were never finished and makes a folder
+// for the next. Its name is new each time: the initdb of a killed start may
+// still be at work in the old one.
+func (p place) emptyFolder() (string, error) {
+	unfinished, err := filepath.Glob(filepath.Join(globQuote(p.dir), "postgres.new-*"))
+	if err != nil {
+		return "", err
+	}
+	for _, dir := range unfinished {
+		if err := os.RemoveAll(dir); err != nil {
+			return "", err
+		}
+	}
+	beside := fmt.Sprintf("%s.new-%d", p.data, time.Now().UnixNano())
+	return beside, p.account.give(beside)
+}
+
+// globQuote keeps a folder's name from being read as a pattern.
+func globQuote(path string) string {
+	return strings.NewReplacer(`*`, `\*`, `?`, `\?`, `[`, `\[`, `\`, `\\`).Replace(path)
 }
 
 // tuned are the settings a new cluster begins with. They stand in its
