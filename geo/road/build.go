@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // ErrEmpty says that a survey holds nothing anybody can travel on.
@@ -184,11 +185,12 @@ func (b *builder) measure() error {
 		if w.Ferry {
 			n.flags[i] |= segFerry
 		}
-		name, ok := names[w.Name]
+		text := cleanName(w.Name)
+		name, ok := names[text]
 		if !ok {
 			name = uint32(len(n.names))
-			names[w.Name] = name
-			n.names = append(n.names, w.Name)
+			names[text] = name
+			n.names = append(n.names, text)
 		}
 		n.name[i] = name
 		for m, t := range w.Travel {
@@ -221,6 +223,11 @@ func (b *builder) lengthM(p piece) float64 {
 		sum += stretchM(u.Lon7, u.Lat7, v.Lon7, v.Lat7)
 	}
 	return sum
+}
+
+// cleanName drops what neither the file nor a text column can hold.
+func cleanName(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, ""), "\x00", "")
 }
 
 func arcMS(lengthM, share float64, speedMS, wayS float32) uint32 {
