@@ -1,0 +1,93 @@
+/**
+ * The one way to the service over HTTP. Every refusal becomes a Refused with the
+ * service's own problem type, so that a page can say what to do about it.
+ */
+import createClient, { type Middleware } from "openapi-fetch";
+import type { paths } from "./schema.d.ts";
+import type { Problem } from "./types.ts";
+
+export class Refused extends Error {
+  readonly status: number;
+  /** Stable, below /problems/; "offline" where the service was not reached at all. */
+  readonly type: string;
+  readonly retryAfterS: number | null;
+  readonly problem: Problem | null;
+
+  constructor(status: number, type: string, detail: string, problem: Problem | null = null, retryAfterS: number | null = null) {
+    super(detail);
+    this.name = "Refused";
+    this.status = status;
+    this.type = type;
+    this.problem = problem;
+    this.retryAfterS = retryAfterS;
+  }
+}
+
+let csrf: string | null = null;
+/** Sent with every write; the service gives it at sign-in and with the session. */
+export function setCSRF(token: string | null): void {
+  csrf = token;
+}
+
+let signedOut: () => void = () => {};
+/** Called whenever the service no longer knows who we are. */
+export function onSignedOut(act: () => void): void {
+  signedOut = act;
+}
+
+const guard: Middleware = {
+  onRequest({ request }) {
+    if (csrf && request.method !== "GET") request.headers.set("X-CSRF-Token", csrf);
+    return request;
+  },
+};
+
+export const client = createClient<paths>({ baseUrl: location.origin, credentials: "same-origin" });
+client.use(guard);
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/** Waits for an answer and gives its body, or throws Refused. */
+export async function ask<T>(call: Promise<Answer<T>>): Promise<T> {
+  return (await askWithResponse(call)).data;
+}
+
+export async function askWithResponse<T>(call: Promise<Answer<T>>): Promise<{ data: T; response: Response }> {
+  let answer: Answer<T>;
+  try {
+    answer = await call;
+  } catch (cause) {
+    throw new Refused(0, "offline", cause instanceof Error ? cause.message : String(cause));
+  }
+  const { data, error, response } = answer;
+  if (response.ok) return { data: data as T, response };
+  const problem = isProblem(error) ? error : null;
+  if (response.status === 401) signedOut();
+  const wait = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
+  throw new Refused(
+    response.status,
+    problem?.type ?? "about:blank",
+    problem?.detail ?? response.statusText,
+    problem,
+    Number.isFinite(wait) ? wait : null,
+  );
+}
+
+function isProblem(x: unknown): x is Problem {
+  return typeof x === "object" && x !== null && "type" in x && "detail" in x;
+}
+
+/** Every page of a list. */
+export async function everyPage<T>(
+  page: (cursor: string | undefined) => Promise<{ items: T[]; next_cursor: string | null }>,
+  atMost = 20_000,
+): Promise<T[]> {
+  const out: T[] = [];
+  let cursor: string | undefined;
+  do {
+    const { items, next_cursor } = await page(cursor);
+    out.push(...items);
+    cursor = next_cursor ?? undefined;
+  } while (cursor && out.length < atMost);
+  return out;
+}

@@ -1,0 +1,131 @@
+/**
+ * The live channel: a ticket, a socket, a view, then a snapshot and what changes.
+ * A hole in the count asks for a new snapshot; a lost socket comes back by itself
+ * with growing pauses, and says all the while how old what it showed is.
+ */
+import type { Bounds } from "../map/mercator.ts";
+import type { LiveFrame } from "./types.ts";
+
+export type LiveState = "connecting" | "live" | "lost";
+
+export type LiveOptions = {
+  url: string;
+  /** A one-time ticket, or null to rely on the cookie. */
+  ticket: () => Promise<string | null>;
+  frame: (frame: LiveFrame) => void;
+  state: (state: LiveState) => void;
+  open?: (url: string, protocols: string[]) => WebSocket;
+  random?: () => number;
+};
+
+const subprotocol = "gridpatrol.live.v1.json";
+const firstPauseMs = 500;
+const longestPauseMs = 15_000;
+/** Silence beyond this on an open socket is treated as a lost one. */
+const silenceMs = 45_000;
+
+export class LiveChannel {
+  #options: LiveOptions;
+  #socket: WebSocket | null = null;
+  #seq = 0;
+  #tries = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #watch: ReturnType<typeof setInterval> | undefined;
+  #stopped = false;
+  #view: { bbox: Bounds; zoom: number };
+  #heardMs = 0;
+
+  constructor(options: LiveOptions, view: { bbox: Bounds; zoom: number }) {
+    this.#options = options;
+    this.#view = view;
+  }
+
+  start(): void {
+    this.#stopped = false;
+    void this.#connect();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#retry);
+    clearInterval(this.#watch);
+    this.#socket?.close(1000);
+    this.#socket = null;
+  }
+
+  look(bbox: Bounds, zoom: number): void {
+    this.#view = { bbox, zoom };
+    this.#send({ type: "view", bbox, zoom });
+  }
+
+  resync(): void {
+    this.#send({ type: "resync" });
+  }
+
+  #send(message: unknown): void {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  async #connect(): Promise<void> {
+    this.#options.state("connecting");
+    let protocols = [subprotocol];
+    try {
+      const ticket = await this.#options.ticket();
+      if (ticket) protocols = [subprotocol, `ticket.${ticket}`];
+    } catch {
+      this.#comeBack();
+      return;
+    }
+    if (this.#stopped) return;
+    const open = this.#options.open ?? ((url, list) => new WebSocket(url, list));
+    const socket = open(this.#options.url, protocols);
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#heardMs = Date.now();
+      this.#send({ type: "view", bbox: this.#view.bbox, zoom: this.#view.zoom });
+      clearInterval(this.#watch);
+      this.#watch = setInterval(() => {
+        if (Date.now() - this.#heardMs > silenceMs) socket.close(4000);
+      }, 5_000);
+    };
+    socket.onmessage = (event) => {
+      if (socket === this.#socket) this.#take(String(event.data));
+    };
+    socket.onclose = () => {
+      if (socket !== this.#socket) return;
+      this.#socket = null;
+      clearInterval(this.#watch);
+      this.#comeBack();
+    };
+  }
+
+  #take(text: string): void {
+    this.#heardMs = Date.now();
+    let frame: LiveFrame;
+    try {
+      frame = JSON.parse(text) as LiveFrame;
+    } catch {
+      this.resync();
+      return;
+    }
+    if (frame.type === "snapshot") {
+      this.#seq = frame.seq;
+      this.#tries = 0;
+      this.#options.state("live");
+    } else if (typeof frame.seq === "number") {
+      const hole = frame.seq !== this.#seq + 1;
+      this.#seq = frame.seq;
+      if (hole) this.resync();
+    }
+    this.#options.frame(frame);
+  }
+
+  #comeBack(): void {
+    if (this.#stopped) return;
+    this.#options.state("lost");
+    const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#tries++);
+    const jitter = 0.5 + (this.#options.random ?? Math.random)() * 0.5;
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => void this.#connect(), pause * jitter);
+  }
+}

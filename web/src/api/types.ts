@@ -1,0 +1,45 @@
+/** The words of the service as the pages use them; schema.d.ts is generated from api/openapi.yaml. */
+import type { components } from "./schema.d.ts";
+
+type S = components["schemas"];
+export type Session = S["Session"];
+export type Problem = S["Problem"];
+export type Case = S["Case"];
+export type CaseDetail = S["CaseDetail"];
+export type CaseEvent = S["CaseEvent"];
+export type Assignment = S["Assignment"];
+export type Candidate = S["Candidate"];
+export type Shortfall = S["Shortfall"];
+export type Responsible = S["Responsible"];
+export type Patrol = S["Patrol"];
+export type Grid = S["Grid"];
+export type GridDetail = S["GridDetail"];
+export type Department = S["Department"];
+export type Category = S["Category"];
+export type Area = S["Area"];
+export type Route = S["Route"];
+export type Mode = S["Mode"];
+export type PatrolStatus = S["PatrolStatus"];
+export type Presence = S["Presence"];
+export type Stage = S["Stage"];
+export type Choice = S["Choice"];
+export type NewReport = S["NewReport"];
+export type FiledReport = S["FiledReport"];
+
+/** A patrol as live frames carry it. */
+export type LivePatrol = {
+  id: string;
+  lon: number;
+  lat: number;
+  heading_deg?: number | null;
+  status: PatrolStatus;
+  presence: Presence;
+  t: string;
+  department: string;
+};
+
+/** What comes down /ws/live. seq counts per connection without holes. */
+export type LiveFrame =
+  | { type: "snapshot"; seq: number; patrols: LivePatrol[]; cases: Case[] }
+  | { type: "delta"; seq: number; moved?: LivePatrol[]; gone?: string[] }
+  | { type: "case"; seq: number; case: Case };

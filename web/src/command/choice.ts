@@ -1,0 +1,179 @@
+/** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
+import { computed, effect, signal } from "@preact/signals";
+import { ask, askWithResponse, client, Refused } from "../api/client.ts";
+import type { Assignment, Candidate, CaseDetail, Choice } from "../api/types.ts";
+import { words } from "../i18n/index.ts";
+import type { RouteLine } from "../map/districtmap.ts";
+import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
+
+export const chosenID = signal<string | null>(null);
+export const detail = signal<CaseDetail | null>(null);
+export const trouble = signal<string | null>(null);
+export const said = signal<string | null>(null);
+export const busy = signal(false);
+/** Department to patrol, where the operator wants another than the plan's first. */
+export const picks = signal<Record<string, string>>({});
+export const routes = signal<RouteLine[]>([]);
+
+let etag: string | null = null;
+let asked = 0;
+
+export function choose(id: string | null): void {
+  if (id === chosenID.value) return;
+  chosenID.value = id;
+  detail.value = null;
+  trouble.value = null;
+  said.value = null;
+  picks.value = {};
+  routes.value = [];
+  etag = null;
+  if (id) void load(id);
+}
+
+export async function load(id: string): Promise<void> {
+  const mine = ++asked;
+  try {
+    const { data, response } = await askWithResponse(client.GET("/api/v1/cases/{id}", { params: { path: { id } } }));
+    if (mine !== asked || chosenID.value !== id) return;
+    take(data, response);
+    trouble.value = null;
+  } catch (why) {
+    if (mine === asked) trouble.value = sentence(why);
+  }
+}
+
+function take(c: CaseDetail, response: Response): void {
+  etag = response.headers.get("ETag") ?? `"${c.version}"`;
+  detail.value = c;
+  keepCase(c);
+  void drawRoutes(c);
+}
+
+/** Live frames say that the case moved on; its text is then read again. */
+effect(() => {
+  void casesChanged.value;
+  const shown = detail.peek();
+  const known = shown && cases.get(shown.id);
+  if (known && shown && known.version > shown.version && !busy.peek()) void load(shown.id);
+});
+
+export function sentence(why: unknown): string {
+  const w = words.value;
+  if (!(why instanceof Refused)) return w.failed(String(why));
+  if (why.type === "offline") return w.offlineNow;
+  if (why.status === 403) return w.notAllowed;
+  if (why.status === 404) return w.notFound;
+  if (why.status === 412) return w.changedMeanwhile;
+  return w.failed(why.message);
+}
+
+async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: CaseDetail; error?: unknown; response: Response }>, done: string): Promise<boolean> {
+  const id = chosenID.value;
+  if (!id || busy.value) return false;
+  busy.value = true;
+  trouble.value = null;
+  said.value = null;
+  try {
+    const { data, response } = await askWithResponse(call({ "If-Match": etag ?? "*" }));
+    if (chosenID.value === id) {
+      take(data, response);
+      picks.value = {};
+      said.value = done;
+    }
+    return true;
+  } catch (why) {
+    if (why instanceof Refused && why.status === 412) await load(id);
+    trouble.value = sentence(why);
+    return false;
+  } finally {
+    busy.value = false;
+  }
+}
+
+const path = () => ({ id: chosenID.value ?? "" });
+
+export function dispatchNow(): Promise<boolean> {
+  const choices: Choice[] = Object.entries(picks.value).map(([department, patrol_id]) => ({ department, patrol_id }));
+  return act(
+    (header) => client.POST("/api/v1/cases/{id}/dispatch", { params: { path: path(), header }, body: choices.length > 0 ? { choices } : {} }),
+    words.value.dispatched,
+  );
+}
+
+export function reassign(a: Assignment, to: Candidate): Promise<boolean> {
+  const choice: Choice = { department: a.department ?? "grid", patrol_id: to.patrol_id };
+  return act(
+    (header) => client.POST("/api/v1/cases/{id}/dispatch", { params: { path: path(), header }, body: { choices: [choice] } }),
+    words.value.reassigned(to.name),
+  );
+}
+
+export function undo(): Promise<boolean> {
+  return act((header) => client.POST("/api/v1/cases/{id}/undo", { params: { path: path(), header } }), words.value.undone);
+}
+
+export function closeCase(reason: string): Promise<boolean> {
+  return act(
+    (header) => client.POST("/api/v1/cases/{id}/close", { params: { path: path(), header }, body: reason ? { reason } : {} }),
+    words.value.closed,
+  );
+}
+
+const over = new Set(["declined", "expired", "recalled"]);
+export const isOver = (a: Assignment): boolean => over.has(a.state);
+const going = new Set(["proposed", "offered", "accepted", "en_route"]);
+
+/** What still counts of each department: the newest assignment that was not refused or taken back. */
+export function standing(c: { assignments: Assignment[] }): Assignment[] {
+  return c.assignments.filter((a) => !isOver(a));
+}
+
+/** Eligible, nearest by air, and yet not the soonest by road: the reason roads are asked at all. */
+export function airTrap(candidates: Candidate[]): Candidate | null {
+  const able = candidates.filter((k) => k.rejected_because === null && k.air_m !== null);
+  const nearest = able.reduce<Candidate | null>((best, k) => (best === null || (k.air_m ?? 0) < (best.air_m ?? 0) ? k : best), null);
+  return nearest && nearest.rank !== 1 && nearest.rank !== null ? nearest : null;
+}
+
+/** Whom the operator picked for a department, or whom the plan has. */
+export function pickedOf(a: Assignment, wanted: Record<string, string>): string | null {
+  return (a.department && a.kind === "department" && wanted[a.department]) || a.patrol_id;
+}
+
+async function drawRoutes(c: CaseDetail): Promise<void> {
+  const lines: RouteLine[] = [];
+  const to = `${c.lon},${c.lat}`;
+  const way = async (kind: RouteLine["kind"], at: { lon: number; lat: number }, mode: Candidate["mode"]) => {
+    try {
+      const route = await ask(client.GET("/api/v1/route", { params: { query: { from: `${at.lon},${at.lat}`, to, mode } } }));
+      lines.push({ kind, coordinates: route.geometry.coordinates });
+    } catch {
+      // Without a way there is no line; minutes and metres stand in the panel.
+    }
+  };
+  const wanted: Promise<void>[] = [];
+  for (const a of standing(c)) {
+    const candidate = a.candidates.find((k) => k.patrol_id === a.patrol_id);
+    const from = (a.patrol_id && patrols.get(a.patrol_id)) || place(candidate);
+    if (from && going.has(a.state)) wanted.push(way("comes", from, a.mode ?? candidate?.mode ?? "car"));
+    const trap = a.kind === "department" ? airTrap(a.candidates) : null;
+    const start = place(trap);
+    if (trap && start && going.has(a.state)) {
+      wanted.push(way("other", start, trap.mode));
+      lines.push({ kind: "air", coordinates: [[start.lon, start.lat], [c.lon, c.lat]] });
+    }
+  }
+  await Promise.all(wanted);
+  if (chosenID.value === c.id) routes.value = lines;
+}
+
+function place(c: Candidate | null | undefined): { lon: number; lat: number } | null {
+  return c && c.lon !== null && c.lat !== null ? { lon: c.lon, lat: c.lat } : null;
+}
+
+/** Those whose grey places the map must show: where the air-nearest stood when it was judged. */
+export const traps = computed<Candidate[]>(() => {
+  const c = detail.value;
+  if (!c) return [];
+  return standing(c).flatMap((a) => (a.kind === "department" && going.has(a.state) ? (airTrap(a.candidates) ?? []) : []));
+});

@@ -1,0 +1,59 @@
+/** The command centre. */
+import "../css/base.css";
+import "../css/command.css";
+import "../css/panel.css";
+import { render } from "preact";
+import { startDuty } from "../state/duty.ts";
+import { categoryName, loadGrids, loadNames } from "../state/register.ts";
+import { guardPage, loadSession } from "../state/session.ts";
+import { startClock } from "../state/tick.ts";
+import { language, setLanguage, words } from "../i18n/index.ts";
+import { announcement, startAlarms, wake } from "./alarm.ts";
+import { Charts } from "./charts.tsx";
+import { Header } from "./header.tsx";
+import { Help, listenToKeys } from "./keys.tsx";
+import { MapView } from "./mapview.tsx";
+import { Panel } from "./panel.tsx";
+import { Queue } from "./queue.tsx";
+import { signal } from "@preact/signals";
+
+const ready = signal(false);
+const failed = signal(false);
+
+function CommandCentre() {
+  const w = words.value;
+  return (
+    <div class="command">
+      <a class="skip" href="#queue">{w.skipToQueue}</a>
+      <Header />
+      <Queue />
+      {ready.value ? <MapView /> : <main class="map-place" id="map" aria-busy="true">{failed.value ? <div class="no-map"><p>{w.offlineNow}</p><button type="button" class="button" onClick={() => location.reload()}>{w.retry}</button></div> : null}</main>}
+      <Panel />
+      <Charts />
+      <Help />
+      <p class="hidden-text" aria-live="polite">{announcement.value}</p>
+    </div>
+  );
+}
+
+async function begin(): Promise<void> {
+  guardPage();
+  setLanguage(language.value);
+  if (new URLSearchParams(location.search).get("wall") === "1") document.documentElement.classList.add("wall");
+  await loadSession();
+  const page = document.getElementById("page");
+  if (page) render(<CommandCentre />, page);
+  startClock();
+  listenToKeys();
+  addEventListener("pointerdown", wake, { once: true });
+  await Promise.all([loadNames(), loadGrids()]);
+  ready.value = true;
+  startAlarms(() => words.value.appName, categoryName);
+  await startDuty(null);
+}
+
+begin().catch((why: unknown) => {
+  failed.value = true;
+  // A refusal was answered by the sign-in page or is shown; anything else is a fault worth seeing.
+  reportError(why);
+});

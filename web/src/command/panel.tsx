@@ -1,0 +1,294 @@
+/** The case: where it is and how sure, who comes and why them, and what the operator can do about it. */
+import { computed, signal } from "@preact/signals";
+import type { CaseDetail, Responsible } from "../api/types.ts";
+import { patrols, patrolsChanged } from "../state/duty.ts";
+import { isFinished } from "../state/queue.ts";
+import { categoryName, departmentName, departments } from "../state/register.ts";
+import { may } from "../state/session.ts";
+import { nowMs } from "../state/tick.ts";
+import { clock, distance, percent } from "../i18n/format.ts";
+import { words } from "../i18n/index.ts";
+import { colour } from "../map/palette.ts";
+import { Icon } from "../ui/marks.tsx";
+import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
+import { History } from "./history.tsx";
+import { Team } from "./team.tsx";
+import { titleOf } from "./queue.tsx";
+
+export const closing = signal(false);
+
+export function Panel() {
+  const w = words.value;
+  if (!chosenID.value) return <Idle />;
+  const c = detail.value;
+  return (
+    <aside class="panel" id="panel" aria-label={c ? titleOf(c) : w.loading}>
+      {c ? (
+        <>
+          <div class="scroll" key={c.id}>
+            <Top c={c} />
+            <Photos c={c} />
+            <Where c={c} />
+            <WhyDepartments c={c} />
+            <WhoComes c={c} />
+            <Lacks c={c} />
+            <History c={c} />
+          </div>
+          <Foot c={c} />
+        </>
+      ) : (
+        <div class="scroll">
+          {trouble.value ? (
+            <>
+              <p class="say bad" role="alert">{trouble.value}</p>
+              <button type="button" class="button" style={{ marginTop: "0.6rem" }} onClick={() => chosenID.value && void load(chosenID.value)}>{w.retry}</button>
+            </>
+          ) : (
+            <div aria-busy="true">
+              <span class="bone" style={{ height: "1.6rem", width: "70%" }} />
+              <span class="bone" style={{ height: "7rem", marginTop: "1rem" }} />
+              <span class="bone" style={{ height: "12rem", marginTop: "1rem" }} />
+            </div>
+          )}
+        </div>
+      )}
+    </aside>
+  );
+}
+
+function Top({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  return (
+    <div class="top">
+      <h2>{titleOf(c)}</h2>
+      <p class="sub">
+        #{c.number} · {categoryName(c.category)} · {w.urgency[c.urgency]} · {w.stage[c.stage]}
+      </p>
+      <p class="sub">
+        {clock(c.made_at)} {w.stage.reported} · {c.accuracy_m === null ? w.accuracyAssumed : w.caseWhereAccuracy(distance(c.accuracy_m))}
+      </p>
+      <button type="button" class="button plain shut" aria-label={w.close} title={`${w.close} (Esc)`} onClick={() => choose(null)}>
+        <Icon name="close" />
+      </button>
+    </div>
+  );
+}
+
+function Photos({ c }: { c: CaseDetail }) {
+  const all = c.reports.flatMap((r) => r.photos);
+  if (all.length === 0) return null;
+  return (
+    <div class="photos">
+      {all.map((p, i) => (
+        <a key={p.sha256} href={p.url} target="_blank" rel="noreferrer">
+          <img src={p.url} alt={words.value.photoOf(i + 1)} width={p.width} height={p.height} style={{ width: "auto" }} loading="lazy" />
+        </a>
+      ))}
+    </div>
+  );
+}
+
+function basis(r: Responsible): string {
+  const w = words.value;
+  if (r.basis === "inside") return w.basisInside;
+  if (r.basis === "nearest") return w.basisNearest(distance(r.distance_m ?? 0));
+  return w.basisNone;
+}
+
+function Where({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  const r = c.responsible;
+  return (
+    <section>
+      <h3>{w.caseWhere}</h3>
+      <div class="shares">
+        {r.basis === "none" ? (
+          <p>{w.basisNone}</p>
+        ) : (
+          <>
+            <p class="pair">
+              <b>{r.name ?? r.code}</b>
+              <b>{percent(r.share)}</b>
+            </p>
+            <div class="share-bar" aria-hidden="true">
+              <i class="first" style={{ flex: Math.max(0.01, r.share) }} />
+              {c.runner_up ? <i class="second" style={{ flex: Math.max(0.01, c.runner_up.share) }} /> : null}
+              {r.share + (c.runner_up?.share ?? 0) < 0.995 ? <i style={{ flex: 1 - r.share - (c.runner_up?.share ?? 0) }} /> : null}
+            </div>
+            {c.runner_up ? (
+              <p class="pair note">
+                <span>{w.runnerUp} {c.runner_up.name ?? c.runner_up.code}</span>
+                <span>{percent(c.runner_up.share)}</span>
+              </p>
+            ) : null}
+            <p class="note">{r.kind === "special" ? `${w.special} · ` : ""}{basis(r)}</p>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+function WhyDepartments({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  if (c.departments.length === 0) return null;
+  return (
+    <section class="why">
+      <h3>{w.whyDepartments}</h3>
+      <ul>
+        {c.departments.map((d) => (
+          <li key={d.code}>
+            <span class={`part ${d.part}`}>{w[d.part]}</span>
+            <span>{departmentName(d.code)}</span>
+            <span class="because">{d.because}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const dispatchNote = computed(() => {
+  const w = words.value;
+  const c = detail.value;
+  if (!c || isFinished(c)) return "";
+  return { done: "", pending: w.planPending, proposed: w.planProposed, none: c.assignments.length > 0 ? "" : w.planNone }[c.dispatch];
+});
+
+function WhoComes({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  const teams = standing(c);
+  return (
+    <section>
+      <h3>
+        <span>{w.whoComes}</span>
+        <span>{dispatchNote.value}</span>
+      </h3>
+      {teams.length === 0 ? <p class="note">{w.nobodyYet}</p> : null}
+      {[...teams].sort((a, b) => Number(a.kind === "first_look") - Number(b.kind === "first_look")).map((a) => (
+        <Team key={a.id} c={c} a={a} />
+      ))}
+    </section>
+  );
+}
+
+function Lacks({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  if (c.shortfalls.length === 0) return null;
+  return (
+    <section>
+      <h3>{w.shortfalls}</h3>
+      <ul class="lacks">
+        {c.shortfalls.map((s) => (
+          <li key={s.department}>
+            <span>{departmentName(s.department)} · {w.shortfall[s.reason]}</span>
+            <span>{w.considered(s.considered)}</span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Foot({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  const undoS = c.undo_until ? Math.ceil((Date.parse(c.undo_until) - nowMs.value) / 1000) : 0;
+  const canSend = may("dispatch") && !isFinished(c) && c.dispatch !== "done";
+  const n = standing(c).filter((a) => a.kind === "department" && a.state === "proposed").length;
+  const canClose = may("close_case") && !isFinished(c);
+  if (!canSend && !canClose && undoS <= 0 && !said.value && !trouble.value) return null;
+  return (
+    <div class="foot">
+      {trouble.value ? <p class="say bad" role="alert">{trouble.value}</p> : said.value ? <p class="say" role="status">{said.value}</p> : null}
+      {undoS > 0 && undoS <= 6 ? (
+        <button type="button" class="button" disabled={busy.value} onClick={() => void undo()}>{w.undo(undoS)}</button>
+      ) : null}
+      {canSend ? (
+        <button type="button" id="dispatch" class="button primary" disabled={busy.value} onClick={() => void dispatchNow()}>
+          {n > 0 ? w.dispatch(n) : w.dispatchPlan} <span class="key">Enter</span>
+        </button>
+      ) : null}
+      {canClose ? closing.value ? <CloseForm /> : (
+        <div class="second">
+          <button type="button" class="button" id="close-case" disabled={busy.value} onClick={() => (closing.value = true)}>{w.closeCase}</button>
+        </div>
+      ) : null}
+    </div>
+  );
+}
+
+function CloseForm() {
+  const w = words.value;
+  return (
+    <form
+      class="close-form"
+      onSubmit={(e) => {
+        e.preventDefault();
+        const reason = String(new FormData(e.currentTarget).get("reason") ?? "").trim();
+        void closeCase(reason).then((ok) => {
+          if (ok) closing.value = false;
+        });
+      }}
+    >
+      <label class="note" for="close-reason">{w.closeAsk}</label>
+      <textarea id="close-reason" name="reason" maxLength={1000} />
+      <div class="second">
+        <button type="button" class="button" onClick={() => (closing.value = false)}>{w.cancel}</button>
+        <button type="submit" class="button" disabled={busy.value} id="close-confirm">{w.confirm} · {w.closeCase}</button>
+      </div>
+    </form>
+  );
+}
+
+const strength = computed(() => {
+  void patrolsChanged.value;
+  const out = new Map<string, { free: number; moving: number; scene: number; lost: number; all: number }>();
+  for (const p of patrols.values()) {
+    if (p.status === "off_duty") continue;
+    const row = out.get(p.department) ?? { free: 0, moving: 0, scene: 0, lost: 0, all: 0 };
+    row.all++;
+    if (p.presence === "lost" || p.presence === "stale") row.lost++;
+    else if (p.status === "on_scene") row.scene++;
+    else if (p.status === "en_route" || p.status === "assigned") row.moving++;
+    else if (p.status === "free") row.free++;
+    out.set(p.department, row);
+  }
+  return out;
+});
+
+/** Nothing chosen: how strong each department stands right now. */
+function Idle() {
+  const w = words.value;
+  const codes = [...new Set([...departments.value.keys(), ...strength.value.keys()])].filter((code) => strength.value.has(code));
+  return (
+    <aside class="panel idle" aria-label={w.strength}>
+      <div class="scroll">
+        <div class="idle-hint">
+          <p>{w.choose}</p>
+          <p>{w.chooseHint}</p>
+        </div>
+        <section>
+          <h3>{w.strength}</h3>
+          <ul class="strength">
+            {codes.map((code) => {
+              const s = strength.value.get(code);
+              if (!s) return null;
+              const parts: [number, string][] = [[s.free, colour.free], [s.moving, colour.en_route], [s.scene, colour.on_scene], [s.lost, colour.lost]];
+              return (
+                <li key={code}>
+                  <p class="pair">
+                    <span>{departmentName(code)} <b>{s.all}</b></span>
+                    <span>{w.lookFree} {s.free} · {w.lookEnRoute} {s.moving} · {w.lookOnScene} {s.scene} · {w.presence.lost} {s.lost}</span>
+                  </p>
+                  <div class="stack" aria-hidden="true">
+                    {parts.map(([n, c]) => (n > 0 ? <i key={c} style={{ flex: n, background: c }} /> : null))}
+                  </div>
+                </li>
+              );
+            })}
+          </ul>
+        </section>
+      </div>
+    </aside>
+  );
+}

@@ -1,0 +1,311 @@
+/**
+ * The map of a district: grids, roads, every patrol and case, and the lines of a
+ * plan. It knows no framework and no store; the pages hand it units and listen.
+ *
+ * The camera moves when a person moves it, or asks for it. Nothing tilts or turns.
+ */
+import "maplibre-gl/dist/maplibre-gl.css";
+import workerURL from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
+import { type GeoJSONSource, Map as MapLibre, type MapMouseEvent, ScaleControl, setWorkerUrl } from "maplibre-gl";
+import type { Feature, Polygon } from "geojson";
+import { Fleet, type Unit } from "./fleet.ts";
+import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
+import { rendererOf, type Renderer } from "./renderer.ts";
+import { fonts, mapStyle, type Theme } from "./style.ts";
+import { pulseMs, UnitLayer } from "./unitlayer.ts";
+
+setWorkerUrl(workerURL);
+
+export type RouteLine = { kind: "comes" | "other" | "air"; coordinates: number[][] };
+export type Label = LonLat & { kind: "town" | "grid"; text: string };
+export type HeatCell = { boundary: number[][]; share: number };
+export type Hit = { unit?: Unit; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
+
+export type DistrictMapOptions = {
+  container: HTMLElement;
+  theme: Theme;
+  bounds: Bounds;
+  paddingPx?: number;
+  /** Labels that will be drawn, so that their letters are there before the first frame. */
+  letters?: string;
+  reducedMotion?: boolean;
+  interactive?: boolean;
+  click?: (hit: Hit) => void;
+  hover?: (hit: Hit | null) => void;
+  moved?: (bounds: Bounds, zoom: number) => void;
+  /** The person took the map in hand. */
+  dragged?: () => void;
+  lost?: () => void;
+};
+
+export type LayerGroup = "grids" | "roads" | "heat" | "people" | "labels";
+const groups: Record<Exclude<LayerGroup, "people">, string[]> = {
+  grids: ["grid-line", "special-fill", "special-line"],
+  roads: ["road-case", "road", "road-name", "water"],
+  heat: ["heat"],
+  labels: ["town-name", "grid-name"],
+};
+
+export class DistrictMap {
+  readonly fleet = new Fleet();
+  readonly renderer: Renderer;
+  #map: MapLibre;
+  #units: UnitLayer;
+  #options: DistrictMapOptions;
+  #ready = false;
+  #whenReady: (() => void)[] = [];
+  #tick: ReturnType<typeof setTimeout> | undefined;
+  #hovered: string | null = null;
+  #marked: { code: string; state: "chosen" | "second" }[] = [];
+  #follow: string | null = null;
+  #hoverFrame = 0;
+
+  /** Null where this browser cannot draw; the page then shows lists only. */
+  static async open(options: DistrictMapOptions): Promise<DistrictMap | null> {
+    const renderer = rendererOf();
+    if (!renderer) return null;
+    if (options.letters)
+      await Promise.race([
+        document.fonts.load(`24px "${fonts[3]}"`, options.letters).catch(() => []),
+        new Promise((done) => setTimeout(done, 800)),
+      ]);
+    try {
+      return new DistrictMap(options, renderer);
+    } catch {
+      return null;
+    }
+  }
+
+  private constructor(options: DistrictMapOptions, renderer: Renderer) {
+    this.#options = options;
+    this.renderer = renderer;
+    this.fleet.still = options.reducedMotion ?? false;
+    this.#units = new UnitLayer(this.fleet);
+    this.#map = new MapLibre({
+      container: options.container,
+      style: mapStyle(options.theme, `${location.origin}/api/v1/tiles`),
+      bounds: options.bounds,
+      fitBoundsOptions: { padding: options.paddingPx ?? 24 },
+      minZoom: 8,
+      maxZoom: 18.5,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      maxPitch: 0,
+      attributionControl: false,
+      renderWorldCopies: false,
+      fadeDuration: 0,
+      localIdeographFontFamily: fonts.map((f) => (f.includes("-") ? f : `"${f}"`)).join(","),
+      interactive: options.interactive ?? true,
+      pixelRatio: renderer.software ? 1 : undefined,
+      // Requests carry the session's cookie and go to our own host only.
+      transformRequest: (url) => ({ url, credentials: "same-origin" }),
+    });
+    const map = this.#map;
+    map.touchZoomRotate.disableRotation();
+    map.keyboard.disableRotation();
+    map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-right");
+    map.on("style.load", () => {
+      if (!map.getLayer("units")) map.addLayer(this.#units);
+      this.#ready = true;
+      for (const act of this.#whenReady.splice(0)) act();
+    });
+    // A tile that failed is asked for again by moving the map; the page itself says when the line is down.
+    map.on("error", () => {});
+    map.on("webglcontextlost", () => options.lost?.());
+    map.on("moveend", () => options.moved?.(this.bounds(), map.getZoom()));
+    for (const kind of ["dragstart", "wheel", "touchstart"] as const)
+      map.on(kind, () => {
+        this.#follow = null;
+        options.dragged?.();
+      });
+    map.on("click", (e) => options.click?.(this.#look(e)));
+    map.on("mousemove", (e) => {
+      cancelAnimationFrame(this.#hoverFrame);
+      this.#hoverFrame = requestAnimationFrame(() => this.#hover(e));
+    });
+    map.on("mouseout", () => this.#hover(null));
+  }
+
+  /** The Map object, for tests that look inside. */
+  get inner(): MapLibre {
+    return this.#map;
+  }
+
+  close(): void {
+    clearTimeout(this.#tick);
+    cancelAnimationFrame(this.#hoverFrame);
+    this.#map.remove();
+  }
+
+  /** Runs act once the style is there. */
+  ready(act: () => void): void {
+    if (this.#ready) act();
+    else this.#whenReady.push(act);
+  }
+
+  bounds(): Bounds {
+    const b = this.#map.getBounds();
+    return [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()];
+  }
+
+  /** Call after changing the fleet: draws now, and on while something moves. */
+  draw(): void {
+    this.#map.triggerRepaint();
+    if (this.#tick === undefined) this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#tick = setTimeout(() => {
+      this.#tick = undefined;
+      const now = performance.now();
+      const moving = this.fleet.moving(now) || now - this.#units.pulsedMs < pulseMs + 100;
+      if (!moving) return;
+      if (this.#follow) {
+        const at = this.fleet.whereNow(this.#follow, now);
+        if (at) this.#map.jumpTo({ center: [at.lon, at.lat] });
+      }
+      this.#map.triggerRepaint();
+      this.#schedule();
+    }, this.renderer.frameMs);
+  }
+
+  /** One beat of the ring around what was just chosen. */
+  pulse(): void {
+    if (!this.fleet.still) this.#units.pulsedMs = performance.now();
+    this.draw();
+  }
+
+  follow(id: string | null): void {
+    this.#follow = id;
+    const at = id && this.fleet.whereNow(id, performance.now());
+    if (at) this.flyTo(at);
+  }
+
+  flyTo(at: LonLat, zoom?: number): void {
+    const to = { center: [at.lon, at.lat] as [number, number], zoom: zoom ?? this.#map.getZoom() };
+    if (this.fleet.still || this.renderer.software) this.#map.jumpTo(to);
+    else this.#map.easeTo({ ...to, duration: 500 });
+  }
+
+  fit(box: Bounds, paddingPx = 60, maxZoom = 15.5): void {
+    this.#map.fitBounds(box, { padding: paddingPx, maxZoom, animate: !(this.fleet.still || this.renderer.software), duration: 500 });
+  }
+
+  zoomBy(step: number): void {
+    this.#map.zoomTo(this.#map.getZoom() + step, { animate: !this.renderer.software });
+  }
+
+  centre(): LonLat {
+    const { lng, lat } = this.#map.getCenter();
+    return { lon: lng, lat };
+  }
+
+  resize(): void {
+    this.#map.resize();
+  }
+
+  toScreen(at: LonLat): XY {
+    return this.#map.project([at.lon, at.lat]);
+  }
+
+  setRoute(lines: RouteLine[]): void {
+    this.#data("route", lines.map((line) => ({
+      type: "Feature" as const,
+      properties: { kind: line.kind },
+      geometry: { type: "LineString" as const, coordinates: line.coordinates },
+    })));
+  }
+
+  setLabels(labels: Label[]): void {
+    this.#data("labels", labels.map((l) => ({
+      type: "Feature" as const,
+      properties: { kind: l.kind, text: l.text },
+      geometry: { type: "Point" as const, coordinates: [l.lon, l.lat] },
+    })));
+  }
+
+  setHeat(cells: HeatCell[]): void {
+    this.#data("heat", cells.map((c) => ({
+      type: "Feature" as const,
+      properties: { share: c.share },
+      geometry: { type: "Polygon" as const, coordinates: [c.boundary] },
+    })));
+  }
+
+  /** The circle a report's position may lie in. */
+  setDisc(at: LonLat | null, radiusM = 0): void {
+    this.#data("disc", at && radiusM > 0 ? [circle(at, radiusM)] : []);
+  }
+
+  #data(source: string, features: Feature[]): void {
+    this.ready(() => {
+      void (this.#map.getSource(source) as GeoJSONSource | undefined)?.setData({ type: "FeatureCollection", features });
+    });
+  }
+
+  show(group: LayerGroup, on: boolean): void {
+    this.ready(() => {
+      const ids = group === "people" ? ["units"] : groups[group];
+      for (const id of ids) this.#map.setLayoutProperty(id, "visibility", on ? "visible" : "none");
+    });
+  }
+
+  /** The grids a case belongs to: the responsible one, and the runner-up. */
+  markGrids(chosen: string | null, second: string | null): void {
+    this.ready(() => {
+      for (const { code, state } of this.#marked) this.#state(code, { [state]: false });
+      this.#marked = [];
+      if (chosen) this.#marked.push({ code: chosen, state: "chosen" });
+      if (second) this.#marked.push({ code: second, state: "second" });
+      for (const { code, state } of this.#marked) this.#state(code, { [state]: true });
+    });
+  }
+
+  #state(code: string, state: Record<string, boolean>): void {
+    this.#map.setFeatureState({ source: "grids", sourceLayer: "grids", id: code }, state);
+  }
+
+  #hover(e: MapMouseEvent | null): void {
+    const hit = e && this.#look(e);
+    const code = hit && !hit.unit ? (hit.grid?.code ?? null) : null;
+    if (code !== this.#hovered && this.#ready) {
+      if (this.#hovered) this.#state(this.#hovered, { hover: false });
+      if (code) this.#state(code, { hover: true });
+      this.#hovered = code;
+    }
+    this.#map.getCanvas().style.cursor = hit?.unit ? "pointer" : "";
+    this.#options.hover?.(hit);
+  }
+
+  #look(e: MapMouseEvent): Hit {
+    const map = this.#map;
+    const scale = 512 * 2 ** map.getZoom();
+    const o = this.fleet.origin;
+    const base = o ? map.project(lngLat(o)) : { x: 0, y: 0 };
+    const at = (p: XY): XY => (o ? { x: base.x + (p.x - o.x) * scale, y: base.y + (p.y - o.y) * scale } : { x: -1e9, y: -1e9 });
+    const unit = this.fleet.hit(at, e.point, 11, performance.now());
+    let grid: Hit["grid"];
+    if (!unit && this.#ready) {
+      const found = map.queryRenderedFeatures(e.point, { layers: ["special-fill", "grid-fill"] });
+      const best = found.find((f) => f.properties.kind === "special") ?? found[0];
+      if (best) grid = { code: String(best.properties.code), id: best.properties.id ? String(best.properties.id) : null };
+    }
+    return { unit, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
+  }
+}
+
+function lngLat(p: XY): [number, number] {
+  const { lon, lat } = fromMercator(p);
+  return [lon, lat];
+}
+
+function circle(at: LonLat, radiusM: number): Feature<Polygon> {
+  const c = toMercator(at.lon, at.lat);
+  const r = radiusM / (40_075_016.7 * Math.cos((at.lat * Math.PI) / 180));
+  const ring = Array.from({ length: 49 }, (_, i) => {
+    const a = (i / 48) * 2 * Math.PI;
+    return lngLat({ x: c.x + r * Math.cos(a), y: c.y + r * Math.sin(a) });
+  });
+  return { type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates: [ring] } };
+}

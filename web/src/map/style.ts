@@ -1,0 +1,267 @@
+/**
+ * The map's style. It names no glyph server, no sprite and no outside tile: text is
+ * drawn with a font of this machine, everything else comes from our own service.
+ */
+import type { StyleSpecification } from "maplibre-gl";
+
+export const fonts = ["PingFang SC", "HarmonyOS Sans SC", "Microsoft YaHei UI", "Noto Sans CJK SC", "sans-serif"];
+
+export type Theme = {
+  ground: string;
+  grid: string;
+  gridLine: string;
+  special: string;
+  water: string;
+  road: Record<"motorway" | "trunk" | "primary" | "secondary" | "minor", string>;
+  roadText: string;
+  label: string;
+  labelHalo: string;
+  accent: string;
+  casing: string;
+  district: string;
+};
+
+export const night: Theme = {
+  ground: "#0a0f18",
+  grid: "#142034",
+  gridLine: "#2c3f5d",
+  special: "#5b4a86",
+  water: "#10314a",
+  road: { motorway: "#6b7cab", trunk: "#5c6fa0", primary: "#526592", secondary: "#43557d", minor: "#2d3b58" },
+  roadText: "#8ea3c4",
+  label: "#d5e0f0",
+  labelHalo: "#0a0f18",
+  accent: "#5cc8ff",
+  casing: "#06101c",
+  district: "#4fa3dc",
+};
+
+export const day: Theme = {
+  ground: "#e6ebf2",
+  grid: "#f6f9fc",
+  gridLine: "#b9c6d8",
+  special: "#a78bd0",
+  water: "#bcd9ee",
+  road: { motorway: "#f3c98b", trunk: "#f3d6a4", primary: "#ffffff", secondary: "#ffffff", minor: "#ffffff" },
+  roadText: "#56667c",
+  label: "#22344d",
+  labelHalo: "#ffffff",
+  accent: "#0b63b6",
+  casing: "#c3cedd",
+  district: "#0b63b6",
+};
+
+const empty = { type: "FeatureCollection" as const, features: [] };
+const cls = ["coalesce", ["get", "class"], ["get", "highway"], "minor"];
+
+export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
+  const byClass = (values: { motorway: unknown; trunk: unknown; primary: unknown; secondary: unknown; minor: unknown }) =>
+    [
+      "match",
+      cls,
+      ["motorway", "motorway_link"],
+      values.motorway,
+      ["trunk", "trunk_link"],
+      values.trunk,
+      ["primary", "primary_link"],
+      values.primary,
+      ["secondary", "secondary_link", "tertiary", "tertiary_link"],
+      values.secondary,
+      values.minor,
+    ] as never;
+  const width = (m: number) =>
+    [
+      "interpolate",
+      ["exponential", 1.4],
+      ["zoom"],
+      10,
+      byClass({ motorway: 1.6 * m, trunk: 1.4 * m, primary: 1.1 * m, secondary: 0.6 * m, minor: 0.12 * m }),
+      13,
+      byClass({ motorway: 3.2 * m, trunk: 3 * m, primary: 2.4 * m, secondary: 1.6 * m, minor: 0.7 * m }),
+      16,
+      byClass({ motorway: 9 * m, trunk: 8 * m, primary: 7 * m, secondary: 5.5 * m, minor: 3 * m }),
+      19,
+      byClass({ motorway: 26 * m, trunk: 24 * m, primary: 22 * m, secondary: 18 * m, minor: 12 * m }),
+    ] as never;
+  const waterFilter = ["in", cls, ["literal", ["river", "canal", "water", "stream"]]] as never;
+  const roadFilter = ["!", waterFilter] as never;
+  return {
+    version: 8,
+    sources: {
+      // Features are known by the grid's code: a click, a highlight and a list row mean the same thing.
+      grids: { type: "vector", tiles: [`${tiles}/grids/{z}/{x}/{y}.mvt`], minzoom: 7, maxzoom: 15, promoteId: "code" },
+      roads: { type: "vector", tiles: [`${tiles}/roads/{z}/{x}/{y}.mvt`], minzoom: 8, maxzoom: 15 },
+      heat: { type: "geojson", data: empty },
+      route: { type: "geojson", data: empty },
+      disc: { type: "geojson", data: empty },
+      labels: { type: "geojson", data: empty },
+    },
+    layers: [
+      { id: "ground", type: "background", paint: { "background-color": theme.ground } },
+      {
+        id: "grid-fill",
+        type: "fill",
+        source: "grids",
+        "source-layer": "grids",
+        filter: ["!=", ["get", "kind"], "special"],
+        paint: {
+          "fill-color": ["case", ["boolean", ["feature-state", "chosen"], false], theme.accent, ["boolean", ["feature-state", "hover"], false], theme.accent, theme.grid],
+          "fill-opacity": ["case", ["boolean", ["feature-state", "chosen"], false], 0.2, ["boolean", ["feature-state", "hover"], false], 0.12, 0.86],
+          "fill-antialias": false,
+        },
+      },
+      {
+        id: "special-fill",
+        type: "fill",
+        source: "grids",
+        "source-layer": "grids",
+        filter: ["==", ["get", "kind"], "special"],
+        paint: { "fill-color": theme.special, "fill-opacity": 0.28 },
+      },
+      {
+        id: "water",
+        type: "line",
+        source: "roads",
+        "source-layer": "roads",
+        filter: waterFilter,
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": theme.water, "line-width": ["interpolate", ["exponential", 1.5], ["zoom"], 10, 2, 16, 24] },
+      },
+      {
+        id: "grid-line",
+        type: "line",
+        source: "grids",
+        "source-layer": "grids",
+        paint: { "line-color": theme.gridLine, "line-width": ["interpolate", ["linear"], ["zoom"], 10, 0.5, 14, 1.1, 17, 1.8] },
+      },
+      {
+        id: "heat",
+        type: "fill",
+        source: "heat",
+        layout: { visibility: "none" },
+        paint: {
+          "fill-color": ["interpolate", ["linear"], ["get", "share"], 0, "#26315f", 0.34, "#2f6f8f", 0.67, "#35b779", 1, "#fde725"],
+          "fill-opacity": 0.38,
+        },
+      },
+      {
+        id: "road-case",
+        type: "line",
+        source: "roads",
+        "source-layer": "roads",
+        filter: roadFilter,
+        minzoom: 12,
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": theme.casing, "line-width": width(1.45), "line-opacity": 0.65 },
+      },
+      {
+        id: "road",
+        type: "line",
+        source: "roads",
+        "source-layer": "roads",
+        filter: roadFilter,
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": byClass(theme.road), "line-width": width(1) },
+      },
+      {
+        id: "special-line",
+        type: "line",
+        source: "grids",
+        "source-layer": "grids",
+        filter: ["==", ["get", "kind"], "special"],
+        paint: { "line-color": theme.special, "line-width": 1.6, "line-dasharray": [3, 2] },
+      },
+      {
+        id: "grid-chosen",
+        type: "line",
+        source: "grids",
+        "source-layer": "grids",
+        paint: {
+          "line-color": theme.accent,
+          "line-width": ["case", ["boolean", ["feature-state", "chosen"], false], 2.6, ["boolean", ["feature-state", "second"], false], 1.6, ["boolean", ["feature-state", "hover"], false], 1.4, 0],
+          "line-opacity": ["case", ["boolean", ["feature-state", "chosen"], false], 0.95, ["boolean", ["feature-state", "second"], false], 0.6, ["boolean", ["feature-state", "hover"], false], 0.6, 0],
+        },
+      },
+      {
+        id: "disc",
+        type: "fill",
+        source: "disc",
+        paint: { "fill-color": "#e1762b", "fill-opacity": 0.16, "fill-outline-color": "#e1762b" },
+      },
+      {
+        id: "route-air",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "air"],
+        layout: { "line-cap": "round" },
+        paint: { "line-color": "#aab6c9", "line-width": 1.8, "line-dasharray": [1, 2.2] },
+      },
+      {
+        id: "route-other-case",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "other"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": theme.casing, "line-width": 6 },
+      },
+      {
+        id: "route-other",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "other"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": "#8d99ad", "line-width": 3, "line-dasharray": [2.4, 1.6] },
+      },
+      {
+        id: "route-case",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "comes"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": theme.casing, "line-width": 8 },
+      },
+      {
+        id: "route",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "comes"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        paint: { "line-color": theme.accent, "line-width": 4 },
+      },
+      {
+        id: "road-name",
+        type: "symbol",
+        source: "roads",
+        "source-layer": "roads",
+        minzoom: 14,
+        filter: ["has", "name"],
+        layout: { "symbol-placement": "line", "text-field": ["get", "name"], "text-font": fonts, "text-size": 11, "symbol-spacing": 320 },
+        paint: { "text-color": theme.roadText, "text-halo-color": theme.labelHalo, "text-halo-width": 1.4 },
+      },
+      {
+        id: "grid-name",
+        type: "symbol",
+        source: "labels",
+        minzoom: 13.6,
+        filter: ["==", ["get", "kind"], "grid"],
+        layout: { "text-field": ["get", "text"], "text-font": fonts, "text-size": 11, "text-padding": 6 },
+        paint: { "text-color": theme.roadText, "text-halo-color": theme.labelHalo, "text-halo-width": 1.4 },
+      },
+      {
+        id: "town-name",
+        type: "symbol",
+        source: "labels",
+        maxzoom: 15.5,
+        filter: ["==", ["get", "kind"], "town"],
+        layout: {
+          "text-field": ["get", "text"],
+          "text-font": fonts,
+          "text-size": ["interpolate", ["linear"], ["zoom"], 9, 11, 11, 14, 14, 18],
+          "text-letter-spacing": 0.08,
+          "text-padding": 4,
+        },
+        paint: { "text-color": theme.label, "text-halo-color": theme.labelHalo, "text-halo-width": 1.8 },
+      },
+    ],
+  };
+}

@@ -1,0 +1,202 @@
+/**
+ * What is going on: every patrol and every case, kept up to date by the live
+ * channel. The maps change at once; the signals that lists read change at most 4
+ * times a second, so that a busy minute does not cost the operator the mouse.
+ */
+import { computed, signal } from "@preact/signals";
+import { ask, client, everyPage, Refused } from "../api/client.ts";
+import { LiveChannel, type LiveState } from "../api/live.ts";
+import type { Case, LiveFrame, LivePatrol, Patrol } from "../api/types.ts";
+import type { Bounds } from "../map/mercator.ts";
+import { medianArrivalS, inTab, isOverdue, isWaiting, type Tab, tabs } from "./queue.ts";
+import { gate, nowMs } from "./tick.ts";
+
+export type Known = LivePatrol & Partial<Pick<Patrol, "code" | "name" | "mode" | "skills" | "version">> & { spreadS: number };
+
+export const patrols = new Map<string, Known>();
+export const cases = new Map<string, Case>();
+export const patrolsChanged = signal(0);
+export const casesChanged = signal(0);
+export const live = signal<LiveState>("connecting");
+/** When the last frame came, and the newest fix in it. */
+export const heardMs = signal<number | null>(null);
+export const loaded = signal(false);
+
+type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void };
+const listeners = new Set<Listener>();
+/** The map and the alarms hear every change, not only 4 a second. */
+export function hear(listener: Listener): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+const tellPatrols = gate(() => {
+  patrolsChanged.value++;
+});
+const tellCases = gate(() => {
+  casesChanged.value++;
+});
+
+let channel: LiveChannel | null = null;
+const names = new Map<string, Patrol>();
+const whole: Bounds = [-180, -85, 180, 85];
+
+export async function startDuty(view: Bounds | null): Promise<void> {
+  channel = new LiveChannel(
+    {
+      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live`,
+      ticket: async () => (await ask(client.POST("/api/v1/tickets", { body: { for: "live" } }))).ticket,
+      frame: take,
+      state: (to) => {
+        live.value = to;
+      },
+    },
+    { bbox: view ?? whole, zoom: 12 },
+  );
+  channel.start();
+  await Promise.all([loadPatrols(), loadCases()]);
+  loaded.value = true;
+}
+
+export function lookAt(box: Bounds, zoom: number): void {
+  channel?.look(box, zoom);
+}
+
+async function loadPatrols(): Promise<void> {
+  const all = await everyPage((cursor) => ask(client.GET("/api/v1/patrols", { params: { query: { limit: 200, cursor } } })));
+  for (const p of all) {
+    names.set(p.id, p);
+    const known = patrols.get(p.id);
+    if (known) Object.assign(known, { code: p.code, name: p.name, mode: p.mode, skills: p.skills, version: p.version });
+    else if (p.lon !== null && p.lat !== null && p.t !== null)
+      keep({ id: p.id, lon: p.lon, lat: p.lat, heading_deg: p.heading_deg, status: p.status, presence: p.presence, t: p.t, department: p.department });
+  }
+  tellPatrols();
+  for (const l of listeners) l.patrols?.(patrols.values(), []);
+}
+
+/** Open cases all, finished ones of the last day: what the queue and the charts show. */
+async function loadCases(): Promise<void> {
+  const dayAgo = Date.now() - 24 * 3_600_000;
+  const open = await everyPage((cursor) => ask(client.GET("/api/v1/cases", { params: { query: { open: true, limit: 200, cursor } } })));
+  const done: Case[] = [];
+  let cursor: string | undefined;
+  do {
+    const page = await ask(client.GET("/api/v1/cases", { params: { query: { open: false, limit: 200, cursor } } }));
+    done.push(...page.items);
+    const last = page.items.at(-1);
+    cursor = last && Date.parse(last.made_at) > dayAgo ? (page.next_cursor ?? undefined) : undefined;
+  } while (cursor && done.length < 5000);
+  for (const c of [...open, ...done]) keepCase(c, false);
+  tellCases();
+  for (const l of listeners) l.cases?.(cases.values());
+}
+
+function keep(p: LivePatrol): Known {
+  const old = patrols.get(p.id);
+  const name = names.get(p.id);
+  const gap = old ? (Date.parse(p.t) - Date.parse(old.t)) / 1000 : 1;
+  const known: Known = {
+    ...p,
+    code: old?.code ?? name?.code,
+    name: old?.name ?? name?.name,
+    mode: old?.mode ?? name?.mode,
+    skills: old?.skills ?? name?.skills,
+    spreadS: gap > 0 ? gap : (old?.spreadS ?? 1),
+  };
+  patrols.set(p.id, known);
+  return known;
+}
+
+/** Newer wins; a frame that was overtaken by an answer changes nothing. */
+export function keepCase(c: Case, tell = true): void {
+  const old = cases.get(c.id);
+  if (old && old.version > c.version) return;
+  cases.set(c.id, c);
+  if (!tell) return;
+  tellCases();
+  for (const l of listeners) {
+    l.cases?.([c]);
+    if (!old) l.fresh?.(c);
+  }
+}
+
+function take(frame: LiveFrame): void {
+  heardMs.value = Date.now();
+  switch (frame.type) {
+    case "snapshot": {
+      const here = new Set(frame.patrols.map((p) => p.id));
+      const gone = [...patrols.keys()].filter((id) => !here.has(id) && channel !== null);
+      const moved = frame.patrols.map(keep);
+      for (const id of gone) patrols.delete(id);
+      tellPatrols();
+      for (const l of listeners) l.patrols?.(moved, gone);
+      for (const c of frame.cases) keepCase(c, loaded.value);
+      tellCases();
+      // A gap may have hidden the end of a case, or a new patrol's name.
+      if (loaded.value) void Promise.all([loadPatrols(), loadCases()]).catch(ignoreRefusal);
+      break;
+    }
+    case "delta": {
+      const moved = (frame.moved ?? []).map(keep);
+      for (const id of frame.gone ?? []) patrols.delete(id);
+      if (moved.some((p) => p.name === undefined)) nameLater();
+      tellPatrols();
+      for (const l of listeners) l.patrols?.(moved, frame.gone ?? []);
+      break;
+    }
+    case "case":
+      keepCase(frame.case);
+  }
+}
+
+function ignoreRefusal(why: unknown): void {
+  if (!(why instanceof Refused)) throw why; // the state of the line is shown already
+}
+
+let naming: ReturnType<typeof setTimeout> | undefined;
+function nameLater(): void {
+  naming ??= setTimeout(() => {
+    naming = undefined;
+    loadPatrols().catch(ignoreRefusal);
+  }, 5_000);
+}
+
+export function patrolName(id: string): string | undefined {
+  return patrols.get(id)?.name ?? names.get(id)?.name;
+}
+
+const midnight = computed(() => new Date(nowMs.value).setHours(0, 0, 0, 0));
+
+/** The figures of the header, from what is known and nothing else. */
+export const figures = computed(() => {
+  void patrolsChanged.value;
+  void casesChanged.value;
+  const now = nowMs.value;
+  let workersOn = 0;
+  let workers = 0;
+  let patrolsOn = 0;
+  for (const p of patrols.values()) {
+    const there = p.presence === "online" || p.presence === "still";
+    if (p.department === "grid") {
+      workers++;
+      if (there && p.status !== "off_duty") workersOn++;
+    } else if (there && p.status !== "off_duty") patrolsOn++;
+  }
+  let today = 0;
+  let waiting = 0;
+  let overdue = 0;
+  for (const c of cases.values()) {
+    if (Date.parse(c.made_at) >= midnight.value) today++;
+    if (isWaiting(c)) waiting++;
+    if (isOverdue(c, now)) overdue++;
+  }
+  return { workersOn, workers, patrolsOn, today, waiting, overdue, medianS: medianArrivalS(cases.values(), midnight.value) };
+});
+
+export const tabCounts = computed<Record<Tab, number>>(() => {
+  void casesChanged.value;
+  const out: Record<Tab, number> = { waiting: 0, handling: 0, overdue: 0, done: 0 };
+  for (const c of cases.values()) for (const tab of tabs) if (inTab(c, tab, nowMs.value)) out[tab]++;
+  return out;
+});

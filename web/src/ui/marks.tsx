@@ -1,0 +1,90 @@
+/** The shapes of the map, drawn as SVG for lists and the legend; they must match unitlayer.ts. */
+import type { Phase } from "../state/queue.ts";
+import { colour, type Look } from "../map/palette.ts";
+
+export type MarkName = Look | "vehicle" | "route" | "other";
+
+export function Mark({ name, size = 18, label }: { name: MarkName; size?: number; label?: string }) {
+  return (
+    <svg class="mark" width={size} height={size} viewBox="0 0 20 20" role={label ? "img" : undefined} aria-label={label} aria-hidden={label ? undefined : "true"}>
+      {body(name)}
+    </svg>
+  );
+}
+
+function body(name: MarkName) {
+  switch (name) {
+    case "free":
+      return <circle cx="10" cy="10" r="5.5" fill={colour.free} />;
+    case "off":
+      return <circle cx="10" cy="10" r="4" fill={colour.off} />;
+    case "en_route":
+    case "case_moving":
+      return <path d="M10 2.500 16.200 16.500 10 13.300 3.800 16.500z" fill={colour.en_route} />;
+    case "on_scene":
+    case "case_scene":
+      return <rect x="4.500" y="4.500" width="11" height="11" fill={colour.on_scene} />;
+    case "lost":
+      return <circle cx="10" cy="10" r="5.800" fill="none" stroke={colour.lost} stroke-width="2" stroke-dasharray="2.600 2" />;
+    case "case_new":
+      return <Diamond fill={colour.case_new} ink="#1c0d02" bars={[10]} />;
+    case "case_overdue":
+      return <Diamond fill={colour.case_overdue} ink="#fff" bars={[8.300, 11.700]} />;
+    case "case_done":
+      return <path d="M10 4.500 15.500 10 10 15.500 4.500 10z" fill="none" stroke={colour.case_done} stroke-width="1.500" />;
+    case "vehicle":
+      return (
+        <g fill="none" stroke={colour.free} stroke-width="1.800">
+          <rect x="1" y="5.500" width="18" height="9" rx="4.500" fill="#0a0f18" />
+          <path d="M7.500 7.600 13 10 7.500 12.400z" fill={colour.free} stroke="none" />
+        </g>
+      );
+    case "route":
+      return <path d="M1.500 14.500 7 8.500l4 3 7.500-8" fill="none" stroke="#5cc8ff" stroke-width="2.400" stroke-linecap="round" stroke-linejoin="round" />;
+    case "other":
+      return <path d="M2 10h16" stroke="#9ba6bb" stroke-width="2" stroke-dasharray="2.500 2.500" />;
+  }
+}
+
+function Diamond({ fill, ink, bars }: { fill: string; ink: string; bars: number[] }) {
+  return (
+    <g>
+      <path d="M10 .8 19.200 10 10 19.200.8 10z" fill={fill} />
+      {bars.map((x) => (
+        <path key={x} d={`M${x} 5.800v5`} stroke={ink} stroke-width="1.900" stroke-linecap="round" />
+      ))}
+      {bars.map((x) => (
+        <circle key={x} cx={x} cy="13.800" r="1.150" fill={ink} />
+      ))}
+    </g>
+  );
+}
+
+export const phaseLook: Record<Phase, Look> = {
+  new: "case_new",
+  moving: "case_moving",
+  scene: "case_scene",
+  overdue: "case_overdue",
+  done: "case_done",
+};
+
+const paths = {
+  close: "M5 5l10 10M15 5 5 15",
+  plus: "M10 4v12M4 10h12",
+  minus: "M4 10h12",
+  whole: "M3 7V3h4M13 3h4v4M17 13v4h-4M7 17H3v-4",
+  bell: "M5 14V9a5 5 0 0 1 10 0v5l1.500 1.500h-13zM8 17.500h4",
+  muted: "M5 14V9a5 5 0 0 1 10 0v5l1.500 1.500h-13zM3 3l14 14",
+  person: "M10 10a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM3.500 17.500c.5-4 3-5.500 6.500-5.500s6 1.500 6.500 5.500",
+  leave: "M8 3H4v14h4M9 10h8M14 6.500 17.500 10 14 13.500",
+  aim: "M10 2v4M10 14v4M2 10h4M14 10h4M10 6a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+  list: "M4 5h12M4 10h12M4 15h12",
+  camera: "M3 6h3l1.500-2h5L14 6h3v10H3zM10 8a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
+};
+export function Icon({ name, size = 16 }: { name: keyof typeof paths; size?: number }) {
+  return (
+    <svg width={size} height={size} viewBox="0 0 20 20" fill="none" stroke="currentColor" stroke-width="1.700" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
+      <path d={paths[name]} />
+    </svg>
+  );
+}
