@@ -1,0 +1,126 @@
+package pgview
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// columns of a grid as the pages show it.
+const columns = `g.id, g.code, g.name, g.kind, g.area_code, g.categories, g.area_m2,
+  ARRAY[ST_XMin(g.geom), ST_YMin(g.geom), ST_XMax(g.geom), ST_YMax(g.geom)]`
+
+func scanned(g *api.Grid) []any {
+	return []any{&g.Id, &g.Code, &g.Name, &g.Kind, &g.AreaCode, &g.Categories, &g.AreaM2, &g.Bbox}
+}
+
+// The area filter takes a viewer's area and everything below it.
+const grids = `WITH RECURSIVE below AS (
+    SELECT code FROM areas WHERE district_id = $1 AND code = $3
+    UNION
+    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
+  )
+SELECT ` + columns + `
+FROM grids g JOIN grid_versions v ON v.id = g.version_id
+WHERE g.district_id = $1 AND v.valid @> coalesce($2::timestamptz, gp_now()) AND g.code > $4
+  AND ($3 = '' OR g.area_code IN (SELECT code FROM below))
+ORDER BY g.code LIMIT $5`
+
+// Grids of the map in force at a time, by code. The cursor is the last code.
+func (s *Store) Grids(ctx context.Context, v dispatch.Viewer, at *time.Time, ask dispatch.PageAsk) (api.GridList, error) {
+	rows, err := s.db.Query(ctx, grids, v.District, at, v.AreaCode, ask.Cursor, ask.Limit+1)
+	if err != nil {
+		return api.GridList{}, fmt.Errorf("list grids: %w", err)
+	}
+	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g api.Grid, err error) {
+		return g, row.Scan(scanned(&g)...)
+	})
+	if err != nil {
+		return api.GridList{}, fmt.Errorf("list grids: %w", err)
+	}
+	page := api.GridList{Items: items}
+	if len(items) > ask.Limit {
+		page.Items = items[:ask.Limit]
+		page.NextCursor = &page.Items[ask.Limit-1].Code
+	}
+	if page.Items == nil {
+		page.Items = []api.Grid{}
+	}
+	return page, nil
+}
+
+const oneGrid = `SELECT ` + columns + `, ST_AsGeoJSON(g.geom, 7), lower(v.valid), upper(v.valid),
+  gp_area_path(g.district_id, g.area_code),
+  ARRAY(SELECT DISTINCT m.patrol_id FROM grid_staff s JOIN patrol_members m ON m.staff_id = s.staff_id
+        WHERE s.district_id = g.district_id AND s.grid_code = g.code
+          AND s.valid @> coalesce($3::timestamptz, gp_now()) AND m.valid @> coalesce($3, gp_now()))
+FROM grids g JOIN grid_versions v ON v.id = g.version_id
+WHERE g.district_id = $1 AND g.id = $2 AND v.state = 'active'`
+
+const people = `SELECT s.part, p.id, p.code, p.name FROM grid_staff s JOIN staff p ON p.id = s.staff_id
+WHERE s.district_id = $1 AND s.grid_code = $2 AND s.valid @> coalesce($3::timestamptz, gp_now())
+ORDER BY array_position(ARRAY['worker', 'substitute', 'part_timer', 'chief', 'instructor'], s.part), p.code`
+
+// Grid is one grid with its outline and the people who answered for it at a time.
+// Whom a viewer may not see is left out.
+func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (api.GridDetail, error) {
+	var g api.Grid
+	var out api.GridDetail
+	var outline []byte
+	var above []string
+	var patrols []uuid.UUID
+	err := s.db.QueryRow(ctx, oneGrid, v.District, id, at).
+		Scan(append(scanned(&g), &outline, &out.ValidFrom, &out.ValidTo, &above, &patrols)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return api.GridDetail{}, notFound(err)
+	}
+	if err != nil {
+		return api.GridDetail{}, fmt.Errorf("read grid: %w", err)
+	}
+	thing := dispatch.Thing{District: v.District, Areas: above, Departments: []string{"grid"}}
+	if v.Department != "" {
+		thing.Departments = append(thing.Departments, v.Department) // a grid is every department's business
+	}
+	for _, p := range patrols {
+		thing.Patrols = append(thing.Patrols, dispatch.PatrolID{UUID: p})
+	}
+	if !dispatch.VisibleOnMap(v, thing) {
+		return api.GridDetail{}, notFound(nil)
+	}
+	if err := json.Unmarshal(outline, &out.Geometry); err != nil {
+		return api.GridDetail{}, fmt.Errorf("read outline of grid %s: %w", g.Code, err)
+	}
+	out.Id, out.Code, out.Name, out.Kind, out.AreaCode = g.Id, g.Code, g.Name, g.Kind, g.AreaCode
+	out.Categories, out.AreaM2, out.Bbox = g.Categories, g.AreaM2, g.Bbox
+	out.People = []api.GridPerson{}
+	if !dispatch.Visible(v, thing) {
+		return out, nil
+	}
+	rows, err := s.db.Query(ctx, people, v.District, g.Code, at)
+	if err != nil {
+		return api.GridDetail{}, fmt.Errorf("read people of grid %s: %w", g.Code, err)
+	}
+	out.People, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p api.GridPerson, err error) {
+		return p, row.Scan(&p.Part, &p.StaffId, &p.Code, &p.Name)
+	})
+	if err != nil {
+		return api.GridDetail{}, fmt.Errorf("read people of grid %s: %w", g.Code, err)
+	}
+	if out.People == nil {
+		out.People = []api.GridPerson{}
+	}
+	return out, nil
+}
+
+func notFound(err error) *dispatch.Fault {
+	return &dispatch.Fault{Kind: dispatch.NotFound, Code: "not-found",
+		Detail: "There is nothing here, or it is outside what you may see.", Err: err}
+}

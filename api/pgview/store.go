@@ -1,0 +1,85 @@
+package pgview
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
+
+// Store reads. It is safe for concurrent use.
+type Store struct{ db *pgdb.DB }
+
+var (
+	_ api.Book     = (*Store)(nil)
+	_ api.Register = (*Store)(nil)
+)
+
+// New makes a Store.
+func New(db *pgdb.DB) *Store { return &Store{db: db} }
+
+// Ready answers nil when the database can be reached and has the schema.
+func (s *Store) Ready(ctx context.Context) error {
+	var version int64
+	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM revisions`).Scan(&version); err != nil {
+		return fmt.Errorf("reach the database: %w", err)
+	}
+	return nil
+}
+
+const departments = `SELECT code, name_zh, name_en FROM departments WHERE district_id = $1 ORDER BY code`
+
+// Departments by code.
+func (s *Store) Departments(ctx context.Context, d dispatch.DistrictID) ([]api.Department, error) {
+	rows, err := s.db.Query(ctx, departments, d)
+	if err != nil {
+		return nil, fmt.Errorf("list departments: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Department, err error) {
+		return x, row.Scan(&x.Code, &x.NameZh, &x.NameEn)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list departments: %w", err)
+	}
+	return out, nil
+}
+
+const categories = `SELECT code, name_zh, name_en, lead, joint, optional, urgency, dispatch_mode FROM categories
+WHERE district_id = $1 AND valid @> coalesce($2, gp_now()) ORDER BY code`
+
+// Categories in force at a time, by code.
+func (s *Store) Categories(ctx context.Context, d dispatch.DistrictID, at *time.Time) ([]api.Category, error) {
+	rows, err := s.db.Query(ctx, categories, d, at)
+	if err != nil {
+		return nil, fmt.Errorf("list categories: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Category, err error) {
+		return x, row.Scan(&x.Code, &x.NameZh, &x.NameEn, &x.Lead, &x.Joint, &x.Optional, &x.Urgency, &x.DispatchMode)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list categories: %w", err)
+	}
+	return out, nil
+}
+
+const areas = `SELECT code, name, level, parent_code FROM areas WHERE district_id = $1 ORDER BY code`
+
+// Areas by code.
+func (s *Store) Areas(ctx context.Context, d dispatch.DistrictID) ([]api.Area, error) {
+	rows, err := s.db.Query(ctx, areas, d)
+	if err != nil {
+		return nil, fmt.Errorf("list areas: %w", err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Area, err error) {
+		return x, row.Scan(&x.Code, &x.Name, &x.Level, &x.ParentCode)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list areas: %w", err)
+	}
+	return out, nil
+}

@@ -1,0 +1,117 @@
+// Package pgtiles cuts vector tiles out of PostGIS with ST_AsMVT.
+//
+// It knows geometry and the columns a page draws by, not who may see what: the
+// area that bounds a tile is an argument. A tile is a pure function of its
+// address, the area, and the revision of its layer, so callers may cache by
+// these; the last few tiles are kept here as well.
+package pgtiles
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
+
+// ErrTile says that there is no such layer or no such address.
+var ErrTile = errors.New("no such tile")
+
+// MaxZoom is the deepest zoom that is cut.
+const MaxZoom = 18
+
+// A layer's query gets $1 the district, $2 z, $3 x, $4 y, $5 the area (” is the
+// whole district). It transforms the tile's box to 4326 rather than every
+// geometry to 3857 before it filters, so that the spatial index serves it; the
+// margin is the 64 units of 4096 that a tile shows beyond its edge, so that lines
+// and labels meet.
+type layer struct {
+	topic   string // of revisions
+	minZoom int
+	query   string
+}
+
+const head = `WITH RECURSIVE below AS (
+    SELECT code FROM areas WHERE district_id = $1 AND code = $5
+    UNION
+    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
+  ), box AS (
+    SELECT ST_TileEnvelope($2, $3, $4) AS tile,
+           ST_Transform(ST_TileEnvelope($2, $3, $4, margin => 64.0 / 4096), 4326) AS seen
+  )`
+
+var layers = map[string]layer{
+	"grids": {topic: "grids", query: head + `, drawn AS (
+    SELECT g.id::text AS id, g.code, g.name, g.kind, coalesce(g.area_code, '') AS area_code,
+           ST_AsMVTGeom(ST_Transform(g.geom, 3857), box.tile, 4096, 64) AS geom
+    FROM box, grids g JOIN grid_versions v ON v.id = g.version_id
+    WHERE g.district_id = $1 AND v.valid @> gp_now() AND g.geom && box.seen
+      AND ($5 = '' OR g.area_code IN (SELECT code FROM below))
+    ORDER BY g.kind, g.code
+  )
+SELECT coalesce(ST_AsMVT(drawn, 'grids', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
+}
+
+// Store cuts tiles. It is safe for concurrent use.
+type Store struct {
+	db    *pgdb.DB
+	cache *cache
+}
+
+// New makes a Store that keeps up to 32 MB of tiles.
+func New(db *pgdb.DB) *Store { return &Store{db: db, cache: newCache(32 << 20)} }
+
+// Layers names what can be asked for.
+func (s *Store) Layers() []string { return []string{"grids", "places", "roads"} }
+
+// Revision names the state of a layer's data. What is in force can change with
+// the hour, at an activation, without anybody writing, so the grids' map version
+// is part of it.
+func (s *Store) Revision(ctx context.Context, name string) (string, error) {
+	var revision int64
+	var version *string
+	err := s.db.QueryRow(ctx, `SELECT coalesce((SELECT revision FROM revisions WHERE topic = $1), 0),
+	  (SELECT id::text FROM grid_versions WHERE district_id = $2 AND valid @> gp_now() AND $1 = 'grids')`,
+		layers[name].topic, pgdb.District).Scan(&revision, &version)
+	if err != nil {
+		return "", fmt.Errorf("read revision of %s: %w", name, err)
+	}
+	text := strconv.FormatInt(revision, 10)
+	if version != nil {
+		text += "-" + *version
+	}
+	return text, nil
+}
+
+// Tile cuts one tile; nothing in it is no bytes. Its error wraps ErrTile for an
+// address that cannot be.
+func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string) ([]byte, error) {
+	l, known := layers[name]
+	if z < 0 || z > MaxZoom || x < 0 || y < 0 || x >= 1<<z || y >= 1<<z {
+		return nil, fmt.Errorf("%w: %s/%d/%d/%d", ErrTile, name, z, x, y)
+	}
+	if !known || z < l.minZoom {
+		return nil, nil
+	}
+	revision, err := s.Revision(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	key := cacheKey{name, revision, area, z, x, y}
+	if tile, ok := s.cache.get(key); ok {
+		return tile, nil
+	}
+	var tile []byte
+	err = s.db.QueryRow(ctx, l.query, pgdb.District, z, x, y, area).Scan(&tile)
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cut tile %s/%d/%d/%d: %w", name, z, x, y, err)
+	}
+	s.cache.put(key, tile)
+	return tile, nil
+}
