@@ -34,7 +34,7 @@ function candidatesOf(department: string, at: { lon: number; lat: number }): Can
   const rated = all.map((p, i): Candidate => {
     const air = distanceM(p, at);
     const road = air * (1.15 + ((i * 37) % 100) / 90);
-    const because = p.status === "off_duty" ? "off_duty" : p.presence === "lost" ? "lost" : p.status !== "free" ? "busy" : null;
+    const because = p.status === "off_duty" ? "off duty" : p.presence === "lost" ? "lost: last seen 734 s ago" : p.status !== "free" ? `busy: ${p.status.replace("_", " ")}` : null;
     return {
       patrol_id: p.id, code: p.code, name: p.name, rank: null, mode: p.mode, eta_s: road / p.speedMS, road_m: road, air_m: air,
       eta_kind: "road", fix_age_s: 2 + (i % 7), lon: p.lon, lat: p.lat, rejected_because: because,
@@ -43,8 +43,9 @@ function candidatesOf(department: string, at: { lon: number; lat: number }): Can
   const free = rated.filter((c) => !c.rejected_because).sort((a, b) => (a.eta_s ?? 0) - (b.eta_s ?? 0));
   free.forEach((c, i) => {
     c.rank = i + 1;
+    if (i > 0) c.rejected_because = `later by ${Math.ceil((c.eta_s ?? 0) - (free[0]?.eta_s ?? 0))} s`;
   });
-  return [...free.slice(0, 8), ...rated.filter((c) => c.rejected_because).sort((a, b) => (a.air_m ?? 0) - (b.air_m ?? 0)).slice(0, 3)];
+  return [...free.slice(0, 8), ...rated.filter((c) => c.rank === null).sort((a, b) => (a.air_m ?? 0) - (b.air_m ?? 0)).slice(0, 3)];
 }
 
 function assignment(kind: Assignment["kind"], department: string, state: Assignment["state"], at: { lon: number; lat: number }): Assignment | null {
@@ -101,7 +102,7 @@ export function report(options: { category?: string; lon?: number; lat?: number;
     urgency: category.urgency, lon, lat, accuracy_m: 8 + Math.floor(random() * 30), description: options.description ?? pick(texts[category.code] ?? ["现场情况待核"]),
     made_at: made.toISOString(), due_at: new Date(made.getTime() + (category.urgency === "urgent" ? 2 : 24) * 3_600_000).toISOString(), overdue: false, closed_at: null, version: 1,
     responsible: responsible(index, share), runner_up: share < 0.98 ? responsible((index + 1) % grids.length, 1 - share) : null,
-    departments: [{ code: category.lead, part: "lead", because: `类别 ${category.code} 的主办部门` }, ...category.joint.map((code) => ({ code, part: "assist" as const, because: `类别 ${category.code} 默认协办` }))],
+    departments: [{ code: category.lead, part: "lead", because: `leads category ${category.code}` }, ...category.joint.map((code) => ({ code, part: "assist" as const, because: `goes along in category ${category.code}` }))],
     assignments: [], shortfalls: [], undo_until: null, reports: [], events: [],
   };
   c.events.push({ id: newID(), kind: "reported", at: c.made_at, actor: "林建国", detail: {} });

@@ -130,7 +130,7 @@ export function standing(c: { assignments: Assignment[] }): Assignment[] {
 
 /** Eligible, nearest by air, and yet not the soonest by road: the reason roads are asked at all. */
 export function airTrap(candidates: Candidate[]): Candidate | null {
-  const able = candidates.filter((k) => k.rejected_because === null && k.air_m !== null);
+  const able = candidates.filter((k) => k.rank !== null && k.air_m !== null);
   const nearest = able.reduce<Candidate | null>((best, k) => (best === null || (k.air_m ?? 0) < (best.air_m ?? 0) ? k : best), null);
   return nearest && nearest.rank !== 1 && nearest.rank !== null ? nearest : null;
 }

@@ -4,7 +4,8 @@ import { patrolName } from "../state/duty.ts";
 import { departmentName } from "../state/register.ts";
 import { clock } from "../i18n/format.ts";
 import { type Dict, words } from "../i18n/index.ts";
-import { because } from "./team.tsx";
+import { inWords } from "../i18n/reasons.ts";
+import { session } from "../state/session.ts";
 
 export function History({ c }: { c: CaseDetail }) {
   const w = words.value;
@@ -17,7 +18,7 @@ export function History({ c }: { c: CaseDetail }) {
           <li key={e.id}>
             <time dateTime={e.at} title={new Date(e.at).toLocaleString()}>{clock(e.at)}</time>
             <span>
-              {told(e, w)} <span class="by">{e.actor === "system" ? w.bySystem : e.actor}</span>
+              {told(e, w)} <span class="by">{byWhom(e.actor, w)}</span>
             </span>
           </li>
         ))}
@@ -39,7 +40,16 @@ export function told(e: CaseEvent, w: Dict): string {
   const parts = [
     department ? departmentName(department) : null,
     patrol ? (patrolName(patrol) ?? (patrol.length > 24 ? null : patrol)) : null,
-    reason ? because(reason, w) : null,
+    reason ? inWords(reason, w) : null,
   ].filter(Boolean);
   return parts.length > 0 ? `${head}：${parts.join(" · ")}` : head;
+}
+
+/** Accounts and devices come as ids; a person reads who it was to them. */
+function byWhom(actor: string, w: Dict): string {
+  if (actor === "system") return w.bySystem;
+  const [kind, id] = actor.split(":");
+  if (kind === "account") return id === session.value?.account_id ? w.byMe : w.byAccount;
+  if (kind === "device") return w.byDevice;
+  return actor;
 }

@@ -86,7 +86,7 @@ function enter(on: HTMLElement): boolean {
 function tick(n: number): boolean {
   const c = detail.value;
   const a = c && standing(c).find((x) => x.kind === "department" && x.state === "proposed");
-  const k = a?.candidates.find((x) => x.rank === n && x.rejected_because === null);
+  const k = a?.candidates.find((x) => x.rank === n);
   if (!a?.department || !k) return false;
   picks.value = { ...picks.value, [a.department]: k.patrol_id };
   return true;

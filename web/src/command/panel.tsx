@@ -8,6 +8,7 @@ import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, distance, percent } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
+import { inWords } from "../i18n/reasons.ts";
 import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
@@ -140,7 +141,7 @@ function WhyDepartments({ c }: { c: CaseDetail }) {
           <li key={d.code}>
             <span class={`part ${d.part}`}>{w[d.part]}</span>
             <span>{departmentName(d.code)}</span>
-            <span class="because">{d.because}</span>
+            <span class="because">{inWords(d.because, w)}</span>
           </li>
         ))}
       </ul>

@@ -5,7 +5,8 @@ import { isFinished } from "../state/queue.ts";
 import { departmentName } from "../state/register.ts";
 import { may } from "../state/session.ts";
 import { distance, duration, minutes } from "../i18n/format.ts";
-import { type Dict, words } from "../i18n/index.ts";
+import { words } from "../i18n/index.ts";
+import { inWords } from "../i18n/reasons.ts";
 import { Mark } from "../ui/marks.tsx";
 import { airTrap, busy, pickedOf, picks, reassign } from "./choice.ts";
 
@@ -17,12 +18,6 @@ const shownAtFirst = 3;
 const stateClass: Record<Assignment["state"], string> = {
   proposed: "", offered: "offer", accepted: "go", en_route: "go", on_scene: "there", done: "", declined: "bad", expired: "bad", recalled: "",
 };
-
-export function because(code: string, w: Dict): string {
-  const [word = "", ...rest] = code.split(/[:：]/);
-  const known = (w.rejectedWhy as Record<string, string>)[word.trim()];
-  return known ? [known, ...rest].join(" ") : code;
-}
 
 export function Team({ c, a }: { c: CaseDetail; a: Assignment }) {
   const w = words.value;
@@ -76,7 +71,7 @@ function Candidates({ c, a, picked }: { c: CaseDetail; a: Assignment; picked: st
   return (
     <div class="candidates">
       {list.map((k) => (
-        <Row key={k.patrol_id} k={k} picked={k.patrol_id === picked} air={k === trap} soonest={k === soonest && k.rank === 1} act={free && k.rejected_because === null ? () => pick(k) : null} sent={sent} />
+        <Row key={k.patrol_id} k={k} picked={k.patrol_id === picked} air={k === trap} soonest={k === soonest && k.rank === 1} act={free && k.rank !== null ? () => pick(k) : null} sent={sent} />
       ))}
       {wanted ? (
         <div class="swap" role="alertdialog" aria-label={w.reassign}>
@@ -104,7 +99,7 @@ function Candidates({ c, a, picked }: { c: CaseDetail; a: Assignment; picked: st
 
 function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boolean; air: boolean; soonest: boolean; act: (() => void) | null; sent: boolean }) {
   const w = words.value;
-  const why = k.rejected_because !== null ? because(k.rejected_because, w) : air ? w.airNearest : soonest ? w.soonest : "";
+  const why = [air ? w.airNearest : "", soonest ? w.soonest : k.rejected_because !== null ? inWords(k.rejected_because, w) : ""].filter(Boolean).join(" · ");
   const body = (
     <>
       <span class="n">{picked ? "✓" : (k.rank ?? "–")}</span>
@@ -118,7 +113,7 @@ function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boo
       </span>
     </>
   );
-  const cls = `candidate ${picked ? "picked" : ""} ${k.rejected_because !== null ? "out" : ""}`;
+  const cls = `candidate ${picked ? "picked" : ""} ${k.rank === null ? "out" : ""}`;
   return act && !picked ? (
     <button type="button" class={cls} data-patrol={k.patrol_id} title={sent ? w.reassignTo(k.name) : k.name} onClick={act}>{body}</button>
   ) : (

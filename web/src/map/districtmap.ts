@@ -38,6 +38,8 @@ export type DistrictMapOptions = {
   lost?: () => void;
 };
 
+const slowestMs = 2_000;
+
 export type LayerGroup = "grids" | "roads" | "heat" | "people" | "labels";
 const groups: Record<Exclude<LayerGroup, "people">, string[]> = {
   grids: ["grid-line", "special-fill", "special-line"],
@@ -55,9 +57,12 @@ export class DistrictMap {
   #ready = false;
   #whenReady: (() => void)[] = [];
   #tick: ReturnType<typeof setTimeout> | undefined;
+  /** How long a frame took lately; a slow machine gets a longer pause, so that the mouse is always answered. */
+  #frameTookMs = 0;
   #hovered: string | null = null;
   #marked: { code: string; state: "chosen" | "second" }[] = [];
   #follow: string | null = null;
+  #drawn = -1;
   #hoverFrame = 0;
 
   /** Null where this browser cannot draw; the page then shows lists only. */
@@ -151,23 +156,33 @@ export class DistrictMap {
 
   /** Call after changing the fleet: draws now, and on while something moves. */
   draw(): void {
+    if (this.#tick === undefined) {
+      this.#paint();
+      this.#schedule();
+    }
+  }
+
+  #paint(): void {
+    const asked = performance.now();
     this.#map.triggerRepaint();
-    if (this.#tick === undefined) this.#schedule();
+    // The second frame starts only after the first was handed over and shown.
+    requestAnimationFrame(() => requestAnimationFrame(() => (this.#frameTookMs = performance.now() - asked)));
   }
 
   #schedule(): void {
     this.#tick = setTimeout(() => {
       this.#tick = undefined;
       const now = performance.now();
-      const moving = this.fleet.moving(now) || now - this.#units.pulsedMs < pulseMs + 100;
+      const moving = this.fleet.moving(now) || now - this.#units.pulsedMs < pulseMs + 100 || this.fleet.revision !== this.#drawn;
+      this.#drawn = this.fleet.revision;
       if (!moving) return;
       if (this.#follow) {
         const at = this.fleet.whereNow(this.#follow, now);
         if (at) this.#map.jumpTo({ center: [at.lon, at.lat] });
       }
-      this.#map.triggerRepaint();
+      this.#paint();
       this.#schedule();
-    }, this.renderer.frameMs);
+    }, Math.min(slowestMs, Math.max(this.renderer.frameMs, 3 * this.#frameTookMs)));
   }
 
   /** One beat of the ring around what was just chosen. */
