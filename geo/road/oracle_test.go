@@ -1,0 +1,597 @@
+package road
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"pgregory.net/rapid"
+)
+
+// oracle answers from the survey itself, slowly and obviously: forward, over
+// whole histories of stretches, scanning lists. Every node of its surveys
+// carries a gate, so that each stretch is a segment of the network.
+type oracle struct {
+	s    *Survey
+	m    Mode
+	main map[stretchArc]bool // taken from the network, tested elsewhere
+}
+
+// stretchArc is one direction of the stretch behind node k of a way.
+type stretchArc struct {
+	way, k  int
+	against bool
+}
+
+func (o *oracle) ends(a stretchArc) (from, to uint32) {
+	w := o.s.Ways[a.way]
+	if a.against {
+		return w.Nodes[a.k+1], w.Nodes[a.k]
+	}
+	return w.Nodes[a.k], w.Nodes[a.k+1]
+}
+
+func (o *oracle) lengthM(a stretchArc) float64 {
+	u, v := o.ends(a)
+	return geo.DistanceM(o.s.Nodes[u].Point(), o.s.Nodes[v].Point())
+}
+
+func (o *oracle) seconds(a stretchArc) float64 {
+	t := o.s.Ways[a.way].Travel[o.m]
+	speed := t.ForwardMS
+	if a.against {
+		speed = t.BackwardMS
+	}
+	if speed == 0 {
+		return math.Inf(1)
+	}
+	return o.lengthM(a) / float64(speed)
+}
+
+func (o *oracle) arcs() []stretchArc {
+	var all []stretchArc
+	for i, w := range o.s.Ways {
+		for k := range len(w.Nodes) - 1 {
+			for _, against := range []bool{false, true} {
+				if a := (stretchArc{i, k, against}); !math.IsInf(o.seconds(a), 1) {
+					all = append(all, a)
+				}
+			}
+		}
+	}
+	return all
+}
+
+func (o *oracle) leaving(node uint32) []stretchArc {
+	var out []stretchArc
+	for _, a := range o.arcs() {
+		if from, _ := o.ends(a); from == node {
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+func reversed(a stretchArc) stretchArc { return stretchArc{a.way, a.k, !a.against} }
+
+// forbidden says whether a history of arcs breaks a restriction with its last
+// step.
+func (o *oracle) forbidden(history []stretchArc) bool {
+	for _, r := range o.s.Restrictions {
+		if !r.Modes.Has(o.m) {
+			continue
+		}
+		for _, chain := range o.chains(r) {
+			n := len(chain)
+			if len(history) < n || !slices.Equal(history[len(history)-n:len(history)-1], chain[:n-1]) {
+				continue
+			}
+			if (history[len(history)-1] == chain[n-1]) != r.Only {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// chains of arcs a restriction speaks about: at most one, since the surveys here
+// name ways that meet in one place only, or none.
+func (o *oracle) chains(r Restriction) [][]stretchArc {
+	var found [][]stretchArc
+	all := o.arcs()
+	onWay := func(way uint32) []stretchArc {
+		return slices.DeleteFunc(slices.Clone(all), func(a stretchArc) bool { return a.way != int(way) })
+	}
+	whole := func(way uint32, against bool) []stretchArc {
+		var arcs []stretchArc
+		for k := range len(o.s.Ways[way].Nodes) - 1 {
+			arcs = append(arcs, stretchArc{int(way), k, against})
+		}
+		if against {
+			slices.Reverse(arcs)
+		}
+		return arcs
+	}
+	add := func(start uint32, vias []stretchArc, end uint32) bool {
+		var ins, outs []stretchArc
+		for _, w := range []uint32{r.From} {
+			for k := range len(o.s.Ways[w].Nodes) - 1 {
+				for _, against := range []bool{false, true} {
+					a := stretchArc{int(w), k, against}
+					if _, to := o.ends(a); to == start {
+						ins = append(ins, a)
+					}
+				}
+			}
+		}
+		for k := range len(o.s.Ways[r.To].Nodes) - 1 {
+			for _, against := range []bool{false, true} {
+				a := stretchArc{int(r.To), k, against}
+				if from, _ := o.ends(a); from == end {
+					outs = append(outs, a)
+				}
+			}
+		}
+		if r.From == r.To && len(vias) == 0 && len(ins) == 1 {
+			outs = []stretchArc{reversed(ins[0])}
+		}
+		if len(ins) != 1 || len(outs) != 1 {
+			return false
+		}
+		chain := append(append([]stretchArc{ins[0]}, vias...), outs[0])
+		for _, a := range chain {
+			if !slices.Contains(onWay(uint32(a.way)), a) {
+				return false
+			}
+		}
+		found = append(found, chain)
+		return true
+	}
+	if len(r.Vias) == 0 {
+		add(r.Via, nil, r.Via)
+		return found
+	}
+	for _, against := range []bool{false, true} {
+		vias := whole(r.Vias[0], against)
+		start, _ := o.ends(vias[0])
+		_, end := o.ends(vias[len(vias)-1])
+		if add(start, vias, end) {
+			break
+		}
+	}
+	return found
+}
+
+// next lists the arcs that may follow a history, and what each turn costs. The
+// weight has the penalty of ends-only ground in it.
+func (o *oracle) next(history []stretchArc) (to []stretchArc, costS, weightS []float64) {
+	last := history[len(history)-1]
+	_, node := o.ends(last)
+	gate := o.s.Gates[node]
+	add := func(a stretchArc) {
+		if math.IsInf(o.seconds(a), 1) || o.forbidden(append(slices.Clone(history), a)) {
+			return
+		}
+		c := o.turnS(last, a, node)
+		if a != reversed(last) && (gate.Along == 0 || (gate.Along > 0) == !last.against) {
+			c += float64(gate.DelayS[o.m])
+		}
+		w := c
+		if o.s.Ways[a.way].EndsOnly.Has(o.m) && !o.s.Ways[last.way].EndsOnly.Has(o.m) {
+			w += 7200
+		}
+		to, costS, weightS = append(to, a), append(costS, c), append(weightS, w)
+	}
+	if !gate.Closed.Has(o.m) {
+		for _, a := range o.leaving(node) {
+			if a != reversed(last) {
+				add(a)
+			}
+		}
+	}
+	if len(to) == 0 {
+		add(reversed(last))
+	}
+	return to, costS, weightS
+}
+
+func (o *oracle) turnS(from, to stretchArc, node uint32) float64 {
+	round := to == reversed(from)
+	if o.m == Foot {
+		if round {
+			return 2
+		}
+		return 0
+	}
+	roads := 0
+	for i, w := range o.s.Ways {
+		for k := range len(w.Nodes) - 1 {
+			a := stretchArc{i, k, false}
+			if math.IsInf(o.seconds(a), 1) && math.IsInf(o.seconds(reversed(a)), 1) {
+				continue
+			}
+			for _, end := range []uint32{w.Nodes[k], w.Nodes[k+1]} {
+				if end == node {
+					roads++
+				}
+			}
+		}
+	}
+	if roads <= 2 && !round {
+		return 0
+	}
+	heading := func(a stretchArc) float64 {
+		u, v := o.ends(a)
+		p, q := o.s.Nodes[u].Point(), o.s.Nodes[v].Point()
+		return math.Atan2((q.Lon-p.Lon)*math.Cos(p.Lat*math.Pi/180), q.Lat-p.Lat) * 180 / math.Pi
+	}
+	angle := heading(to) - heading(from)
+	for angle >= 180 {
+		angle -= 360
+	}
+	for angle < -180 {
+		angle += 360
+	}
+	extra := 0.0
+	if round {
+		angle, extra = 180, 20
+	}
+	if o.m == EBike {
+		if angle < 0 {
+			return angle * angle / 8100 * 6 * 1.4
+		}
+		return angle*angle/8100*6/1.4 + extra
+	}
+	if angle < 0 {
+		return 7.5 / (1 + math.Exp(6.5/1.075-13*1.075*-angle/180))
+	}
+	return 7.5/(1+math.Exp(6.5*1.075-13/1.075*angle/180)) + extra
+}
+
+// oraclePlace is a place on an arc: the share of the arc before it.
+type oraclePlace struct {
+	arc   stretchArc
+	share float64
+}
+
+// snap looks at every stretch.
+func (o *oracle) snap(p geo.Point) (places []oraclePlace, snapM float64) {
+	type hit struct {
+		m, along float64
+		arc      stretchArc // along its way
+		main     bool
+	}
+	var hits []hit
+	for i, w := range o.s.Ways {
+		if w.Ferry {
+			continue
+		}
+		for k := range len(w.Nodes) - 1 {
+			a := stretchArc{i, k, false}
+			if math.IsInf(o.seconds(a), 1) && math.IsInf(o.seconds(reversed(a)), 1) {
+				continue
+			}
+			m, along := distanceM(NodeAt(p), o.s.Nodes[w.Nodes[k]], o.s.Nodes[w.Nodes[k+1]])
+			hits = append(hits, hit{m, along, a, o.main[a] || o.main[reversed(a)]})
+		}
+	}
+	nearest, proper := math.Inf(1), math.Inf(1)
+	for _, h := range hits {
+		nearest = min(nearest, h.m)
+		if h.main {
+			proper = min(proper, h.m)
+		}
+	}
+	snapM = nearest
+	wantMain := proper <= nearest+500
+	if wantMain {
+		snapM = proper
+	}
+	for _, h := range hits {
+		if h.main == wantMain && h.m <= snapM+0.01 {
+			for _, pl := range []oraclePlace{{h.arc, h.along}, {reversed(h.arc), 1 - h.along}} {
+				if !math.IsInf(o.seconds(pl.arc), 1) {
+					places = append(places, pl)
+				}
+			}
+		}
+	}
+	return places, snapM
+}
+
+// doubtful says that two places lie so close on an arc that rounding to the
+// centimetre decides which comes first.
+func (o *oracle) doubtful(from, to []oraclePlace) bool {
+	for _, f := range from {
+		for _, t := range to {
+			if f.arc == t.arc && math.Abs(f.share-t.share)*o.lengthM(f.arc) < 0.05 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// best is the seconds of the best way on roads, walks left out.
+func (o *oracle) best(from, to []oraclePlace) (weightS, durationS float64) {
+	weightS = math.Inf(1)
+	better := func(w, d float64) {
+		if w < weightS {
+			weightS, durationS = w, d
+		}
+	}
+	type entry struct {
+		history []stretchArc
+		w, d    float64 // at the end of the last arc
+		done    bool
+	}
+	var open []*entry
+	at := map[string]*entry{}
+	reach := func(history []stretchArc, w, d float64) {
+		if len(history) > 4 { // longer than any restriction here
+			history = history[len(history)-4:]
+		}
+		key := fmt.Sprint(history)
+		if e := at[key]; e == nil {
+			e = &entry{slices.Clone(history), w, d, false}
+			at[key] = e
+			open = append(open, e)
+		} else if w < e.w {
+			e.w, e.d = w, d
+		}
+	}
+	for _, f := range from {
+		for _, t := range to {
+			if f.arc == t.arc && t.share >= f.share {
+				d := (t.share - f.share) * o.seconds(f.arc)
+				better(d, d)
+			}
+		}
+		d := (1 - f.share) * o.seconds(f.arc)
+		reach([]stretchArc{f.arc}, d, d)
+	}
+	for {
+		var e *entry
+		for _, x := range open {
+			if !x.done && (e == nil || x.w < e.w) {
+				e = x
+			}
+		}
+		if e == nil || e.w >= weightS {
+			return weightS, durationS
+		}
+		e.done = true
+		next, costs, weights := o.next(e.history)
+		for i, a := range next {
+			for _, t := range to {
+				if t.arc == a {
+					part := t.share * o.seconds(a)
+					better(e.w+weights[i]+part, e.d+costs[i]+part)
+				}
+			}
+			reach(append(slices.Clone(e.history), a), e.w+weights[i]+o.seconds(a), e.d+costs[i]+o.seconds(a))
+		}
+	}
+}
+
+// drawSurvey draws a small town: a jittered grid of nodes, ways of one to three
+// stretches between them, one-ways, private ground, gates and restrictions.
+func drawSurvey(t *rapid.T) *Survey {
+	s := &Survey{Gates: map[uint32]Gate{}}
+	side := rapid.IntRange(2, 4).Draw(t, "side")
+	for i := range side * side {
+		jitter := func(name string) int32 { return int32(rapid.IntRange(-6000, 6000).Draw(t, name)) }
+		s.Nodes = append(s.Nodes, Node{
+			Lon7: 1213800000 + int32(i%side)*20000 + jitter("x"),
+			Lat7: 285800000 + int32(i/side)*20000 + jitter("y"),
+		})
+		gate := Gate{}
+		switch rapid.IntRange(0, 9).Draw(t, "gate") {
+		case 0:
+			gate.Closed = ModeSet(rapid.IntRange(1, 7).Draw(t, "closed"))
+		case 1:
+			gate.DelayS = [Modes]float32{1, 2, 3}
+			gate.Along = int8(rapid.IntRange(-1, 1).Draw(t, "along"))
+		}
+		s.Gates[uint32(i)] = gate
+	}
+	joined := map[[2]uint32]bool{}
+	for range rapid.IntRange(1, 14).Draw(t, "ways") {
+		nodes := rapid.Permutation(indices(len(s.Nodes))).Draw(t, "nodes")[:rapid.IntRange(2, min(4, len(s.Nodes))).Draw(t, "length")]
+		if twice(joined, nodes) {
+			continue
+		}
+		w := Way{Nodes: nodes, Name: fmt.Sprint("w", len(s.Ways)), Class: Residential}
+		for m := range w.Travel {
+			speed := float32(rapid.IntRange(1, 25).Draw(t, "speed"))
+			switch rapid.IntRange(0, 5).Draw(t, "ways of going") {
+			case 0:
+				w.Travel[m].ForwardMS = speed
+			case 1:
+				w.Travel[m].BackwardMS = speed
+			case 2:
+			default:
+				w.Travel[m] = Travel{ForwardMS: speed, BackwardMS: speed + 1}
+			}
+		}
+		if rapid.IntRange(0, 5).Draw(t, "private") == 0 {
+			w.EndsOnly = ModeSet(rapid.IntRange(1, 7).Draw(t, "to"))
+		}
+		w.Ferry = rapid.IntRange(0, 9).Draw(t, "ferry") == 0
+		s.Ways = append(s.Ways, w)
+	}
+	way := rapid.IntRange(0, len(s.Ways)-1)
+	for range rapid.IntRange(0, 4).Draw(t, "restrictions") {
+		r := Restriction{
+			From: uint32(way.Draw(t, "from")), To: uint32(way.Draw(t, "to")),
+			Only: rapid.IntRange(0, 3).Draw(t, "only") == 0, Modes: ModeSet(rapid.IntRange(1, 7).Draw(t, "modes")),
+		}
+		if rapid.Bool().Draw(t, "via a way") {
+			via := uint32(way.Draw(t, "via"))
+			r.Vias = []uint32{via}
+			if len(s.Ways[via].Nodes) > 3 { // the oracle remembers four arcs
+				continue
+			}
+		} else {
+			nodes := s.Ways[r.From].Nodes
+			r.Via = nodes[rapid.IntRange(0, 1).Draw(t, "end")*(len(nodes)-1)]
+		}
+		s.Restrictions = append(s.Restrictions, r)
+	}
+	return s
+}
+
+// twice says that a way would run along another, and notes its stretches where
+// not. Turning from one to the other would be left or right by a rounding.
+func twice(joined map[[2]uint32]bool, nodes []uint32) bool {
+	pair := func(k int) [2]uint32 { return [2]uint32{min(nodes[k], nodes[k+1]), max(nodes[k], nodes[k+1])} }
+	for k := range len(nodes) - 1 {
+		if joined[pair(k)] {
+			return true
+		}
+	}
+	for k := range len(nodes) - 1 {
+		joined[pair(k)] = true
+	}
+	return false
+}
+
+func indices(n int) []uint32 {
+	v := make([]uint32, n)
+	for i := range v {
+		v[i] = uint32(i)
+	}
+	return v
+}
+
+// mainArcs tells the oracle which stretches the network counts as worth
+// snapping to.
+func mainArcs(n *Network, s *Survey, m Mode) map[stretchArc]bool {
+	main := map[stretchArc]bool{}
+	for i, w := range s.Ways {
+		for k := range len(w.Nodes) - 1 {
+			for seg := range n.Segments() {
+				p := n.first[seg]
+				start, end := s.Nodes[w.Nodes[k]], s.Nodes[w.Nodes[k+1]]
+				if n.names[n.name[seg]] == w.Name && n.points[2*p] == start.Lon7 && n.points[2*p+1] == start.Lat7 &&
+					n.points[2*p+2] == end.Lon7 && n.points[2*p+3] == end.Lat7 {
+					main[stretchArc{i, k, false}] = n.modes[m].flags[2*seg]&arcMain != 0
+					main[stretchArc{i, k, true}] = n.modes[m].flags[2*seg+1]&arcMain != 0
+				}
+			}
+		}
+	}
+	return main
+}
+
+func TestAgainstTheOracle(t *testing.T) {
+	t.Parallel()
+	reached := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSurvey(t)
+		n, err := Build(context.Background(), s, "drawn")
+		if err == nil {
+			reached += compareWithOracle(t, n, s)
+		} else if anyUsable(s) {
+			t.Fatal(err)
+		}
+	})
+	if reached < 100 {
+		t.Errorf("only %d ways were compared: the surveys are too poor", reached)
+	}
+}
+
+func anyUsable(s *Survey) bool {
+	for i := range s.Ways {
+		if s.Ways[i].usable() {
+			return true
+		}
+	}
+	return false
+}
+
+func compareWithOracle(t *rapid.T, n *Network, s *Survey) (reached int) {
+	m := Mode(rapid.IntRange(0, Modes-1).Draw(t, "mode"))
+	o := &oracle{s: s, m: m, main: mainArcs(n, s, m)}
+	coordinate := rapid.IntRange(-20000, 80000)
+	point := func() geo.Point {
+		p := geo.Point{
+			Lon: (1213800000 + float64(coordinate.Draw(t, "lon"))) / 1e7,
+			Lat: (285800000 + float64(coordinate.Draw(t, "lat"))) / 1e7,
+		}
+		if rapid.IntRange(0, 4).Draw(t, "at a node") == 0 {
+			p = s.Nodes[rapid.IntRange(0, len(s.Nodes)-1).Draw(t, "node")].Point()
+		}
+		return p
+	}
+	to := point()
+	var from []geo.Point
+	for range 4 {
+		from = append(from, point())
+	}
+	times, err := n.ManyToOne(context.Background(), m, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	goal, goalM := o.snap(to)
+	for i, p := range from {
+		start, startM := o.snap(p)
+		if o.doubtful(start, goal) {
+			continue
+		}
+		weight, want := o.best(start, goal)
+		reachable := !math.IsInf(weight, 1)
+		want += (startM + goalM) / (5 / 3.6)
+		straight := geo.DistanceM(p, to)
+		if len(start) > 0 && len(goal) > 0 && straight <= startM+goalM && (!reachable || straight/(5/3.6) < want) {
+			reachable, want = true, straight/(5/3.6)
+		}
+		got := times[i]
+		if got.Reachable != reachable {
+			t.Fatalf("%v from %v to %v: reachable %v, the oracle says %v", m, p, to, got.Reachable, reachable)
+		}
+		if !reachable {
+			continue
+		}
+		reached++
+		// Roundings to the millisecond, the sphere against the ellipsoid (0.5 %).
+		if math.Abs(got.DurationS-want) > 0.1+0.006*want {
+			t.Fatalf("%v from %v to %v: %.3f s, the oracle says %.3f s", m, p, to, got.DurationS, want)
+		}
+		checkRoute(t, n, m, p, to, got)
+	}
+	return reached
+}
+
+// checkRoute compares a route with the time told for it, and its parts with its
+// whole.
+func checkRoute(t interface{ Fatalf(string, ...any) }, n *Network, m Mode, from, to geo.Point, told Time) {
+	r, err := n.Route(context.Background(), m, from, to)
+	if err != nil {
+		t.Fatalf("route: %v", err)
+	}
+	if r.Time != told {
+		t.Fatalf("the route takes %+v, many-to-one said %+v", r.Time, told)
+	}
+	flat := r.Geometry.FlatCoords()
+	if flat[0] != from.Lon || flat[1] != from.Lat || flat[len(flat)-2] != to.Lon || flat[len(flat)-1] != to.Lat {
+		t.Fatalf("the line does not run from %v to %v: %v", from, to, flat)
+	}
+	var drawn, stepM, stepS float64
+	for i := 2; i < len(flat); i += 2 {
+		drawn += geo.DistanceM(geo.Point{Lon: flat[i-2], Lat: flat[i-1]}, geo.Point{Lon: flat[i], Lat: flat[i+1]})
+	}
+	for _, s := range r.Steps {
+		stepM += s.DistanceM
+		stepS += s.DurationS
+	}
+	if math.Abs(drawn-r.DistanceM) > 0.5+0.01*r.DistanceM {
+		t.Fatalf("the line is %.1f m long, the way %.1f m", drawn, r.DistanceM)
+	}
+	if math.Abs(stepM-r.DistanceM) > 0.01 || math.Abs(stepS-r.DurationS) > 0.001 {
+		t.Fatalf("the steps take %.2f m, %.3f s, the way %.2f m, %.3f s", stepM, stepS, r.DistanceM, r.DurationS)
+	}
+}
