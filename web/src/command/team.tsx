@@ -103,14 +103,10 @@ function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boo
   const body = (
     <>
       <span class="n">{picked ? "✓" : (k.rank ?? "–")}</span>
-      <span class="c-name">
-        {k.name}
-        <small>{[why, w.mode[k.mode], k.fix_age_s === null ? w.noFix : w.fixAge(duration(k.fix_age_s, w))].filter(Boolean).join(" · ")}</small>
-      </span>
-      <span class="c-eta">
-        {k.eta_s === null ? "—" : `${minutes(k.eta_s)} ${w.minutesUnit}`}
-        <small>{k.road_m === null ? (k.air_m === null ? "" : distance(k.air_m)) : distance(k.road_m)}</small>
-      </span>
+      <span class="c-name">{k.name}</span>
+      <span class="c-eta">{k.eta_s === null ? "—" : `${minutes(k.eta_s)} ${w.minutesUnit}`}</span>
+      <small class="c-why">{[why, w.mode[k.mode], k.fix_age_s === null ? w.noFix : w.fixAge(duration(k.fix_age_s, w))].filter(Boolean).join(" · ")}</small>
+      <small class="c-road">{k.road_m !== null ? distance(k.road_m) : k.air_m !== null ? w.byAir(distance(k.air_m)) : ""}</small>
     </>
   );
   const cls = `candidate ${picked ? "picked" : ""} ${k.rank === null ? "out" : ""}`;

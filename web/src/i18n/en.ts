@@ -128,6 +128,7 @@ export const en: Dict = {
   planProposed: "Proposed, waiting for your word",
   planNone: "Cases of this kind are sent by hand",
   byRoad: "by road",
+  byAir: (m) => `${m} by air`,
   straightLine: "straight-line estimate",
   fixAge: (t) => `fix ${t} old`,
   noFix: "no fix",

@@ -127,6 +127,7 @@ export const zh = {
   planProposed: "建议方案，等待确认",
   planNone: "该类事件由人工派单",
   byRoad: "按路网",
+  byAir: (m: string) => `直线 ${m}`,
   straightLine: "直线估算",
   fixAge: (t: string) => `定位 ${t}前`,
   noFix: "无定位",

@@ -108,6 +108,46 @@ function keep(p: LivePatrol): Known {
   return known;
 }
 
+/**
+ * A case as a live frame brings it may lack what only its full text has; then it
+ * tells that the case moved on, and the text is read.
+ */
+function heardCase(c: Case): void {
+  if (Array.isArray(c.assignments) && c.responsible) {
+    keepCase(c);
+    return;
+  }
+  const old = cases.get(c.id);
+  if (old && old.version >= c.version) return;
+  stale.add(c.id);
+  refresh();
+}
+
+const stale = new Set<string>();
+const fewAtOnce = 6;
+const refresh = gate(() => {
+  const ids = [...stale];
+  stale.clear();
+  void readAgain(ids).catch(ignoreRefusal);
+}, 600);
+
+/** A few cases are read one by one; many, as the page of the newest and then what that page lacked. */
+async function readAgain(ids: string[]): Promise<void> {
+  let left = ids;
+  if (ids.length > fewAtOnce) {
+    const { items } = await ask(client.GET("/api/v1/cases", { params: { query: { limit: 200 } } }));
+    for (const c of items) keepCase(c);
+    const here = new Set(items.map((c) => c.id));
+    left = ids.filter((id) => !here.has(id));
+  }
+  await Promise.all(
+    left.map(async (id) => {
+      const { undo_until: _u, reports: _r, events: _e, ...c } = await ask(client.GET("/api/v1/cases/{id}", { params: { path: { id } } }));
+      keepCase(c);
+    }),
+  );
+}
+
 /** Newer wins; a frame that was overtaken by an answer changes nothing. */
 export function keepCase(c: Case, tell = true): void {
   const old = cases.get(c.id);
@@ -117,7 +157,7 @@ export function keepCase(c: Case, tell = true): void {
   tellCases();
   for (const l of listeners) {
     l.cases?.([c]);
-    if (!old) l.fresh?.(c);
+    if (!old && loaded.value) l.fresh?.(c);
   }
 }
 
@@ -126,13 +166,12 @@ function take(frame: LiveFrame): void {
   switch (frame.type) {
     case "snapshot": {
       const here = new Set(frame.patrols.map((p) => p.id));
-      const gone = [...patrols.keys()].filter((id) => !here.has(id) && channel !== null);
+      const gone = [...patrols.keys()].filter((id) => !here.has(id));
       const moved = frame.patrols.map(keep);
       for (const id of gone) patrols.delete(id);
       tellPatrols();
       for (const l of listeners) l.patrols?.(moved, gone);
-      for (const c of frame.cases) keepCase(c, loaded.value);
-      tellCases();
+      for (const c of frame.cases ?? []) heardCase(c);
       // A gap may have hidden the end of a case, or a new patrol's name.
       if (loaded.value) void Promise.all([loadPatrols(), loadCases()]).catch(ignoreRefusal);
       break;
@@ -146,7 +185,7 @@ function take(frame: LiveFrame): void {
       break;
     }
     case "case":
-      keepCase(frame.case);
+      heardCase(frame.case);
   }
 }
 
@@ -176,10 +215,10 @@ export const figures = computed(() => {
   let workersOn = 0;
   let workers = 0;
   let patrolsOn = 0;
+  for (const p of names.values()) if (p.department === "grid") workers++;
   for (const p of patrols.values()) {
     const there = p.presence === "online" || p.presence === "still";
     if (p.department === "grid") {
-      workers++;
       if (there && p.status !== "off_duty") workersOn++;
     } else if (there && p.status !== "off_duty") patrolsOn++;
   }
