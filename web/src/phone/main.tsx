@@ -1,0 +1,82 @@
+/** The page in the hand of a grid worker or officer. */
+import "../css/base.css";
+import "../css/phone.css";
+import { signal } from "@preact/signals";
+import { render } from "preact";
+import { Refused } from "../api/client.ts";
+import { loadGrids, loadNames } from "../state/register.ts";
+import { guardPage, loadSession } from "../state/session.ts";
+import { startClock } from "../state/tick.ts";
+import { distance } from "../i18n/format.ts";
+import { language, setLanguage, words } from "../i18n/index.ts";
+import { here, watchHere } from "./here.ts";
+import { loadPatrol, Me } from "./me.tsx";
+import { Report, restoreDraft } from "./report.tsx";
+import { boxed, reachable, startSender } from "./sender.ts";
+import { pollTasks, Tasks, tasks } from "./tasks.tsx";
+import { tab } from "./tab.ts";
+
+const online = signal(navigator.onLine);
+
+/** One bar that tells the truth: on line and how exact, or off line with what waits. */
+function Truth() {
+  const w = words.value.phone;
+  const waiting = boxed.value.filter((b) => b.state === "waiting").length;
+  const sending = boxed.value.filter((b) => b.state === "sending").length;
+  const up = online.value && reachable.value;
+  const text = !up ? w.offline(waiting + sending) : sending > 0 ? w.sending(sending) : waiting > 0 ? w.waitingSend(waiting) : here.value ? w.online(distance(here.value.accuracyM)) : w.onlineNoFix;
+  return (
+    <p class={`truth ${up ? "" : "off"}`} role="status">
+      {text}
+      {waiting > 0 ? (
+        <button type="button" onClick={() => (tab.value = "me")}>{w.see}</button>
+      ) : null}
+    </p>
+  );
+}
+
+function Phone() {
+  const w = words.value.phone;
+  return (
+    <div class="phone">
+      <header>
+        <Truth />
+      </header>
+      <main>{tab.value === "tasks" ? <Tasks /> : tab.value === "report" ? <Report /> : <Me />}</main>
+      <nav class="bottom" aria-label={words.value.phoneName}>
+        {(["tasks", "report", "me"] as const).map((t) => (
+          <button key={t} type="button" aria-current={tab.value === t ? "page" : undefined} onClick={() => (tab.value = t)}>
+            {w[t]}
+            {t === "tasks" && tasks.value.length > 0 ? ` (${tasks.value.length})` : ""}
+          </button>
+        ))}
+      </nav>
+    </div>
+  );
+}
+
+async function begin(): Promise<void> {
+  guardPage();
+  setLanguage(language.value);
+  startClock();
+  const page = document.getElementById("page");
+  addEventListener("online", () => (online.value = true));
+  addEventListener("offline", () => (online.value = false));
+  try {
+    await loadSession();
+  } catch (why) {
+    // Without a line the page still opens, files and keeps; it signs in when there is one.
+    if (!(why instanceof Refused) || why.type !== "offline") throw why;
+    reachable.value = false;
+    addEventListener("online", () => location.reload(), { once: true });
+  }
+  await restoreDraft();
+  watchHere();
+  if (page) render(<Phone />, page);
+  startSender();
+  await Promise.allSettled([loadNames(), loadGrids(), loadPatrol()]);
+  pollTasks();
+}
+
+begin().catch(reportError);
+if ("serviceWorker" in navigator && import.meta.env.PROD) navigator.serviceWorker.register("/sw.js").catch(() => {});

@@ -1,0 +1,84 @@
+/** Duty, what became of the reports of this phone, language, and the way out. */
+import { signal } from "@preact/signals";
+import { ask, client, Refused } from "../api/client.ts";
+import type { Patrol } from "../api/types.ts";
+import { categoryName } from "../state/register.ts";
+import { session, signOut } from "../state/session.ts";
+import { clock } from "../i18n/format.ts";
+import { language, setLanguage, words } from "../i18n/index.ts";
+import type { Boxed } from "./box.ts";
+import { keepAwake } from "./here.ts";
+import { boxed } from "./sender.ts";
+
+export const patrol = signal<Patrol | null>(null);
+const trouble = signal("");
+
+export async function loadPatrol(): Promise<void> {
+  const id = session.value?.patrol_id;
+  if (!id) return;
+  try {
+    patrol.value = await ask(client.GET("/api/v1/patrols/{id}", { params: { path: { id } } }));
+    void keepAwake(patrol.value.status !== "off_duty");
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+  }
+}
+
+async function setDuty(on: boolean): Promise<void> {
+  trouble.value = "";
+  try {
+    patrol.value = await ask(client.PUT("/api/v1/me/duty", { body: { on } }));
+    void keepAwake(on);
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
+  }
+}
+
+export function Me() {
+  const all = words.value;
+  const w = all.phone;
+  const p = patrol.value;
+  const on = p !== null && p.status !== "off_duty";
+  return (
+    <>
+      <div class="title">
+        <h1>{p?.name ?? w.me}</h1>
+        {p ? <span class={`pill ${on ? "" : "off"}`}>{on ? w.onDuty : w.offDuty}</span> : null}
+      </div>
+      <p class="quiet">{w.signedInAs(session.value?.name ?? "")} · {session.value ? all.role[session.value.role] : ""}</p>
+      {trouble.value ? <p class="error" role="alert">{trouble.value}</p> : null}
+      {p ? (
+        <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
+      ) : null}
+      {on ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{w.keepScreenOn}</p> : null}
+      <section class="sheet">
+        <h2>{w.outbox}</h2>
+        {boxed.value.length === 0 ? <p>{w.outboxEmpty}</p> : null}
+        <ul class="outbox">
+          {boxed.value.map((b) => (
+            <li key={b.key}>
+              <span>
+                {categoryName(b.report.category)} · {clock(b.madeMs)}
+                <br />
+                <span class="quiet">{became(b)}</span>
+              </span>
+              <span class={`state ${b.state}`}>{w.state[b.state]}</span>
+            </li>
+          ))}
+        </ul>
+      </section>
+      <div class="acts">
+        <button type="button" class="big" onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>{language.value === "zh" ? "English" : "中文"}</button>
+        <button type="button" class="big" onClick={() => void signOut().catch(() => {})}>{all.signOut}</button>
+      </div>
+    </>
+  );
+}
+
+function became(b: Boxed): string {
+  const w = words.value.phone;
+  if (b.state === "refused") return b.refusal ?? "";
+  if (b.state !== "sent") return b.report.description ?? "";
+  return [b.number ? w.sentAs(b.number) : "", b.goes && b.goes.length > 0 ? w.goesThere(b.goes.join("、")) : ""].filter(Boolean).join(" · ");
+}

@@ -1,0 +1,83 @@
+/** Sends what is in the box, one after the other, until the service has each exactly once. */
+import { signal } from "@preact/signals";
+import { ask, client, Refused } from "../api/client.ts";
+import type { FiledReport } from "../api/types.ts";
+import { all, type Boxed, keepBoxed, put, tidy } from "./box.ts";
+import type { NewReport } from "../api/types.ts";
+
+export const boxed = signal<Boxed[]>([]);
+export const reachable = signal(true);
+
+const firstPauseMs = 2_000;
+const longestPauseMs = 60_000;
+let timer: ReturnType<typeof setTimeout> | undefined;
+let running = false;
+let misses = 0;
+
+export async function refreshBox(): Promise<void> {
+  boxed.value = await all();
+}
+
+export async function file(report: NewReport, photos: Blob[]): Promise<void> {
+  await put(report, photos);
+  await refreshBox();
+  void send();
+}
+
+/** The body is the same bytes on every try, so that the key finds its match. */
+async function post(b: Boxed): Promise<FiledReport> {
+  const header = { "Idempotency-Key": b.key };
+  if (b.photos.length === 0) return ask(client.POST("/api/v1/reports", { params: { header }, body: b.report }));
+  const form = new FormData();
+  form.append("report", new Blob([JSON.stringify(b.report)], { type: "application/json" }), "report.json");
+  b.photos.forEach((photo, i) => form.append("photo", photo, `photo-${i + 1}.jpg`));
+  return ask(client.POST("/api/v1/reports", { params: { header }, body: form as never, bodySerializer: (x: unknown) => x as FormData }));
+}
+
+/** Whether trying again can ever help. */
+export function final(why: Refused): boolean {
+  return why.status >= 400 && why.status < 500 && ![401, 408, 425, 429].includes(why.status);
+}
+
+export async function send(): Promise<void> {
+  if (running) return;
+  running = true;
+  clearTimeout(timer);
+  try {
+    await tidy(Date.now());
+    for (const b of (await all()).reverse()) {
+      if (b.state === "sent" || b.state === "refused") continue;
+      await keepBoxed({ ...b, state: "sending", tries: b.tries + 1 });
+      await refreshBox();
+      try {
+        const filed = await post(b);
+        const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
+        await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes });
+        reachable.value = true;
+        misses = 0;
+      } catch (why) {
+        if (!(why instanceof Refused)) throw why;
+        reachable.value = why.type !== "offline";
+        const over = final(why);
+        await keepBoxed({ ...b, state: over ? "refused" : "waiting", tries: b.tries + 1, refusal: over ? why.message : undefined });
+        if (!over) {
+          const pause = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** misses++, (why.retryAfterS ?? 0) * 1000));
+          timer = setTimeout(() => void send(), pause);
+          break;
+        }
+      } finally {
+        await refreshBox();
+      }
+    }
+  } finally {
+    running = false;
+  }
+}
+
+export function startSender(): void {
+  addEventListener("online", () => {
+    misses = 0;
+    void send();
+  });
+  void refreshBox().then(send);
+}

@@ -1,0 +1,131 @@
+/** What this patrol is asked to do: how far, how long, who else comes, and the next step. */
+import { computed, signal } from "@preact/signals";
+import { ask, client, Refused } from "../api/client.ts";
+import type { Assignment, Case } from "../api/types.ts";
+import { distanceM } from "../map/mercator.ts";
+import { categoryName, departmentName } from "../state/register.ts";
+import { session } from "../state/session.ts";
+import { nowMs } from "../state/tick.ts";
+import { distance, duration } from "../i18n/format.ts";
+import { words } from "../i18n/index.ts";
+import { here } from "./here.ts";
+import { reachable } from "./sender.ts";
+import { tab } from "./tab.ts";
+
+const list = signal<Case[]>([]);
+const busy = signal(false);
+const trouble = signal("");
+const declining = signal<string | null>(null);
+const active = new Set(["offered", "accepted", "en_route", "on_scene"]);
+const everyMs = 5_000;
+
+export async function loadTasks(): Promise<void> {
+  try {
+    const { items } = await ask(client.GET("/api/v1/cases", { params: { query: { open: true, limit: 50 } } }));
+    list.value = items;
+    reachable.value = true;
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    if (why.type === "offline") reachable.value = false;
+  }
+}
+
+export function pollTasks(): void {
+  const again = () => setTimeout(() => void loadTasks().finally(again), everyMs);
+  void loadTasks().finally(again);
+}
+
+type Task = { c: Case; a: Assignment };
+export const tasks = computed<Task[]>(() => {
+  const mine = session.value?.patrol_id;
+  return list.value.flatMap((c) => c.assignments.filter((a) => mine && a.patrol_id === mine && active.has(a.state)).map((a) => ({ c, a })));
+});
+
+type Action = "accept" | "decline" | "en_route" | "on_scene" | "done";
+async function answer({ c, a }: Task, steps: Action[], reason?: string): Promise<void> {
+  busy.value = true;
+  trouble.value = "";
+  try {
+    for (const action of steps)
+      await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body: reason ? { reason } : {} }));
+    declining.value = null;
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
+  } finally {
+    await loadTasks();
+    busy.value = false;
+  }
+}
+
+export function Tasks() {
+  const w = words.value.phone;
+  return (
+    <>
+      <div class="title">
+        <h1>{w.tasks}</h1>
+      </div>
+      {trouble.value ? <p class="error" role="alert">{trouble.value}</p> : null}
+      {tasks.value.map((t) => (
+        <TaskSheet key={t.a.id} t={t} />
+      ))}
+      {tasks.value.length === 0 ? (
+        <div class="sheet nothing">
+          <h2>{w.noTasks}</h2>
+          <p>{session.value?.patrol_id ? w.noTasksHint : w.noPatrol}</p>
+        </div>
+      ) : null}
+      <button type="button" class="big alert" style={{ marginTop: "0.9rem" }} onClick={() => (tab.value = "report")}>＋ {w.report}</button>
+    </>
+  );
+}
+
+function TaskSheet({ t }: { t: Task }) {
+  const all = words.value;
+  const w = all.phone;
+  const { c, a } = t;
+  const left = a.expires_at ? (Date.parse(a.expires_at) - nowMs.value) / 1000 : null;
+  const away = here.value ? distanceM(here.value, c) : null;
+  const others = c.assignments
+    .filter((x) => x.id !== a.id && x.patrol_name && active.has(x.state))
+    .map((x) => `${departmentName(x.department)} ${x.patrol_name}${x.eta_s === null ? "" : `（${duration(x.eta_s, all)}）`}`);
+  return (
+    <article class="sheet">
+      <span class={`badge ${a.state === "offered" ? "" : "go"}`}>
+        {a.state === "offered" ? `${w.newTask}${left !== null && left > 0 ? ` · ${w.timeToAnswer(duration(left, all))}` : ""}` : all.assignment[a.state]}
+      </span>
+      <h2>{c.description || categoryName(c.category)}</h2>
+      <p>
+        {[categoryName(c.category), c.responsible.name].filter(Boolean).join(" · ")}
+      </p>
+      <p>
+        {[away === null ? (a.road_m === null ? "" : w.distance(distance(a.road_m))) : w.distance(distance(away)), a.eta_s === null ? "" : w.eta(a.mode ? all.mode[a.mode] : "", duration(a.eta_s, all))].filter(Boolean).join(" · ")}
+      </p>
+      {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
+      {declining.value === a.id ? (
+        <div class="field" role="group" aria-label={w.declineWhy}>
+          <span class="label">{w.declineWhy}</span>
+          {w.declineReasons.map((reason) => (
+            <button key={reason} type="button" class="big" style={{ marginBottom: "0.5rem" }} disabled={busy.value} onClick={() => void answer(t, ["decline"], reason)}>{reason}</button>
+          ))}
+          <button type="button" class="big" onClick={() => (declining.value = null)}>{all.cancel}</button>
+        </div>
+      ) : (
+        <div class="acts">
+          {a.state === "offered" ? (
+            <>
+              <button type="button" class="big" disabled={busy.value} onClick={() => (declining.value = a.id)}>{w.decline}</button>
+              <button type="button" class="big main" disabled={busy.value} onClick={() => void answer(t, ["accept", "en_route"])}>{w.accept}</button>
+            </>
+          ) : a.state === "accepted" ? (
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["en_route"])}>{w.enRoute}</button>
+          ) : a.state === "en_route" ? (
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["on_scene"])}>{w.onScene}</button>
+          ) : (
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["done"])}>{w.done}</button>
+          )}
+        </div>
+      )}
+    </article>
+  );
+}
