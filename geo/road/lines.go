@@ -2,6 +2,7 @@ package road
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -41,6 +42,35 @@ var usually = [classes]usual{
 	Ferry: {10, 10, AllModes},
 }
 
+// UsualModes is who uses a road of the class where nothing else is said.
+func (c Class) UsualModes() ModeSet {
+	if c < classes {
+		return usually[c].modes
+	}
+	return 0
+}
+
+// Check says what is wrong with a line by itself.
+func (l Line) Check() error {
+	if l.Class >= classes {
+		return fmt.Errorf("unknown class %d", l.Class)
+	}
+	if !(l.SpeedKMH >= 0 && l.SpeedKMH <= 400) {
+		return fmt.Errorf("speed %g km/h is not within 0..400", l.SpeedKMH)
+	}
+	different := false
+	for k, p := range l.Points {
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("point %d: %w", k+1, err)
+		}
+		different = different || NodeAt(p) != NodeAt(l.Points[0])
+	}
+	if !different {
+		return errors.New("it needs two different points")
+	}
+	return nil
+}
+
 // joinM is how near a line must end to another to be connected to it.
 const joinM = 0.5
 
@@ -49,14 +79,11 @@ func FromLines(ctx context.Context, lines []Line, source string) (*Network, erro
 	s := &Survey{}
 	numbers := map[Node]uint32{}
 	for i, l := range lines {
-		w, err := l.way()
-		if err != nil {
+		if err := l.Check(); err != nil {
 			return nil, fmt.Errorf("line %d: %w", i, err)
 		}
-		for k, p := range l.Points {
-			if err := p.Check(); err != nil {
-				return nil, fmt.Errorf("line %d, point %d: %w", i, k, err)
-			}
+		w := l.way()
+		for _, p := range l.Points {
 			node := NodeAt(p)
 			number, ok := numbers[node]
 			if !ok {
@@ -68,22 +95,13 @@ func FromLines(ctx context.Context, lines []Line, source string) (*Network, erro
 				w.Nodes = append(w.Nodes, number)
 			}
 		}
-		if len(w.Nodes) < 2 {
-			return nil, fmt.Errorf("line %d: it needs two different points", i)
-		}
 		s.Ways = append(s.Ways, w)
 	}
 	join(s)
 	return Build(ctx, s, source)
 }
 
-func (l Line) way() (Way, error) {
-	if l.Class >= classes {
-		return Way{}, fmt.Errorf("unknown class %d", l.Class)
-	}
-	if !(l.SpeedKMH >= 0 && l.SpeedKMH <= 400) {
-		return Way{}, fmt.Errorf("speed %g km/h is not within 0..400", l.SpeedKMH)
-	}
+func (l Line) way() Way {
 	u := usually[l.Class]
 	modes := l.Modes
 	if modes == 0 {
@@ -108,7 +126,7 @@ func (l Line) way() (Way, error) {
 		}
 		w.Travel[m] = t
 	}
-	return w, nil
+	return w
 }
 
 // join puts the ends of lines that lie on another line without a vertex there
