@@ -123,6 +123,9 @@ var quietRoutes = map[string]bool{
 func withTimeout(limit time.Duration, maxBody int64, next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		r := c.Request()
+		// What runs after the handler (the log, the problem) goes by the caller's own
+		// context again, which tells whether they are still there.
+		defer c.SetRequest(r)
 		ctx, cancel := context.WithTimeout(r.Context(), limit)
 		defer cancel()
 		r = r.WithContext(ctx)

@@ -127,7 +127,7 @@ func New(c Config) (*Server, error) {
 		s.origins = append(s.origins, strings.ToLower(strings.TrimSuffix(origin, "/")))
 	}
 	var err error
-	if s.spec, err = loadSpec(); err != nil {
+	if s.spec, err = described(); err != nil {
 		return nil, err
 	}
 	if s.docsPage, err = renderDocs(s.spec.doc); err != nil {

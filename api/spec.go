@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bytes"
 	_ "embed" // openapi.yaml
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -21,6 +23,31 @@ var openapiYAML []byte
 type spec struct {
 	doc  *openapi3.T
 	json []byte
+}
+
+// Description is openapi.yaml.
+func Description() []byte { return bytes.Clone(openapiYAML) }
+
+var described = sync.OnceValues(loadSpec)
+
+// CheckSchema answers what is wrong with a JSON value, held against a schema of
+// the description.
+func CheckSchema(schema string, body []byte) error {
+	s, err := described()
+	if err != nil {
+		return err
+	}
+	if s.doc.Components.Schemas[schema] == nil {
+		return fmt.Errorf("there is no schema %q", schema)
+	}
+	value, err := parseJSON(body)
+	if err != nil {
+		return err
+	}
+	if fields := s.check(schema, value); len(fields) > 0 {
+		return invalid(fields...)
+	}
+	return nil
 }
 
 func loadSpec() (*spec, error) {

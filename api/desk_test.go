@@ -1,0 +1,171 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+)
+
+// desk is a duty desk whose every answer a test can set; left alone it answers
+// one case, one patrol and one report.
+type desk struct {
+	fail   error // what every method answers
+	panics bool
+	blocks bool
+
+	draft   dispatch.ReportDraft // the last that was filed
+	replay  bool
+	order   dispatch.Order
+	verb    dispatch.Verb
+	version int64
+	reason  string
+	filter  dispatch.CaseFilter
+	locate  dispatch.LocateAsk
+	status  dispatch.Status
+	fixes   []api.TrackPoint
+}
+
+var (
+	t0       = time.Date(2026, 5, 3, 13, 40, 0, 123e6, time.UTC)
+	caseID   = dispatch.CaseID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8057")}
+	patrolID = dispatch.PatrolID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8058")}
+	place    = geo.Point{Lon: 121.38, Lat: 28.58}
+)
+
+func ptr[T any](v T) *T { return &v }
+
+func aCase() dispatch.Case {
+	return dispatch.Case{
+		ID: caseID, Number: "20260503-0001", Stage: dispatch.StageDispatched, Dispatch: dispatch.DispatchDone, Cell: cell.At(place, 9),
+		Category: "B01", Urgency: "urgent", Lon: place.Lon, Lat: place.Lat, MadeAt: t0, Version: 3,
+		Responsible: dispatch.Responsible{GridID: ptr(dispatch.GridID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8059")}),
+			Code: ptr("G-1"), Name: ptr("网格一"), Kind: ptr("general"), Share: 0.8, Basis: "inside"},
+		RunnerUp:    nil,
+		Departments: []dispatch.CaseDepartment{{Code: "market", Part: "lead", Because: "category B01"}},
+		Assignments: []dispatch.Assignment{{
+			ID: dispatch.AssignmentID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805a")}, Kind: "department", Department: "market",
+			PatrolID: patrolID, State: dispatch.Offered, EtaS: ptr(120.5), RoadM: ptr(900.0), Mode: dispatch.Car, EtaKind: ptr("road"),
+			OfferedAt: ptr(t0),
+			Candidates: []dispatch.Candidate{{PatrolID: patrolID, Rank: ptr(1), Mode: dispatch.Car, EtaS: ptr(120.5)},
+				{PatrolID: patrolID, Mode: dispatch.Foot, RejectedBecause: ptr("stale")}},
+		}},
+		Shortfalls: []dispatch.Shortfall{{Department: "police", Reason: dispatch.AllBusy, Considered: 4}},
+	}
+}
+
+func aReport() dispatch.Report {
+	return dispatch.Report{ID: dispatch.ReportID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805b")}, CaseID: caseID, Category: "B01",
+		Lon: place.Lon, Lat: place.Lat, Sent: dispatch.Sent{Lon: 121.385, Lat: 28.577, CRS: geo.GCJ02}, Cell: cell.At(place, 9),
+		ObservedAt: t0, ReceivedAt: t0,
+		Photos: []dispatch.Photo{{SHA256: "ab", MediaType: "image/png", Width: 1, Height: 1, Bytes: 67}}}
+}
+
+func aPatrol() dispatch.Patrol {
+	at := cell.At(place, 9)
+	return dispatch.Patrol{ID: patrolID, Code: "P-1", Name: "巡一", Department: "police", Mode: dispatch.Car, Skills: []string{},
+		Status: dispatch.Free, Presence: "online", Lon: &place.Lon, Lat: &place.Lat, T: &t0, Cell: &at, Version: 7}
+}
+
+func (d *desk) act(ctx context.Context) error {
+	if d.panics {
+		panic("the desk fell over")
+	}
+	if d.blocks {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return d.fail
+}
+
+func (d *desk) detail(ctx context.Context) (dispatch.CaseDetail, error) {
+	return dispatch.CaseDetail{Case: aCase(), Reports: []dispatch.Report{aReport()},
+		Events: []dispatch.CaseEvent{{ID: "1", Kind: "stage", At: t0, Actor: "system", Detail: json.RawMessage(`{"to":"filed"}`)}}}, d.act(ctx)
+}
+
+func (d *desk) FileReport(ctx context.Context, _ dispatch.Viewer, draft dispatch.ReportDraft) (dispatch.Filed, error) {
+	d.draft = draft
+	return dispatch.Filed{ReportID: aReport().ID, Case: aCase(), Replayed: d.replay}, d.act(ctx)
+}
+
+func (d *desk) Reports(ctx context.Context, _ dispatch.Viewer, _ dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
+	return dispatch.Page[dispatch.Report]{Items: []dispatch.Report{aReport()}, NextCursor: ptr("x")}, d.act(ctx)
+}
+
+func (d *desk) Photo(ctx context.Context, _ dispatch.Viewer, _ [32]byte) (dispatch.PhotoContent, error) {
+	return dispatch.PhotoContent{Photo: dispatch.Photo{MediaType: "image/png"}, Content: []byte("png")}, d.act(ctx)
+}
+
+func (d *desk) Cases(ctx context.Context, _ dispatch.Viewer, f dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error) {
+	d.filter = f
+	return dispatch.Page[dispatch.Case]{Items: []dispatch.Case{aCase()}}, d.act(ctx)
+}
+
+func (d *desk) Case(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID) (dispatch.CaseDetail, error) {
+	return d.detail(ctx)
+}
+
+func (d *desk) Dispatch(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.Order) (dispatch.CaseDetail, error) {
+	d.version, d.order = version, o
+	return d.detail(ctx)
+}
+
+func (d *desk) Undo(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64) (dispatch.CaseDetail, error) {
+	d.version = version
+	return d.detail(ctx)
+}
+
+func (d *desk) CloseCase(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, reason string) (dispatch.CaseDetail, error) {
+	d.version, d.reason = version, reason
+	return d.detail(ctx)
+}
+
+func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, _ dispatch.AssignmentID, verb dispatch.Verb, version int64, reason string) (dispatch.CaseDetail, error) {
+	d.verb, d.version, d.reason = verb, version, reason
+	return d.detail(ctx)
+}
+
+func (d *desk) Patrols(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolFilter) (dispatch.Page[dispatch.Patrol], error) {
+	return dispatch.Page[dispatch.Patrol]{Items: []dispatch.Patrol{aPatrol()}}, d.act(ctx)
+}
+
+func (d *desk) Patrol(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID) (dispatch.PatrolDetail, error) {
+	return dispatch.PatrolDetail{Patrol: aPatrol(), Members: []dispatch.Member{}}, d.act(ctx)
+}
+
+func (d *desk) SetStatus(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, to dispatch.Status, version int64) (dispatch.Patrol, error) {
+	d.status, d.version = to, version
+	return aPatrol(), d.act(ctx)
+}
+
+func (d *desk) SetDuty(ctx context.Context, _ dispatch.Viewer, _ bool) (dispatch.Patrol, error) {
+	return aPatrol(), d.act(ctx)
+}
+
+func (d *desk) Locate(ctx context.Context, _ dispatch.Viewer, ask dispatch.LocateAsk) (dispatch.Located, error) {
+	d.locate = ask
+	return dispatch.Located{Responsible: dispatch.Responsible{Basis: "none"}, Shares: []dispatch.GridShare{}, Lon: ask.Point.Lon, Lat: ask.Point.Lat,
+		Cell: cell.At(ask.Point, 9), AccuracyM: 20, AccuracyAssumed: true}, d.act(ctx)
+}
+
+func (d *desk) Nearest(ctx context.Context, _ dispatch.Viewer, _ dispatch.NearestAsk) ([]dispatch.Nearest, error) {
+	return []dispatch.Nearest{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, EtaKind: "straight"}}, d.act(ctx)
+}
+
+func (d *desk) ReportCells(ctx context.Context, _ dispatch.Viewer, res int, _, _ time.Time) ([]dispatch.CellCount, error) {
+	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 4}}, d.act(ctx)
+}
+
+func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int) ([]dispatch.CellCount, error) {
+	return nil, d.act(ctx)
+}
+
+func (d *desk) Track(ctx context.Context, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {
+	return d.fixes[:min(limit, len(d.fixes))], d.act(ctx)
+}

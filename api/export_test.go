@@ -1,0 +1,38 @@
+package api
+
+import (
+	"encoding/json"
+
+	"github.com/labstack/echo/v4"
+)
+
+// Routes is what the router knows, for the tests that walk all of it.
+func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
+
+// What the fuzz targets and tables reach into.
+var (
+	ParseJSON  = parseJSON
+	CheckPhoto = checkPhoto
+	TrackPage  = trackPage
+)
+
+// IsRefusal says whether an error is one that a caller is told, and of what status.
+func IsRefusal(err error) (int, bool) {
+	r, known := asRefusal(err)
+	return r.Status, known
+}
+
+// ReadForm reads a multipart body as POST /reports does.
+func (s *Server) ReadForm(boundary string, body []byte) error {
+	_, err := s.readForm(multipartReader(boundary, body))
+	return err
+}
+
+// DecodeReport reads a report's JSON as POST /reports does.
+func (s *Server) DecodeReport(body []byte) error {
+	_, err := s.decodeReport(body)
+	return err
+}
+
+// Unmarshal is the plain decoder that parseJSON is held against.
+func Unmarshal(body []byte) (v any, err error) { return v, json.Unmarshal(body, &v) }
