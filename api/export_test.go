@@ -36,3 +36,9 @@ func (s *Server) DecodeReport(body []byte) error {
 
 // Unmarshal is the plain decoder that parseJSON is held against.
 func Unmarshal(body []byte) (v any, err error) { return v, json.Unmarshal(body, &v) }
+
+// NewDecoders is a Server that can decode and nothing else.
+func NewDecoders() (*Server, error) {
+	s, err := described()
+	return &Server{spec: s}, err
+}
