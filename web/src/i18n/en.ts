@@ -23,7 +23,7 @@ export const en: Dict = {
   throttledSome: "Too many tries. Try again in a while.",
   offlineNow: "The service cannot be reached. Check the network and try again.",
   serverFault: "The service has a fault at the moment. Try again shortly.",
-  tagline: "A position and a report in, the right grid and the right patrols out.",
+  tagline: "One report in; the right grid and the soonest patrols out.",
 
   onLine: "Workers on line",
   patrols: "Patrols",

@@ -22,7 +22,7 @@ export const zh = {
   throttledSome: "尝试次数过多，请稍后再试。",
   offlineNow: "连不上服务，请检查网络后重试。",
   serverFault: "服务暂时出错，请稍后重试。",
-  tagline: "位置与上报进来，责任网格与力量出去。",
+  tagline: "一处上报，责任到格，最快的力量到场。",
 
   onLine: "在线网格员",
   patrols: "巡逻力量",

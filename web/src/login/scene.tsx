@@ -19,7 +19,7 @@ export function Scene() {
     <div class="scene">
       <svg viewBox="0 0 1100 1000" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
         <path d={cells.join("")} fill="none" stroke="#223450" stroke-width="1.2" />
-        <path d={cells[54]} fill="#5cc8ff" fill-opacity=".13" stroke="#5cc8ff" stroke-width="2.2" />
+        <path d={cells[56]} fill="#5cc8ff" fill-opacity=".13" stroke="#5cc8ff" stroke-width="2.2" />
         <g fill="none" stroke-linecap="round" stroke-linejoin="round">
           <path d="M170 640 300 610 330 520 440 500 420 430" stroke="#5cc8ff" stroke-width="4" />
           <path d="M800 250 730 330 610 340 560 420 420 430" stroke="#5cc8ff" stroke-width="4" />

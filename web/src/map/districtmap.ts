@@ -30,6 +30,7 @@ export type DistrictMapOptions = {
   letters?: string;
   reducedMotion?: boolean;
   interactive?: boolean;
+  scaleAt?: "bottom-left" | "bottom-right";
   click?: (hit: Hit) => void;
   hover?: (hit: Hit | null) => void;
   moved?: (bounds: Bounds, zoom: number) => void;
@@ -109,7 +110,7 @@ export class DistrictMap {
     const map = this.#map;
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
-    map.addControl(new ScaleControl({ maxWidth: 90 }), "bottom-right");
+    map.addControl(new ScaleControl({ maxWidth: 90 }), options.scaleAt ?? "bottom-right");
     map.on("style.load", () => {
       if (!map.getLayer("units")) map.addLayer(this.#units);
       this.#ready = true;

@@ -192,6 +192,7 @@ function PlaceMap() {
       theme: day,
       bounds: at ? [at.lon - near, at.lat - near, at.lon + near, at.lat + near] : (districtBounds.peek() ?? [73, 18, 135, 54]),
       reducedMotion: true,
+      scaleAt: "bottom-left",
       letters: labels.peek().map((l) => l.text).join(""),
       dragged: () => (pinned.value = true),
       moved: () => {
