@@ -9,6 +9,7 @@
 // not read is closed, a bus that is full keeps the newest place of each patrol,
 // and a database that is away stops acknowledgements but not the live map.
 //
-// Locks, in the order in which they may be held together: BeaconServer.mu, then
-// Index.mu, then mailbox.mu. None is held while writing to a socket or a database.
+// LocalBus.mu may be held while a mailbox.mu is taken; no other two locks of this
+// package are held together, and none is held while writing to a socket or a
+// database.
 package realtime

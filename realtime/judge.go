@@ -103,13 +103,28 @@ func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, no
 		return refuse(beacon.TooOld, "t is more than %d days ago", int(TooOldBy.Hours()/24))
 	}
 	d.inTime = true
-	d.place(device, roster)
-	if d.reject.Code != "" {
-		return d
-	}
 	d.cell = cell.At(point, cell.Res)
-	d.verdict = j.doubts(f, d.patrol.Mode, now)
+	d.verdict = ownDoubts(f, now)
+	d.place(device, roster)
+	if d.reject.Code == "" {
+		d.verdict |= j.doubts(f, d.verdict, d.patrol.Mode)
+	}
 	return d
+}
+
+// ownDoubts is what a fix says against itself.
+func ownDoubts(f beacon.Fix, now time.Time) Verdict {
+	var v Verdict
+	if f.Mock {
+		v |= Mock
+	}
+	if f.AccuracyM > MaxAccuracyM {
+		v |= Accuracy
+	}
+	if now.Sub(f.T) > FreshAtLeast {
+		v |= Late
+	}
+	return v
 }
 
 // place looks up at t whose fix it is and whether that patrol was on duty.
@@ -124,24 +139,16 @@ func (d *judged) place(device dispatch.DeviceID, roster *Roster) {
 	}
 }
 
-func (j *judge) doubts(f beacon.Fix, mode dispatch.Mode, now time.Time) Verdict {
-	var v Verdict
-	if f.Mock {
-		v |= Mock
-	}
-	if f.AccuracyM > MaxAccuracyM {
-		v |= Accuracy
-	}
-	if now.Sub(f.T) > FreshAtLeast {
-		v |= Late
-	}
+// doubts is what the fixes before it say against a fix.
+func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) Verdict {
 	if f.T.Before(j.newest) {
-		return v | Late // out of order: nothing to compare it with
+		return Late // out of order: nothing to compare it with
 	}
 	j.newest = f.T
-	if v&(Mock|Accuracy) != 0 {
-		return v // tells nothing about the next one
+	if own&(Mock|Accuracy) != 0 {
+		return 0 // and it tells nothing about the next one
 	}
+	var v Verdict
 	if j.hasLast && f.Lon == j.last.Lon && f.Lat == j.last.Lat {
 		j.repeats++
 	} else {
@@ -176,12 +183,18 @@ func plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
 	return geo.DistanceM(geo.Point{Lon: a.Lon, Lat: a.Lat}, geo.Point{Lon: b.Lon, Lat: b.Lat}) <= allowM
 }
 
-// placeOf is the live place that a kept fix tells of.
-func placeOf(key StreamKey, d *judged) Place {
-	f := &d.fix
+// place is the live place that a kept fix tells of.
+func (f *TrackFix) place() Place {
 	return Place{
-		Patrol: d.patrol.ID, Device: key.Device, Stream: key.Stream, Seq: f.Seq, T: f.T,
-		Point: geo.Point{Lon: f.Lon, Lat: f.Lat}, Cell: d.cell,
-		AccuracyM: f.AccuracyM, SpeedMS: f.SpeedMS, HeadingDeg: f.HeadingDeg,
+		Patrol: f.Patrol, Device: f.Key.Device, Stream: f.Key.Stream, Seq: f.Fix.Seq, T: f.Fix.T,
+		Point: geo.Point{Lon: f.Fix.Lon, Lat: f.Fix.Lat}, Cell: f.Cell,
+		AccuracyM: f.Fix.AccuracyM, SpeedMS: f.Fix.SpeedMS, HeadingDeg: f.Fix.HeadingDeg,
+	}
+}
+
+// track is the kept fix as the ledger takes it.
+func (d *judged) track(key StreamKey, received time.Time) TrackFix {
+	return TrackFix{
+		Key: key, Patrol: d.patrol.ID, District: d.patrol.District, Fix: d.fix, Cell: d.cell, Verdict: d.verdict, ReceivedAt: received,
 	}
 }

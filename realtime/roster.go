@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sort"
+	"sync"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -54,6 +55,9 @@ type Roster struct {
 	Duties   map[dispatch.PatrolID][]Span
 	// Revoked devices may not hold a socket.
 	Revoked map[dispatch.DeviceID]bool
+
+	reverse   sync.Once // makes devicesOf at the first question
+	devicesOf map[dispatch.PatrolID][]dispatch.DeviceID
 }
 
 // PatrolAt is the patrol that the device speaks for at t, or nil.
@@ -73,14 +77,25 @@ func (r *Roster) OnDuty(patrol dispatch.PatrolID, t time.Time) bool {
 	return i >= 0 && duties[i].Holds(t)
 }
 
-// sortSpans puts bindings and duties in the order that look-ups need.
-func (r *Roster) sortSpans() {
-	for _, b := range r.Bindings {
-		slices.SortFunc(b, func(a, b Binding) int { return a.During.From.Compare(b.During.From) })
+// Devices is the devices that speak for the patrol at t.
+func (r *Roster) Devices(patrol dispatch.PatrolID, t time.Time) []dispatch.DeviceID {
+	r.reverse.Do(func() {
+		r.devicesOf = map[dispatch.PatrolID][]dispatch.DeviceID{}
+		for device, bindings := range r.Bindings {
+			for _, b := range bindings {
+				if of := r.devicesOf[b.Patrol]; !slices.Contains(of, device) {
+					r.devicesOf[b.Patrol] = append(of, device)
+				}
+			}
+		}
+	})
+	var now []dispatch.DeviceID
+	for _, device := range r.devicesOf[patrol] {
+		if p := r.PatrolAt(device, t); p != nil && p.ID == patrol {
+			now = append(now, device)
+		}
 	}
-	for _, d := range r.Duties {
-		slices.SortFunc(d, func(a, b Span) int { return a.From.Compare(b.From) })
-	}
+	return now
 }
 
 // RosterSource reads the register. Revision is cheap and moves whenever anything

@@ -114,15 +114,17 @@ type Ack struct {
 	Also []Range
 }
 
-// Offer asks a patrol to take an assignment.
+// Offer asks a patrol to take an assignment. EtaS and ExpiresAt are nil where
+// neither road nor clock is known, as for a first look.
 type Offer struct {
-	AssignmentID string    `json:"assignment_id"`
-	CaseID       string    `json:"case_id"`
-	Category     string    `json:"category"`
-	Lon          float64   `json:"lon"`
-	Lat          float64   `json:"lat"`
-	EtaS         float64   `json:"eta_s"`
-	ExpiresAt    time.Time `json:"expires_at"`
+	AssignmentID string     `json:"assignment_id"`
+	CaseID       string     `json:"case_id"`
+	Kind         string     `json:"kind,omitempty"`
+	Category     string     `json:"category"`
+	Lon          float64    `json:"lon"`
+	Lat          float64    `json:"lat"`
+	EtaS         *float64   `json:"eta_s"`
+	ExpiresAt    *time.Time `json:"expires_at"`
 }
 
 // Recall takes an assignment back.

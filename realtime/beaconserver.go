@@ -1,0 +1,475 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+)
+
+// Config of a BeaconServer. Ledger, Rosters, Snapshots, Index and Bus must be set.
+type Config struct {
+	Ledger    Ledger
+	Rosters   RosterSource
+	Snapshots Snapshots
+	Index     *Index
+	Bus       Bus
+
+	Now  func() time.Time // the clock fixes are judged by; time.Now if nil
+	Zone *time.Location   // of the days that off-duty fixes are counted by; UTC if nil
+	Log  *slog.Logger     // slog.Default if nil
+
+	Writers    int           // commits under way at once; 2 if zero
+	BatchFixes int           // most fixes in a commit; 5,000 if zero
+	QueueFixes int           // fixes that may wait for a writer; 65,536 if zero
+	Linger     time.Duration // pause between commits in which the next gathers; 5 ms if zero
+	DrainFor   time.Duration // most time for the last commits at the end; 10 s if zero
+}
+
+func (c *Config) complete() error {
+	var faults []error
+	for name, missing := range map[string]bool{
+		"Ledger": c.Ledger == nil, "Rosters": c.Rosters == nil, "Snapshots": c.Snapshots == nil, "Index": c.Index == nil, "Bus": c.Bus == nil,
+	} {
+		if missing {
+			faults = append(faults, fmt.Errorf("realtime: Config.%s is not set", name))
+		}
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
+	}
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	setDefault(&c.Writers, 2)
+	setDefault(&c.BatchFixes, 5000)
+	setDefault(&c.QueueFixes, 65536)
+	setDefault(&c.Linger, 5*time.Millisecond)
+	setDefault(&c.DrainFor, 10*time.Second)
+	if c.QueueFixes < beacon.MaxFixes {
+		faults = append(faults, fmt.Errorf("realtime: Config.QueueFixes must be at least %d", beacon.MaxFixes))
+	}
+	return errors.Join(faults...)
+}
+
+func setDefault[T ~int | ~int64](v *T, value T) {
+	if *v == 0 {
+		*v = value
+	}
+}
+
+// BeaconServer takes beacons from devices, keeps the index up to date, and
+// acknowledges what is on disk.
+type BeaconServer struct {
+	rosters   RosterSource
+	snapshots Snapshots
+	index     *Index
+	bus       Bus
+	now       func() time.Time
+	zone      *time.Location
+	log       *slog.Logger
+	drainFor  time.Duration
+	writers   []*writer
+	seed      maphash.Seed
+
+	roster   atomic.Pointer[Roster] // reloadRoster writes, everybody reads
+	reloadMu sync.Mutex             // one reload at a time
+
+	stats  stats
+	writes sync.WaitGroup // socket writers
+	reads  sync.WaitGroup // Serve calls
+
+	mu       sync.Mutex // guards all below; Serve writes, pushes and the sweeper read
+	sockets  map[*socket]struct{}
+	byDevice map[dispatch.DeviceID]map[*socket]struct{}
+	byStream map[StreamKey]*socket
+	unsaved  map[dispatch.PatrolID]Place // places on disk that the snapshot lacks
+
+	draining atomic.Bool        // Run sets it under mu; what is read after it is left unacknowledged
+	over     context.Context    // ends with Run, and every Serve with it
+	end      context.CancelFunc // of over
+}
+
+var _ dispatch.Announcer = (*BeaconServer)(nil)
+
+// OpenBeacons reads the register and rebuilds the index from the last snapshot.
+// The server takes sockets from then on and works once Run does.
+func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	b := &BeaconServer{
+		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor,
+		seed: maphash.MakeSeed(), sockets: map[*socket]struct{}{}, byDevice: map[dispatch.DeviceID]map[*socket]struct{}{},
+		byStream: map[StreamKey]*socket{}, unsaved: map[dispatch.PatrolID]Place{},
+	}
+	b.over, b.end = context.WithCancel(context.Background())
+	for range c.Writers {
+		b.writers = append(b.writers, newWriter(b, &c))
+	}
+	if err := b.reloadRoster(ctx); err != nil {
+		return nil, err
+	}
+	places, err := c.Snapshots.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range places {
+		if at, known := c.Index.Standing(p.Patrol); known && at.Status != dispatch.OffDuty {
+			c.Index.Move(p)
+		}
+	}
+	return b, nil
+}
+
+// Run writes, sweeps and reloads until ctx ends. Then every socket is told to go
+// (1001) after what it has sent is on disk and acknowledged, or DrainFor is over.
+func (b *BeaconServer) Run(ctx context.Context) error {
+	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var writers sync.WaitGroup
+	for _, w := range b.writers {
+		writers.Go(func() { w.run(writing) })
+	}
+	b.tick(ctx)
+
+	b.mu.Lock()
+	b.draining.Store(true)
+	b.mu.Unlock()
+	late := time.AfterFunc(b.drainFor, stop)
+	defer late.Stop()
+	for _, w := range b.writers {
+		w.close()
+	}
+	writers.Wait()
+	b.saveMoved(writing)
+	b.end()
+	b.reads.Wait()
+	b.writes.Wait()
+	return nil
+}
+
+// tick does each second what nobody waits for.
+func (b *BeaconServer) tick(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		for _, s := range b.index.Sweep() {
+			b.bus.Publish(Message{Moved: &s})
+		}
+		revision, err := b.rosters.Revision(ctx)
+		if err == nil && revision != b.roster.Load().Revision {
+			err = b.reloadRoster(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			b.log.Warn("the register cannot be read", "error", err)
+		}
+		b.saveMoved(ctx)
+		b.ping()
+	}
+}
+
+// ping asks devices that have been silent whether they are there.
+func (b *BeaconServer) ping() {
+	before := time.Now().Add(-pingAfter).UnixNano()
+	for _, s := range b.all() {
+		if s.heard.Load() < before {
+			// A failure shows at the next read.
+			_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
+		}
+	}
+}
+
+// saveMoved keeps the newest places for the next start. What fails is tried again
+// with the next.
+func (b *BeaconServer) saveMoved(ctx context.Context) {
+	b.mu.Lock()
+	unsaved := b.unsaved
+	if len(unsaved) > 0 {
+		b.unsaved = make(map[dispatch.PatrolID]Place, len(unsaved))
+	}
+	b.mu.Unlock()
+	if len(unsaved) == 0 {
+		return
+	}
+	places := make([]Place, 0, len(unsaved))
+	for _, p := range unsaved {
+		places = append(places, p)
+	}
+	if err := b.snapshots.SavePlaces(ctx, places); err != nil {
+		b.log.Warn("the newest places are not saved", "error", err)
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for id, p := range unsaved {
+			if newer, moved := b.unsaved[id]; !moved || p.newer(&newer) {
+				b.unsaved[id] = p
+			}
+		}
+	}
+}
+
+// reloadRoster reads the register anew and brings the index up to it.
+func (b *BeaconServer) reloadRoster(ctx context.Context) error {
+	b.reloadMu.Lock()
+	defer b.reloadMu.Unlock()
+	r, err := b.rosters.Roster(ctx, b.now().Add(-TooOldBy-24*time.Hour))
+	if err != nil {
+		return err
+	}
+	changed, gone := b.index.SetPatrols(r.Patrols)
+	b.roster.Store(r)
+	for _, s := range changed {
+		b.bus.Publish(Message{Moved: &s})
+	}
+	for _, id := range gone {
+		b.bus.Publish(Message{Moved: &Standing{Place: Place{Patrol: id}}})
+	}
+	for device := range r.Revoked {
+		b.Close(device, beacon.CloseToken, "the device was revoked")
+	}
+	return nil
+}
+
+// move shows a place to whoever looks.
+func (b *BeaconServer) move(p Place) {
+	s, newest := b.index.Move(p)
+	if !newest {
+		return
+	}
+	b.bus.Publish(Message{Moved: &s})
+}
+
+// kept notes which places the next snapshot must hold. Only what is on disk gets
+// there: a place shown a moment before its patrol's duty ended does not.
+func (b *BeaconServer) kept(track []TrackFix) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i := range track {
+		f := &track[i]
+		if f.Verdict != 0 {
+			continue
+		}
+		p := f.place()
+		if known, any := b.unsaved[p.Patrol]; !any || p.newer(&known) {
+			b.unsaved[p.Patrol] = p
+		}
+	}
+}
+
+// Announce hears what dispatch has committed: statuses move the index and the
+// interval, cases go to the viewers, offers and recalls to the patrol's devices.
+func (b *BeaconServer) Announce(a dispatch.Announcement) {
+	switch {
+	case a.Patrol != nil:
+		before, _ := b.index.Standing(a.Patrol.ID)
+		s, changed := b.index.Apply(*a.Patrol)
+		if !changed {
+			return
+		}
+		b.bus.Publish(Message{Moved: &s})
+		if told := intervalFor(s.Status); told != intervalFor(before.Status) {
+			b.Push(a.Patrol.ID, beacon.Interval{IntervalS: int(told / time.Second)})
+		}
+	case a.Case != nil:
+		b.bus.Publish(Message{Case: a.Case})
+	case a.Offer != nil:
+		b.Push(a.Offer.PatrolID, offerOf(a.Offer))
+	case a.Recall != nil:
+		b.Push(a.Recall.PatrolID, beacon.Recall{
+			AssignmentID: a.Recall.AssignmentID.String(), CaseID: a.Recall.CaseID.String(), Reason: a.Recall.Reason,
+		})
+	}
+}
+
+func offerOf(o *dispatch.Offer) beacon.Offer {
+	return beacon.Offer{
+		AssignmentID: o.AssignmentID.String(), CaseID: o.CaseID.String(), Kind: o.Kind, Category: o.Category,
+		Lon: o.Lon, Lat: o.Lat, EtaS: o.EtaS, ExpiresAt: o.ExpiresAt,
+	}
+}
+
+// Push sends a message to the devices that speak for a patrol now and says whether
+// any socket took it. A device that does not read is closed at its bound.
+func (b *BeaconServer) Push(patrol dispatch.PatrolID, m beacon.Down) bool {
+	message := beacon.Append(nil, m)
+	taken := false
+	for _, device := range b.roster.Load().Devices(patrol, b.now()) {
+		for _, s := range b.of(device) {
+			taken = s.send(message) || taken
+		}
+	}
+	return taken
+}
+
+// Close ends a device's sockets, for instance when its token was revoked.
+func (b *BeaconServer) Close(device dispatch.DeviceID, code int, reason string) {
+	for _, s := range b.of(device) {
+		s.close(code, reason)
+	}
+}
+
+// BeaconUpgrader is how the door upgrades a request for Serve: small buffers that
+// are shared between sockets, and no compression, which costs more than it saves on
+// messages this short. Origins are checked by the door.
+func BeaconUpgrader() websocket.Upgrader {
+	return websocket.Upgrader{
+		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 512, WriteBufferSize: 512,
+		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{beacon.Subprotocol},
+	}
+}
+
+// Serve speaks with a device until the socket ends, and closes it. A peer that
+// just went away is no error.
+func (b *BeaconServer) Serve(ctx context.Context, conn *websocket.Conn, device Device) error {
+	defer conn.Close()
+	s := &socket{server: b, conn: conn, device: device}
+	if !b.enter(s) {
+		closeConn(conn, beacon.CloseDrain, "the service goes down")
+		return nil
+	}
+	defer b.exit(s)
+	switch {
+	case conn.Subprotocol() != beacon.Subprotocol:
+		s.close(beacon.CloseProtocol, "the subprotocol must be "+beacon.Subprotocol)
+	case b.roster.Load().Revoked[device.ID]:
+		s.close(beacon.CloseToken, "the device was revoked")
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(b.over, cancel)()
+	defer context.AfterFunc(ctx, func() { s.close(beacon.CloseDrain, "the service goes down") })()
+	return goneIsFine(s.read(ctx))
+}
+
+// goneIsFine turns the many ways in which a peer leaves into nil.
+func goneIsFine(err error) error {
+	var closed *websocket.CloseError
+	var timeout interface{ Timeout() bool }
+	switch {
+	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, context.Canceled):
+		return nil
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return nil
+	}
+	return err
+}
+
+func (b *BeaconServer) enter(s *socket) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.draining.Load() {
+		return false
+	}
+	b.reads.Add(1)
+	b.sockets[s] = struct{}{}
+	if b.byDevice[s.device.ID] == nil {
+		b.byDevice[s.device.ID] = map[*socket]struct{}{}
+	}
+	b.byDevice[s.device.ID][s] = struct{}{}
+	return true
+}
+
+// claim makes the socket the one of its stream; an older one is replaced.
+func (b *BeaconServer) claim(s *socket) {
+	b.mu.Lock()
+	old := b.byStream[s.key]
+	b.byStream[s.key] = s
+	b.mu.Unlock()
+	if old != nil {
+		old.close(beacon.CloseReplaced, "a newer socket speaks for this stream")
+	}
+}
+
+func (b *BeaconServer) exit(s *socket) {
+	s.mu.Lock()
+	if s.helloAt != nil {
+		s.helloAt.Stop()
+	}
+	if s.code == 0 {
+		s.code = beacon.CloseDrain // nothing more is sent
+	}
+	s.mu.Unlock()
+	b.mu.Lock()
+	delete(b.sockets, s)
+	delete(b.byDevice[s.device.ID], s)
+	if len(b.byDevice[s.device.ID]) == 0 {
+		delete(b.byDevice, s.device.ID)
+	}
+	if s.started && b.byStream[s.key] == s {
+		delete(b.byStream, s.key)
+	}
+	b.mu.Unlock()
+	if s.started {
+		s.writer.leave(s.key)
+	}
+	b.reads.Done()
+}
+
+func (b *BeaconServer) hasSocket(key StreamKey) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.byStream[key] != nil
+}
+
+func (b *BeaconServer) of(device dispatch.DeviceID) []*socket {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var of []*socket
+	for s := range b.byDevice[device] {
+		of = append(of, s)
+	}
+	return of
+}
+
+func (b *BeaconServer) all() []*socket {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all := make([]*socket, 0, len(b.sockets))
+	for s := range b.sockets {
+		all = append(all, s)
+	}
+	return all
+}
+
+// sendAgain closes the sockets of which something was let go while the database was
+// away.
+func (b *BeaconServer) sendAgain(w *writer) {
+	for _, s := range b.all() {
+		if s.dropped.Load() && b.writerFor(s.key) == w {
+			s.close(beacon.CloseDrain, "send again")
+		}
+	}
+}
+
+// writerFor is the one writer that knows a device's streams.
+func (b *BeaconServer) writerFor(key StreamKey) *writer {
+	return b.writers[maphash.Comparable(b.seed, key.Device)%uint64(len(b.writers))]
+}
+
+// intervalOf is what a device is told to send at now.
+func (b *BeaconServer) intervalOf(device dispatch.DeviceID) time.Duration {
+	if p := b.roster.Load().PatrolAt(device, b.now()); p != nil {
+		if at, known := b.index.Standing(p.ID); known {
+			return intervalFor(at.Status)
+		}
+	}
+	return IntervalNormal
+}

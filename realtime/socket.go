@@ -1,0 +1,324 @@
+package realtime
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+)
+
+// Times and bounds of a device's socket.
+const (
+	pingAfter    = 30 * time.Second // without a word from the device
+	silentAfter  = 90 * time.Second // then it is taken for gone
+	writeWithin  = 10 * time.Second // one message to the device
+	closeWithin  = 2 * time.Second  // the device's answer to a close
+	helloWithin  = 2 * time.Second  // then "nothing is known to be safe" is said
+	maxOutBytes  = 128 << 10        // waiting for the device; beyond it is slow
+	readBufBytes = 4 << 10
+)
+
+// socket is one device's connection. Its reader is the goroutine that called
+// Serve; a second one writes while there is something to write and then ends, so
+// that an idle device costs one goroutine.
+type socket struct {
+	server *BeaconServer
+	conn   *websocket.Conn
+	device Device
+	writer *writer // of its stream, once started
+
+	// The reader's own.
+	key     StreamKey
+	started bool
+	lowest  int64
+	judge   judge
+
+	heard   atomic.Int64 // unix nanoseconds of the last message or pong; reader writes, sweeper reads
+	dropped atomic.Bool  // something was let go while the database was away
+
+	mu      sync.Mutex // guards all below; the writer, pushes and the sweeper write
+	out     [][]byte
+	outSize int
+	writing bool
+	said    bool // hello
+	code    int  // of the close frame, once closing
+	reason  string
+	helloAt *time.Timer
+}
+
+// read takes messages until the socket ends.
+func (s *socket) read(ctx context.Context) error {
+	s.conn.SetPongHandler(func(string) error {
+		s.hear()
+		return nil
+	})
+	buf := make([]byte, 0, readBufBytes)
+	for {
+		s.hear()
+		kind, r, err := s.conn.NextReader()
+		if err != nil {
+			return err
+		}
+		if s.closing() {
+			continue // only waiting for the peer's close frame
+		}
+		if kind != websocket.TextMessage {
+			s.close(beacon.CloseProtocol, "a message is JSON text")
+			continue
+		}
+		if buf, err = readUpTo(r, buf[:0], beacon.MaxMessageBytes+1); err != nil {
+			return err
+		}
+		received := s.server.now()
+		message, err := beacon.DecodeUp(buf)
+		if err == nil {
+			err = s.take(ctx, message, received)
+		}
+		var protocol *beacon.ProtocolError
+		switch {
+		case err == nil:
+		case errors.As(err, &protocol):
+			s.close(beacon.CloseProtocol, protocol.Reason)
+		default:
+			return err
+		}
+		if cap(buf) > 4*readBufBytes {
+			buf = make([]byte, 0, readBufBytes) // a burst is rare; do not keep its memory
+		}
+	}
+}
+
+func readUpTo(r io.Reader, buf []byte, limit int) ([]byte, error) {
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Read(buf[len(buf):min(cap(buf), limit)])
+		buf = buf[:len(buf)+n]
+		if errors.Is(err, io.EOF) {
+			return buf, nil
+		}
+		if err != nil {
+			return buf, err
+		}
+		if len(buf) >= limit {
+			return buf, nil // over the limit; the decoder says so
+		}
+	}
+}
+
+// hear notes that the device is there.
+func (s *socket) hear() {
+	now := time.Now()
+	s.heard.Store(now.UnixNano())
+	wait := silentAfter
+	if s.closing() {
+		wait = closeWithin
+	}
+	// An error here shows again at the next read.
+	_ = s.conn.SetReadDeadline(now.Add(wait))
+}
+
+func (s *socket) take(ctx context.Context, message any, received time.Time) error {
+	switch m := message.(type) {
+	case beacon.Start:
+		return s.start(ctx, m, received)
+	case beacon.Fixes:
+		if s.server.draining.Load() {
+			return nil // too late for the last commit; the device still holds them
+		}
+		if !s.started {
+			return &beacon.ProtocolError{Reason: "fixes before start"}
+		}
+		return s.fixes(ctx, m, received)
+	}
+	return nil
+}
+
+func (s *socket) start(ctx context.Context, m beacon.Start, received time.Time) error {
+	key := StreamKey{Device: s.device.ID, Stream: m.Stream}
+	if s.started && key != s.key {
+		return &beacon.ProtocolError{Reason: "a socket speaks for one stream"}
+	}
+	s.lowest = max(s.lowest, m.LowestHeld)
+	if !s.started {
+		s.key, s.started, s.writer = key, true, s.server.writerFor(key)
+		s.recall(received)
+		s.server.claim(s)
+	}
+	s.mu.Lock()
+	s.said = false
+	if s.helloAt == nil {
+		// The database may be away; 0 is always true.
+		s.helloAt = time.AfterFunc(helloWithin, func() { s.hello(0) })
+	}
+	s.mu.Unlock()
+	err := s.writer.submit(ctx, submission{socket: s, key: key, start: true, lowest: s.lowest, received: received})
+	if errors.Is(err, errAway) {
+		return nil // hello says that nothing is known to be safe
+	}
+	return err
+}
+
+// recall takes up where an earlier socket of this device left off, so that the
+// first fix of this one is compared with something.
+func (s *socket) recall(now time.Time) {
+	p := s.server.roster.Load().PatrolAt(s.device.ID, now)
+	if p == nil {
+		return
+	}
+	if at, known := s.server.index.Standing(p.ID); known && at.Placed && at.Device == s.device.ID {
+		s.judge.newest, s.judge.hasLast = at.T, true
+		s.judge.last = beacon.Fix{T: at.T, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}
+	}
+}
+
+func (s *socket) fixes(ctx context.Context, m beacon.Fixes, received time.Time) error {
+	roster := s.server.roster.Load()
+	sub := submission{
+		socket: s, key: s.key, lowest: s.lowest, rejects: m.Bad, revision: roster.Revision, received: received,
+		fixes: make([]judged, len(m.Good)),
+	}
+	var newest *judged
+	for i, f := range m.Good {
+		d := &sub.fixes[i]
+		*d = s.judge.judge(s.device.ID, f, roster, received)
+		if d.reject.Code == "" && d.verdict == 0 && (newest == nil || !d.fix.T.Before(newest.fix.T)) {
+			newest = d
+		}
+	}
+	// The live map first: it does not wait for the disk.
+	if newest != nil {
+		kept := newest.track(s.key, received)
+		s.server.move(kept.place())
+	}
+	err := s.writer.submit(ctx, sub)
+	if errors.Is(err, errAway) {
+		s.dropped.Store(true)
+		if !s.writer.away.Load() {
+			s.close(beacon.CloseDrain, "send again")
+		}
+		return nil
+	}
+	return err
+}
+
+// hello answers a start, once; it says whether it was this time.
+func (s *socket) hello(acked int64) bool {
+	s.mu.Lock()
+	if s.said {
+		s.mu.Unlock()
+		return false
+	}
+	s.said = true
+	if s.helloAt != nil {
+		s.helloAt.Stop()
+		s.helloAt = nil
+	}
+	s.mu.Unlock()
+	return s.send(beacon.Append(nil, beacon.Hello{
+		Stream: s.key.Stream, Acked: acked, ServerTime: s.server.now(),
+		IntervalS: int(s.server.intervalOf(s.device.ID) / time.Second),
+	}))
+}
+
+// send queues an encoded message. A device that does not read is closed at the
+// bound.
+func (s *socket) send(message []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code != 0 {
+		return false
+	}
+	if s.outSize+len(message) > maxOutBytes {
+		s.out, s.outSize = nil, 0
+		s.closeLocked(beacon.CloseSlow, "the device does not read")
+		return false
+	}
+	s.out = append(s.out, message)
+	s.outSize += len(message)
+	s.writeLocked()
+	return true
+}
+
+// close sends what waits, then the close frame, and lets the reader wait a moment
+// for the peer's. The first close counts.
+func (s *socket) close(code int, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closeLocked(code, reason)
+}
+
+func (s *socket) closeLocked(code int, reason string) {
+	if s.code != 0 {
+		return
+	}
+	s.code, s.reason = code, reason
+	s.writeLocked()
+}
+
+func (s *socket) closing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code != 0
+}
+
+func (s *socket) writeLocked() {
+	if !s.writing {
+		s.writing = true
+		s.server.writes.Go(s.write)
+	}
+}
+
+// write empties the queue, one goroutine a socket at a time.
+func (s *socket) write() {
+	for {
+		s.mu.Lock()
+		out, code, reason := s.out, s.code, s.reason
+		s.out, s.outSize = nil, 0
+		if len(out) == 0 && code == 0 {
+			s.writing = false
+			s.mu.Unlock()
+			return
+		}
+		s.mu.Unlock()
+		for _, message := range out {
+			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWithin))
+			if err := s.conn.WriteMessage(websocket.TextMessage, message); err != nil {
+				s.conn.Close() // the reader ends with an error
+				return
+			}
+		}
+		if code != 0 {
+			closeConn(s.conn, code, reason)
+			return // writing stays set: nothing is written after a close frame
+		}
+	}
+}
+
+// closeConn sends a close frame and lets the reader wait for the peer's: closing
+// at once would throw the frame away with what the peer has in flight.
+func closeConn(conn *websocket.Conn, code int, reason string) {
+	if len(reason) > 123 {
+		reason = reason[:123]
+	}
+	deadline := time.Now().Add(closeWithin)
+	if err := conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), deadline); err != nil {
+		conn.Close()
+		return
+	}
+	_ = conn.SetReadDeadline(deadline)
+}
+
+// Device is who holds a beacon socket, as the door has found out.
+type Device struct {
+	ID       dispatch.DeviceID
+	District dispatch.DistrictID
+}

@@ -1,0 +1,422 @@
+package realtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+)
+
+// submission is one message of a socket on its way to the ledger.
+type submission struct {
+	socket   *socket
+	key      StreamKey
+	start    bool
+	lowest   int64 // what the device holds, as it said last
+	fixes    []judged
+	rejects  []beacon.Reject // fixes that could not even be read, by name
+	revision int64           // of the roster that judged
+	received time.Time
+}
+
+func (s *submission) weight() int64 { return int64(max(1, len(s.fixes)+len(s.rejects))) }
+
+// errAway says that the queue is full because the database is away. What was to be
+// queued is not taken; the device still holds it.
+var errAway = errors.New("the database is away")
+
+// writer turns submissions of many sockets into commits, one at a time: while one
+// is on its way to disk the next gathers. A stream always goes to the same writer,
+// which alone knows and moves its progress.
+//
+// Its queue is bounded in fixes. At the bound a socket's reader waits, so that the
+// back-pressure reaches the device; but while the database is away the reader goes
+// on for the sake of the live map, what it reads is let go unacknowledged, and the
+// socket is closed when the database is back so that the device sends it again.
+type writer struct {
+	ledger   Ledger
+	server   *BeaconServer
+	log      *slog.Logger
+	maxFixes int
+	linger   time.Duration
+
+	room *semaphore.Weighted
+	wake chan struct{} // holds one token while something waits
+	away atomic.Bool   // written by run, read by submit and sockets
+
+	mu      sync.Mutex // guards the three below; sockets put, run takes
+	waiting []submission
+	left    map[StreamKey]struct{} // streams whose socket is gone
+	closed  bool
+
+	streams map[StreamKey]StreamRecord // run's own
+}
+
+func newWriter(server *BeaconServer, c *Config) *writer {
+	return &writer{
+		ledger: c.Ledger, server: server, log: c.Log, maxFixes: c.BatchFixes, linger: c.Linger,
+		room: semaphore.NewWeighted(int64(c.QueueFixes)), wake: make(chan struct{}, 1),
+		left: map[StreamKey]struct{}{}, streams: map[StreamKey]StreamRecord{},
+	}
+}
+
+// submit queues a message and waits for room.
+func (w *writer) submit(ctx context.Context, s submission) error {
+	for n := s.weight(); !w.room.TryAcquire(n); {
+		if w.away.Load() {
+			return errAway
+		}
+		soon, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+		err := w.room.Acquire(soon, n)
+		cancel()
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	w.mu.Lock()
+	w.waiting = append(w.waiting, s)
+	w.mu.Unlock()
+	w.nudge()
+	return nil
+}
+
+func (w *writer) nudge() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// leave says that a stream has no socket any more.
+func (w *writer) leave(key StreamKey) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left[key] = struct{}{}
+}
+
+// close lets run end once everything that waits is settled.
+func (w *writer) close() {
+	w.mu.Lock()
+	w.closed = true
+	w.mu.Unlock()
+	w.nudge()
+}
+
+// run commits until close, or until ctx ends the tries.
+func (w *writer) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.wake:
+		}
+		for {
+			batch, closed := w.take()
+			if len(batch) == 0 {
+				if closed {
+					return
+				}
+				break
+			}
+			w.settle(ctx, batch)
+			var weight int64
+			for i := range batch {
+				weight += batch[i].weight()
+			}
+			w.room.Release(weight)
+			if ctx.Err() != nil {
+				return
+			}
+			w.forget()
+			if !closed {
+				w.gather(ctx)
+			}
+		}
+	}
+}
+
+// gather gives the sockets a moment, so that under load many of them share a
+// commit. It costs a lone device this much latency, and many devices nothing.
+func (w *writer) gather(ctx context.Context) {
+	timer := time.NewTimer(w.linger)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// take answers what waits, up to maxFixes, in order.
+func (w *writer) take() (batch []submission, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, fixes := 0, 0
+	for n < len(w.waiting) && (n == 0 || fixes+len(w.waiting[n].fixes) <= w.maxFixes) {
+		fixes += len(w.waiting[n].fixes)
+		n++
+	}
+	batch = w.waiting[:n:n]
+	if w.waiting = w.waiting[n:]; len(w.waiting) == 0 {
+		w.waiting = nil
+	}
+	return batch, w.closed
+}
+
+// forget lets go of streams whose socket is gone.
+func (w *writer) forget() {
+	w.mu.Lock()
+	left := w.left
+	w.left = map[StreamKey]struct{}{}
+	w.mu.Unlock()
+	for key := range left {
+		if !w.server.hasSocket(key) {
+			delete(w.streams, key)
+		}
+	}
+}
+
+// settle tries until the batch is on disk. An outage is waited out; what the
+// database refuses is found by halves, so that one bad message cannot hold back the
+// others.
+func (w *writer) settle(ctx context.Context, batch []submission) {
+	pause := 50 * time.Millisecond
+	for {
+		err := w.try(ctx, batch)
+		switch {
+		case err == nil:
+			if w.away.Swap(false) {
+				w.log.Info("the database is back; fixes are acknowledged again")
+				w.server.sendAgain(w)
+			}
+			return
+		case ctx.Err() != nil:
+			return // never acknowledged; the devices still hold it
+		case errors.Is(err, ErrRosterMoved):
+			err = w.server.reloadRoster(ctx)
+		case errors.Is(err, ErrStreamMoved):
+			for i := range batch {
+				delete(w.streams, batch[i].key)
+			}
+			err = nil
+		case errors.Is(err, ErrBatch):
+			if len(batch) == 1 {
+				w.log.Error("a message was refused by the database", "device", batch[0].key.Device, "error", err)
+				batch[0].socket.close(beacon.CloseProtocol, "the database refused this message")
+				return
+			}
+			half := len(batch) / 2
+			w.settle(ctx, batch[:half])
+			w.settle(ctx, batch[half:])
+			return
+		}
+		if err == nil {
+			continue
+		}
+		if !w.away.Swap(true) {
+			w.log.Error("cannot write fixes; nothing is acknowledged until the database is back", "error", err)
+		}
+		timer := time.NewTimer(pause/2 + rand.N(pause/2))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// try makes one transaction of the batch and, when it is on disk, tells the sockets.
+func (w *writer) try(ctx context.Context, batch []submission) error {
+	if err := w.load(ctx, batch); err != nil {
+		return err
+	}
+	p := plan{
+		roster: w.server.roster.Load(), zone: w.server.zone, known: w.streams,
+		streams: map[StreamKey]*StreamRecord{}, changed: map[StreamKey]bool{},
+		rejects: make([][]beacon.Reject, len(batch)), overflow: make([]bool, len(batch)),
+	}
+	for i := range batch {
+		p.add(i, &batch[i])
+	}
+	if out := p.batch(); out != nil {
+		if err := w.ledger.Commit(ctx, out); err != nil {
+			return err
+		}
+	}
+	for key, record := range p.streams {
+		if p.changed[key] {
+			record.Version++
+		}
+		w.streams[key] = *record
+	}
+	w.server.count(&p)
+	w.server.kept(p.track)
+	for _, place := range p.moved {
+		w.server.move(place)
+	}
+	w.answer(batch, &p)
+	return nil
+}
+
+// load reads the progress of streams that this writer does not know yet.
+func (w *writer) load(ctx context.Context, batch []submission) error {
+	var missing []StreamKey
+	seen := map[StreamKey]bool{}
+	for i := range batch {
+		key := batch[i].key
+		if _, known := w.streams[key]; !known && !seen[key] {
+			seen[key] = true
+			missing = append(missing, key)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	records, err := w.ledger.Streams(ctx, missing)
+	if err != nil {
+		return err
+	}
+	for key, record := range records {
+		w.streams[key] = record
+	}
+	return nil
+}
+
+// answer tells each socket what is safe now: rejects by name, then one
+// acknowledgement however many messages it had in the batch.
+func (w *writer) answer(batch []submission, p *plan) {
+	last := make(map[*socket]int, len(batch))
+	for i := range batch {
+		last[batch[i].socket] = i
+	}
+	for i := range batch {
+		s := &batch[i]
+		record := w.streams[s.key]
+		told := s.start && s.socket.hello(record.Acked) && len(record.Beyond) == 0
+		for _, r := range p.rejects[i] {
+			s.socket.send(beacon.Append(nil, r))
+		}
+		if p.overflow[i] {
+			s.socket.close(beacon.CloseProtocol, "more holes than can be kept; send what you hold in order")
+		}
+		if last[s.socket] == i && !told {
+			s.socket.send(beacon.Append(nil, beacon.Ack{Seq: record.Acked, Also: record.Beyond}))
+		}
+	}
+}
+
+// plan is a batch in the making: what is to be written, and what to say when it is.
+type plan struct {
+	roster *Roster
+	zone   *time.Location
+	known  map[StreamKey]StreamRecord
+
+	streams    map[StreamKey]*StreamRecord // as they will stand
+	changed    map[StreamKey]bool
+	track      []TrackFix
+	quarantine []QuarantinedFix
+	offDuty    map[OffDutyCount]int64 // by device and day
+	duplicates int
+	moved      []Place           // kept after all by a newer roster
+	rejects    [][]beacon.Reject // by submission
+	overflow   []bool            // by submission: one hole too many
+}
+
+func (p *plan) add(i int, s *submission) {
+	record := p.streams[s.key]
+	if record == nil {
+		known := p.known[s.key]
+		record = &StreamRecord{Progress: known.clone(), Version: known.Version}
+		p.streams[s.key] = record
+	}
+	record.HeldFrom(s.lowest)
+	settle := func(seq int64) bool {
+		if record.Settled(seq) {
+			p.duplicates++
+			return false
+		}
+		if !record.Settle(seq) {
+			p.overflow[i] = true
+			return false
+		}
+		p.changed[s.key] = true
+		return true
+	}
+	for _, r := range s.rejects {
+		if settle(r.Seq) {
+			p.rejects[i] = append(p.rejects[i], r)
+		}
+	}
+	for k := range s.fixes {
+		if d := s.fixes[k]; settle(d.fix.Seq) {
+			p.addFix(i, s, d)
+		}
+	}
+}
+
+func (p *plan) addFix(i int, s *submission, d judged) {
+	if d.inTime && s.revision != p.roster.Revision {
+		refused := d.reject.Code != ""
+		d.place(s.key.Device, p.roster)
+		if refused && d.reject.Code == "" && d.verdict == 0 {
+			kept := d.track(s.key, s.received)
+			p.moved = append(p.moved, kept.place())
+		}
+	}
+	switch d.reject.Code {
+	case "":
+		p.track = append(p.track, d.track(s.key, s.received))
+		return
+	case beacon.Future, beacon.TooOld:
+		p.quarantine = append(p.quarantine, QuarantinedFix{Key: s.key, Fix: d.fix, Code: d.reject.Code, ReceivedAt: s.received})
+	case beacon.OffDuty:
+		if p.offDuty == nil {
+			p.offDuty = map[OffDutyCount]int64{}
+		}
+		y, m, day := d.fix.T.In(p.zone).Date()
+		p.offDuty[OffDutyCount{Device: s.key.Device, Day: time.Date(y, m, day, 0, 0, 0, 0, time.UTC)}]++
+	}
+	p.rejects[i] = append(p.rejects[i], d.reject)
+}
+
+// batch is what is to be written, or nil when all was there already. Streams and
+// counts come in the order of their keys, so that two nodes lock them in one order.
+func (p *plan) batch() *Batch {
+	if len(p.changed) == 0 {
+		return nil
+	}
+	b := &Batch{RosterRevision: p.roster.Revision, Track: p.track, Quarantine: p.quarantine}
+	for key := range p.changed {
+		record := p.streams[key]
+		b.Streams = append(b.Streams, StreamUpdate{Key: key, Progress: record.Progress, Was: record.Version})
+	}
+	slices.SortFunc(b.Streams, func(x, y StreamUpdate) int {
+		if c := bytes.Compare(x.Key.Device.UUID[:], y.Key.Device.UUID[:]); c != 0 {
+			return c
+		}
+		return bytes.Compare(x.Key.Stream[:], y.Key.Stream[:])
+	})
+	for count, fixes := range p.offDuty {
+		count.Fixes = fixes
+		b.OffDuty = append(b.OffDuty, count)
+	}
+	slices.SortFunc(b.OffDuty, func(x, y OffDutyCount) int {
+		if c := bytes.Compare(x.Device.UUID[:], y.Device.UUID[:]); c != 0 {
+			return c
+		}
+		return x.Day.Compare(y.Day)
+	})
+	return b
+}
