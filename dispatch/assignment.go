@@ -51,11 +51,13 @@ type Assignment struct {
 	ArrivedAt  *time.Time      `json:"arrived_at"`
 	Candidates []Candidate     `json:"candidates"`
 
-	// Part and PlanID are for the rules; they never leave through a door.
-	Part   string `json:"-"`
-	PlanID PlanID `json:"-"`
-	// LeavesAt is when the offer goes out; nil once it has gone.
+	// What follows is for the rules and never leaves through a door. LeavesAt is
+	// when the offer goes out, nil once it has gone. Reason says why it ended.
+	Part     string     `json:"-"`
+	PlanID   PlanID     `json:"-"`
 	LeavesAt *time.Time `json:"-"`
+	EndedAt  *time.Time `json:"-"`
+	Reason   string     `json:"-"`
 }
 
 // Candidate is a patrol that was looked at for an assignment. Rank 1 would be
@@ -75,15 +77,3 @@ type Candidate struct {
 	Lat             *float64 `json:"lat"`
 	RejectedBecause *string  `json:"rejected_because"`
 }
-
-// Verb is what a patrol answers to an assignment.
-type Verb string
-
-// The answers to an assignment.
-const (
-	Accept  Verb = "accept"
-	Decline Verb = "decline"
-	SetOut  Verb = "en_route"
-	Arrive  Verb = "on_scene"
-	Finish  Verb = "done"
-)

@@ -43,8 +43,12 @@ type Case struct {
 	Assignments []Assignment     `json:"assignments"`
 	Shortfalls  []Shortfall      `json:"shortfalls"`
 
-	// Scope is what Visible needs; it never leaves through a door.
-	Scope Thing `json:"-"`
+	// What follows never leaves through a door. Scope is what Visible needs. MapID
+	// is the version of the grids that was asked; it and Departments are empty
+	// before the first plan.
+	Scope     Thing      `json:"-"`
+	MapID     MapID      `json:"-"`
+	UndoUntil *time.Time `json:"-"`
 }
 
 // Place is where it is.

@@ -61,3 +61,30 @@ const (
 	// CodeIdempotencyMismatch: the key was used with another body (409).
 	CodeIdempotencyMismatch = "idempotency-mismatch"
 )
+
+func faultCode(err error) string {
+	var f *Fault
+	if errors.As(err, &f) {
+		return f.Code
+	}
+	return ""
+}
+
+func invalid(pointer, detail string) error {
+	return &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: " + detail + ".",
+		Fields: []FieldFault{{Pointer: pointer, Detail: detail}}}
+}
+
+// allow refuses what the viewer's role is not granted.
+func allow(v Viewer, a Action) error {
+	if May(v, a) {
+		return nil
+	}
+	return &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role may not do this; ask an administrator for another role."}
+}
+
+// hidden is what a viewer hears of something outside their scope: the same as of
+// something that does not exist.
+func hidden(what string) error {
+	return &Fault{Kind: NotFound, Code: "not-found", Detail: "There is no such " + what + " within your scope."}
+}

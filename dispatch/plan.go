@@ -36,8 +36,10 @@ type Team struct {
 	Part       string `json:"part"`
 	Skill      string `json:"skill"`
 	// Wanted is the patrol an operator chose; no other will do.
-	Wanted  *PatrolID `json:"wanted"`
-	Runners []Runner  `json:"runners"`
+	Wanted *PatrolID `json:"wanted"`
+	// Contended says that its patrols were lost to other cases too often to try on.
+	Contended bool     `json:"contended"`
+	Runners   []Runner `json:"runners"`
 }
 
 // Runner is a patrol as it was when the plan was made. Post orders a first look:
@@ -123,7 +125,7 @@ func pick(team Team, reporter *PatrolID, given map[PatrolID]bool) Pick {
 		}
 		reason := unfitBecause(r, team, given)
 		if reason == "" && r.Leg == nil {
-			reason = "its way was not looked at"
+			reason = "comes after the grid's own people"
 		}
 		if reason == "" {
 			fit = append(fit, r)
@@ -151,6 +153,10 @@ func pick(team Team, reporter *PatrolID, given map[PatrolID]bool) Pick {
 		because := why[r.PatrolID]
 		c.RejectedBecause = &because
 		out.Candidates = append(out.Candidates, c)
+	}
+	if team.Contended {
+		out.Shortfall = Contended
+		return out
 	}
 	if len(fit) == 0 {
 		out.Shortfall = shortfallOf(team, given)

@@ -71,6 +71,12 @@ type Thing struct {
 	ReportedBy  DeviceID
 }
 
+// OwnWorkOnly says whether the viewer's role sees nothing but what was given to
+// their patrol and what they reported.
+func (v Viewer) OwnWorkOnly() bool {
+	return v.Role == RoleDevice || v.Role == RoleGridWorker || v.Role == RolePartTimer
+}
+
 // Visible is the one rule of who sees what; every door asks it: lists, live
 // frames, tiles, heat, nearest, photos. A viewer sees what lies in their area
 // and concerns their department, and always what their own patrol is assigned to
@@ -85,9 +91,8 @@ func Visible(v Viewer, t Thing) bool {
 	if (v.Patrol != PatrolID{}) && slices.Contains(t.Patrols, v.Patrol) {
 		return true
 	}
-	switch v.Role {
-	case RoleDevice, RoleGridWorker, RolePartTimer:
-		return false // own work only
+	if v.OwnWorkOnly() {
+		return false
 	}
 	inArea := v.AreaCode == "" || slices.Contains(t.Areas, v.AreaCode)
 	inDepartment := v.Department == "" || slices.Contains(t.Departments, v.Department)

@@ -62,6 +62,3 @@ type Live interface {
 type Announcer interface {
 	Announce(Announcement)
 }
-
-// Store keeps what the duty decided. Every method is one transaction.
-type Store interface{}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -18,6 +19,8 @@ type Config struct {
 	// Wake is called after each commit that has something to announce, so that it
 	// leaves at once and not with the next poll. It must not block.
 	Wake func()
+	// Log hears of what is put off; nil means nobody does.
+	Log *slog.Logger
 	// PlanWithin is how long a report waits for its plan before it is answered
 	// without one; 0 means 2 s.
 	PlanWithin time.Duration
@@ -53,6 +56,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
 	}
 	if c.PlanWithin == 0 {
 		c.PlanWithin = 2 * time.Second

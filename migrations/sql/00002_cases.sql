@@ -17,6 +17,10 @@ AS $$
   SELECT coalesce(array_agg(code ORDER BY depth), '{}') FROM up
 $$;
 
+-- Who is on duty in a department, and who leads a town: asked for each plan.
+CREATE INDEX patrols_department ON patrols (district_id, department);
+CREATE INDEX staff_town_leaders ON staff (district_id, area_code) WHERE role = 'town_leader';
+
 -- Case numbers count by local day. The row is the first lock of a report's
 -- transaction and held to its end, so numbers have no holes.
 CREATE TABLE case_counters (
@@ -248,4 +252,5 @@ CREATE TABLE outbox (
 -- +goose Down
 DROP TABLE outbox, operator_items, notices, deadlines, case_events, assignments, plans, idempotency_keys,
   report_photos, photos, reports, cases, case_counters;
+DROP INDEX patrols_department, staff_town_leaders;
 DROP FUNCTION gp_area_path;

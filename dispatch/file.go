@@ -1,0 +1,187 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+)
+
+const (
+	maxDescription = 4000 // runes
+	maxPhotos      = 6
+	// clockSlack is how far ahead of ours a reporter's clock may be.
+	clockSlack = 2 * time.Minute
+	// oldestReport is how long ago something may have been seen.
+	oldestReport = 30 * 24 * time.Hour
+	// twinPoll and twinPatience: how often and how long a parallel twin looks for
+	// the answer of the report that came first.
+	twinPoll     = 20 * time.Millisecond
+	twinPatience = 5 * time.Second
+)
+
+// FileReport makes a report a case and sends who is needed.
+//
+// The report is on disk, with a deadline that sees to its plan, before anything is
+// planned; from then on nothing can be lost. When planning fails or takes too long
+// the answer says pending and the deadline finishes it. A report that comes with a
+// key that was used with the same body gets the answer it got before.
+func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (Filed, error) {
+	if err := allow(v, ActReport); err != nil {
+		return Filed{}, err
+	}
+	place, err := checkReport(d)
+	if err != nil {
+		return Filed{}, err
+	}
+	o := Opening{ReportID: NewID[reportKind](), CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
+		Account: v.Account, Device: v.Device, Scope: actorName(v), Zone: s.Zone, PlanAfter: s.PlanWithin + time.Second, PlanDeadline: NewID[deadlineKind]()}
+	var c Case
+	opened, err := s.Store.Open(ctx, o, func(op Opened) (Birth, error) {
+		birth, err := s.birth(v, o, op)
+		c = birth.Case
+		return birth, err
+	})
+	if faultCode(err) == codeKeyUsed {
+		return s.answerAgain(ctx, o)
+	}
+	if err != nil {
+		return Filed{}, fmt.Errorf("take in report: %w", err)
+	}
+	s.Wake()
+
+	// The report is kept: whether its sender still listens does not matter any more.
+	ctx = context.WithoutCancel(ctx)
+	sent := sending{actor: system, why: "reported", reporter: v.Patrol, filed: o.ReportID, planBy: time.Now().Add(s.PlanWithin)}
+	if d.Key != "" {
+		sent.answer = &PendingAnswer{Scope: o.Scope, Key: d.Key}
+	}
+	done, err := s.send(ctx, c, sent)
+	if err == nil {
+		return Filed{ReportID: o.ReportID, Case: done}, nil
+	}
+	s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
+	filed := Filed{ReportID: o.ReportID, Case: c}
+	if d.Key != "" {
+		response, err := json.Marshal(filed)
+		if err != nil {
+			return Filed{}, fmt.Errorf("write answer to report: %w", err)
+		}
+		if err := s.Store.KeepAnswer(ctx, o.Scope, d.Key, response); err != nil {
+			return Filed{}, fmt.Errorf("keep answer to report: %w", err)
+		}
+	}
+	return filed, nil
+}
+
+// birth is a case as it comes to be.
+func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
+	if !o.Draft.ObservedAt.IsZero() && o.Draft.ObservedAt.After(op.Now.Add(clockSlack)) {
+		return Birth{}, invalid("/observed_at", "lies in the future; check the clock of the device")
+	}
+	c := Case{ID: o.CaseID, Number: op.Number, Stage: StageReported, Dispatch: DispatchPending, Cell: cell.Cell(o.Cell),
+		Category: op.Rule.Code, Urgency: op.Rule.Urgency, Lon: o.Place.Lon, Lat: o.Place.Lat, Description: o.Draft.Description,
+		MadeAt: op.Now, Version: 1, Responsible: Responsible{Basis: BasisNone}, Departments: calledBy(op.Rule),
+		Assignments: []Assignment{}, Shortfalls: []Shortfall{}}
+	if o.Draft.AccuracyM > 0 {
+		c.AccuracyM = &o.Draft.AccuracyM
+	}
+	c.Scope = Thing{District: s.District, Reporter: v.Account, ReportedBy: v.Device}
+	c.Scope.Departments = scopeDepartments(c)
+	opened, err := newEvent("reported", op.Now, s.District, c.ID, v.Patrol, v, facts{"report": o.ReportID, "number": c.Number,
+		"category": c.Category, "cell": c.Cell, "photos": len(o.Draft.Photos)})
+	if err != nil {
+		return Birth{}, err
+	}
+	return Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c)}}}, nil
+}
+
+func checkReport(d ReportDraft) (geo.Point, error) {
+	fields := []FieldFault{}
+	bad := func(pointer, detail string) { fields = append(fields, FieldFault{pointer, detail}) }
+	if d.Category == "" {
+		bad("/category", "is missing; give a category of the published list, such as C01")
+	}
+	place := geo.ToWGS84(d.Sent, d.CRS)
+	if err := d.Sent.Check(); err != nil {
+		bad("/location", err.Error())
+	} else if err := place.Check(); err != nil {
+		bad("/location", err.Error())
+	}
+	if !(d.AccuracyM >= 0 && d.AccuracyM <= 10000) {
+		bad("/location/accuracy_m", "must lie between 0 and 10000")
+	}
+	if utf8.RuneCountInString(d.Description) > maxDescription {
+		bad("/description", fmt.Sprintf("may have %d characters at most", maxDescription))
+	}
+	if !d.ObservedAt.IsZero() && time.Since(d.ObservedAt) > oldestReport {
+		bad("/observed_at", "is more than 30 days ago")
+	}
+	if len(d.Photos) > maxPhotos {
+		bad("/photos", fmt.Sprintf("may be %d at most", maxPhotos))
+	}
+	if len(fields) > 0 {
+		return geo.Point{}, &Fault{Kind: Invalid, Code: "invalid-report", Detail: "The report cannot be taken in: " + fields[0].Detail + ".", Fields: fields}
+	}
+	return place, nil
+}
+
+// answerAgain gives a report that was filed before the answer it got, waiting for
+// it while the first one is still being planned. When that takes too long, it
+// answers what there is by now.
+func (s *Service) answerAgain(ctx context.Context, o Opening) (Filed, error) {
+	tick := time.NewTicker(twinPoll)
+	defer tick.Stop()
+	patience, stop := context.WithTimeout(ctx, twinPatience)
+	defer stop()
+	for {
+		kept, err := s.Store.KeptAnswer(ctx, o.Scope, o.Draft.Key)
+		if err != nil {
+			return Filed{}, fmt.Errorf("look up idempotency key: %w", err)
+		}
+		if kept.BodySHA256 != o.Draft.BodySHA256 {
+			return Filed{}, &Fault{Kind: Conflict, Code: CodeIdempotencyMismatch,
+				Detail: "This Idempotency-Key was used with another body; use a new key for a new report.",
+				Fields: []FieldFault{{"/header/Idempotency-Key", "was used with another body"}}}
+		}
+		if kept.Response != nil {
+			var filed Filed
+			if err := json.Unmarshal(kept.Response, &filed); err != nil {
+				return Filed{}, fmt.Errorf("read kept answer: %w", err)
+			}
+			filed.Replayed = true
+			return filed, nil
+		}
+		select {
+		case <-tick.C:
+		case <-patience.Done():
+			if err := ctx.Err(); err != nil {
+				return Filed{}, err
+			}
+			return s.answerLate(ctx, o, kept)
+		}
+	}
+}
+
+// answerLate is for a key whose first report was never answered, since the
+// program died in between.
+func (s *Service) answerLate(ctx context.Context, o Opening, kept KeptAnswer) (Filed, error) {
+	c, err := s.Store.Case(ctx, kept.CaseID, "")
+	if err != nil {
+		return Filed{}, err
+	}
+	filed := Filed{ReportID: kept.ReportID, Case: c}
+	response, err := json.Marshal(filed)
+	if err != nil {
+		return Filed{}, fmt.Errorf("write answer to report: %w", err)
+	}
+	if err := s.Store.KeepAnswer(ctx, o.Scope, o.Draft.Key, response); err != nil {
+		return Filed{}, fmt.Errorf("keep answer to report: %w", err)
+	}
+	filed.Replayed = true
+	return filed, nil
+}

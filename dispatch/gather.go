@@ -1,0 +1,304 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+)
+
+// nearbyWorkers is how many grid workers around a place are looked at, for when
+// the grid's own people cannot come.
+const nearbyWorkers = 12
+
+// The words a category uses for what is settled locally: the first look handles
+// it, and no department is called.
+const (
+	settledByVillage = "village"
+	settledByTown    = "town"
+)
+
+// calledBy answers the departments that a category calls for, and why.
+func calledBy(rule CategoryRule) []CaseDepartment {
+	lead := CaseDepartment{Code: rule.Lead, Part: PartLead, Because: "leads category " + rule.Code}
+	if local(rule.Lead) {
+		lead.Because = fmt.Sprintf("category %s is settled by the %s", rule.Code, rule.Lead)
+	}
+	called := []CaseDepartment{lead}
+	for _, code := range rule.Joint {
+		if !slices.ContainsFunc(called, func(d CaseDepartment) bool { return d.Code == code }) {
+			called = append(called, CaseDepartment{Code: code, Part: PartAssist, Because: "goes along in category " + rule.Code})
+		}
+	}
+	return called
+}
+
+func local(department string) bool {
+	return department == settledByVillage || department == settledByTown
+}
+
+// wanted answers the teams that a case still lacks: its first look and each called
+// department that nobody handles or has handled.
+func wanted(c Case, choices []Choice) []Team {
+	has := func(kind, department string) bool {
+		return slices.ContainsFunc(c.Assignments, func(a Assignment) bool {
+			return a.Kind == kind && a.Department == department && (a.State.Active() || a.State == Done)
+		})
+	}
+	var teams []Team
+	add := func(team Team) {
+		i := slices.IndexFunc(choices, func(ch Choice) bool { return ch.Department == team.Department })
+		if i >= 0 {
+			team.Wanted = &choices[i].PatrolID
+		} else if has(team.Kind, team.Department) {
+			return
+		}
+		teams = append(teams, team)
+	}
+	calls := func(department string) bool {
+		return slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == department })
+	}
+	if !calls(GridDepartment) {
+		add(Team{Kind: KindFirstLook, Department: GridDepartment})
+	} else if !has(KindFirstLook, GridDepartment) {
+		teams = append(teams, Team{Kind: KindFirstLook, Department: GridDepartment})
+	}
+	for _, d := range c.Departments {
+		if !local(d.Code) {
+			add(Team{Kind: KindDepartment, Department: d.Code, Part: d.Part})
+		}
+	}
+	return teams
+}
+
+// barred answers the patrols that must not have the case again, and why.
+func barred(c Case) map[PatrolID]string {
+	out := map[PatrolID]string{}
+	for _, a := range c.Assignments {
+		switch a.State {
+		case Declined:
+			out[a.PatrolID] = barredDeclined
+		case Expired:
+			out[a.PatrolID] = barredExpired
+		case Recalled:
+			out[a.PatrolID] = barredRecalled
+			if a.Reason == reasonLost {
+				out[a.PatrolID] = barredLost
+			}
+		}
+	}
+	return out
+}
+
+// brief is a plan in preparation: the case as the plan sees it, and who is to be told.
+type brief struct {
+	c       Case
+	rule    CategoryRule
+	input   PlanInput
+	chiefs  []StaffID
+	leaders []StaffID
+}
+
+// gather collects what a plan is made from. It opens no transaction of its own
+// beyond one read, and asks for roads after it. contended are patrols that were
+// lost to other cases while this plan was tried, given up the departments whose
+// turn it is no more.
+func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices []Choice, contended []PatrolID, givenUp []string) (brief, error) {
+	first := c.Stage == StageReported
+	if first {
+		if err := s.locate(ctx, &c); err != nil {
+			return brief{}, err
+		}
+	}
+	positions := map[PatrolID]Position{}
+	ask := DutyAsk{Category: c.Category}
+	near := s.Live.Candidates(GridDepartment, c.Place(), nearbyWorkers)
+	for _, p := range near {
+		positions[p.PatrolID] = p
+		ask.Patrols = append(ask.Patrols, p.PatrolID)
+	}
+	if c.Responsible.Code != nil {
+		ask.GridCode = *c.Responsible.Code
+		if first {
+			ask.Areas = c.Scope.Areas
+		}
+	}
+	for _, ch := range choices {
+		ask.Patrols = append(ask.Patrols, ch.PatrolID)
+		ask.Departments = append(ask.Departments, ch.Department)
+	}
+	for _, d := range c.Departments {
+		ask.Departments = append(ask.Departments, d.Code)
+	}
+	duty, err := s.Store.Duty(ctx, ask)
+	if err != nil {
+		return brief{}, fmt.Errorf("ask who is on duty: %w", err)
+	}
+	b := brief{rule: duty.Rule, leaders: duty.Leaders}
+	for _, ch := range choices {
+		if ch.Department != GridDepartment && !slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == ch.Department }) {
+			c.Departments = append(c.Departments, CaseDepartment{Code: ch.Department, Part: PartAssist, Because: "an operator asked for it"})
+		}
+	}
+	c.Scope.Departments = scopeDepartments(c)
+	b.c = c
+	b.input = PlanInput{Rules: planRules, Case: c.ID, Category: c.Category, Place: c.Place(), Now: duty.Now, Reporter: reporter.OrNull()}
+
+	no := barred(c)
+	for _, id := range contended {
+		no[id] = barredContended
+	}
+	for _, ch := range choices {
+		if no[ch.PatrolID] != barredContended {
+			delete(no, ch.PatrolID) // an operator may ask the same patrol again
+		}
+	}
+	for _, p := range duty.Patrols {
+		if _, ok := positions[p.ID]; !ok {
+			if at, ok := s.Live.Position(p.ID); ok {
+				positions[p.ID] = at
+			}
+		}
+	}
+	runner := func(p DutyPatrol, post int) Runner {
+		r := Runner{PatrolID: p.ID, Code: p.Code, Name: p.Name, Department: p.Department, Mode: p.Mode, Status: p.Status,
+			Skills: p.Skills, Presence: Lost, Post: post, Barred: no[p.ID]}
+		if at, ok := positions[p.ID]; ok {
+			age := max(0, duty.Now.Sub(at.T).Seconds())
+			air := geo.DistanceM(at.Point, c.Place())
+			r.Presence, r.FixAgeS, r.AirM = at.Presence, &age, &air
+			r.Lon, r.Lat = &at.Point.Lon, &at.Point.Lat
+		}
+		if p.ID == reporter {
+			// Whoever reports stands there, even with a device that sends no position.
+			r.Presence, r.FixAgeS, r.AirM, r.Lon, r.Lat = Online, new(float64), new(float64), &c.Lon, &c.Lat
+			r.Leg = &Leg{Kind: road.KindStraight, Reachable: true}
+		}
+		return r
+	}
+	teams := wanted(c, choices)
+	for i := range teams {
+		team := &teams[i]
+		team.Contended = slices.Contains(givenUp, team.Department)
+		if team.Kind == KindFirstLook {
+			team.Runners = firstLook(duty, near, runner)
+			continue
+		}
+		team.Skill = duty.Rule.Skill
+		if team.Part != PartLead {
+			team.Skill = "" // the skill is what the matter itself needs
+		}
+		for _, p := range duty.Patrols {
+			chosen := team.Wanted != nil && p.ID == *team.Wanted
+			if p.Department == team.Department && (p.Status != OffDuty || chosen) {
+				team.Runners = append(team.Runners, runner(p, 0))
+			}
+		}
+		slices.SortFunc(team.Runners, func(a, b Runner) int { return compareIDs(a.PatrolID, b.PatrolID) })
+	}
+	b.input.Teams = teams
+	for _, post := range duty.Posts {
+		if post.Part == "chief" {
+			b.chiefs = append(b.chiefs, post.Staff)
+		}
+	}
+	return b, s.askWays(ctx, b.input)
+}
+
+// firstLook lines up who looks first: the grid's own worker, then its substitutes,
+// its part-timers, and the grid workers nearby.
+func firstLook(duty Duty, near []Position, runner func(DutyPatrol, int) Runner) []Runner {
+	patrol := make(map[PatrolID]DutyPatrol, len(duty.Patrols))
+	for _, p := range duty.Patrols {
+		patrol[p.ID] = p
+	}
+	var runners []Runner
+	seen := map[PatrolID]bool{}
+	add := func(id PatrolID, post int) {
+		p, ok := patrol[id]
+		if ok && !seen[id] && (p.Status != OffDuty || post < 4) {
+			seen[id] = true
+			runners = append(runners, runner(p, post))
+		}
+	}
+	for rank, part := range []string{"worker", "substitute", "part_timer"} {
+		for _, post := range duty.Posts {
+			if post.Part == part && !post.Patrol.IsZero() {
+				add(post.Patrol, rank+1)
+			}
+		}
+	}
+	for _, p := range near {
+		add(p.PatrolID, 4)
+	}
+	return runners
+}
+
+// locate finds who is responsible for the place of a case.
+func (s *Service) locate(ctx context.Context, c *Case) error {
+	accuracy := 0.0
+	if c.AccuracyM != nil {
+		accuracy = *c.AccuracyM
+	}
+	at, err := s.Grids.Locate(ctx, c.Place(), accuracy, c.Category, c.MadeAt)
+	if err != nil {
+		return fmt.Errorf("locate the case: %w", err)
+	}
+	c.Responsible, c.RunnerUp, c.MapID, c.Scope.Areas = at.Responsible, at.RunnerUp, at.MapID, at.Areas
+	return nil
+}
+
+// scopeDepartments are those who may see the case: who is called, and the grid,
+// which looks first at everything.
+func scopeDepartments(c Case) []string {
+	out := []string{GridDepartment}
+	for _, d := range c.Departments {
+		if !slices.Contains(out, d.Code) {
+			out = append(out, d.Code)
+		}
+	}
+	return out
+}
+
+// askWays fills in the ways of all runners that could be sent, one question for
+// each mode of travel. Grid workers nearby are asked for only when none of the
+// grid's own people can come.
+func (s *Service) askWays(ctx context.Context, in PlanInput) error {
+	var asked [road.Modes][]*Runner
+	for i := range in.Teams {
+		team := &in.Teams[i]
+		ownCanCome := slices.ContainsFunc(team.Runners, func(r Runner) bool {
+			return r.Post > 0 && r.Post < 4 && failing(r, *team, nil) == failNone
+		})
+		for j := range team.Runners {
+			r := &team.Runners[j]
+			if r.Leg != nil || failing(*r, *team, nil) != failNone || ownCanCome && r.Post == 4 {
+				continue
+			}
+			mode, err := road.ParseMode(string(r.Mode))
+			if err != nil {
+				return fmt.Errorf("patrol %s: %w", r.Code, err)
+			}
+			asked[mode] = append(asked[mode], r)
+		}
+	}
+	for mode, runners := range asked {
+		if len(runners) == 0 {
+			continue
+		}
+		from := make([]geo.Point, len(runners))
+		for i, r := range runners {
+			from[i] = geo.Point{Lon: *r.Lon, Lat: *r.Lat}
+		}
+		times, err := s.Roads.ManyToOne(ctx, road.Mode(mode), from, in.Place)
+		if err != nil {
+			return fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
+		}
+		for i, r := range runners {
+			r.Leg = &Leg{DurationS: times[i].DurationS, DistanceM: times[i].DistanceM, Kind: times[i].Kind, Reachable: times[i].Reachable}
+		}
+	}
+	return nil
+}

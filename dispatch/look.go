@@ -1,0 +1,295 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+)
+
+// Reports lists reports within scope, newest first.
+func (s *Service) Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error) {
+	if err := allow(v, ActSeeCases); err != nil {
+		return Page[Report]{}, err
+	}
+	return s.Store.Reports(ctx, v, ask)
+}
+
+// Photo answers a photo of a report the viewer may see.
+func (s *Service) Photo(ctx context.Context, v Viewer, sha256 [32]byte) (PhotoContent, error) {
+	if err := allow(v, ActSeeCases); err != nil {
+		return PhotoContent{}, err
+	}
+	photo, things, err := s.Store.Photo(ctx, sha256)
+	if err != nil {
+		return PhotoContent{}, err
+	}
+	if !slices.ContainsFunc(things, func(t Thing) bool { return Visible(v, t) }) {
+		return PhotoContent{}, hidden("photo")
+	}
+	return photo, nil
+}
+
+// Cases lists cases within scope, newest first.
+func (s *Service) Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error) {
+	if err := allow(v, ActSeeCases); err != nil {
+		return Page[Case]{}, err
+	}
+	return s.Store.Cases(ctx, v, f)
+}
+
+// Case answers one case with its reports and history.
+func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error) {
+	if err := allow(v, ActSeeCases); err != nil {
+		return CaseDetail{}, err
+	}
+	if _, err := s.visible(ctx, v, id); err != nil {
+		return CaseDetail{}, err
+	}
+	return s.detail(ctx, id)
+}
+
+func (s *Service) visible(ctx context.Context, v Viewer, id CaseID) (Case, error) {
+	c, err := s.Store.Case(ctx, id, "")
+	if err != nil {
+		return Case{}, err
+	}
+	if !Visible(v, c.Scope) {
+		return Case{}, hidden("case")
+	}
+	return c, nil
+}
+
+func (s *Service) detail(ctx context.Context, id CaseID) (CaseDetail, error) {
+	c, err := s.Store.Case(ctx, id, "")
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	reports, err := s.Store.ReportsOf(ctx, id)
+	if err != nil {
+		return CaseDetail{}, fmt.Errorf("read reports of case %s: %w", c.Number, err)
+	}
+	events, err := s.Store.Events(ctx, id)
+	if err != nil {
+		return CaseDetail{}, fmt.Errorf("read history of case %s: %w", c.Number, err)
+	}
+	return CaseDetail{Case: c, UndoUntil: c.UndoUntil, Reports: reports, Events: events}, nil
+}
+
+// Patrols lists patrols within scope, by code.
+func (s *Service) Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[Patrol], error) {
+	if err := allow(v, ActSeePatrols); err != nil && !v.ownOnly() {
+		return Page[Patrol]{}, err
+	}
+	page, err := s.Store.Patrols(ctx, v, f)
+	if err != nil {
+		return Page[Patrol]{}, err
+	}
+	for i := range page.Items {
+		s.place(&page.Items[i])
+	}
+	return page, nil
+}
+
+// Patrol answers one patrol with its people.
+func (s *Service) Patrol(ctx context.Context, v Viewer, id PatrolID) (PatrolDetail, error) {
+	if err := allow(v, ActSeePatrols); err != nil && v.Patrol != id {
+		return PatrolDetail{}, err
+	}
+	p, err := s.Store.Patrol(ctx, id)
+	if err != nil {
+		return PatrolDetail{}, err
+	}
+	if !Visible(v, p.Scope) {
+		return PatrolDetail{}, hidden("patrol")
+	}
+	s.place(&p.Patrol)
+	return p, nil
+}
+
+// ownOnly says whether the viewer sees a patrol of their own, whatever their role.
+func (v Viewer) ownOnly() bool { return !v.Patrol.IsZero() }
+
+// place adds what the live side knows of a patrol. Off duty nobody is tracked.
+func (s *Service) place(p *Patrol) {
+	p.Presence = Lost
+	at, ok := s.Live.Position(p.ID)
+	if !ok || p.Status == OffDuty {
+		return
+	}
+	in := cell.At(at.Point, CellRes)
+	p.Presence, p.T, p.Cell = at.Presence, &at.T, &in
+	p.Lon, p.Lat = &at.Point.Lon, &at.Point.Lat
+	if at.AccuracyM > 0 {
+		p.AccuracyM = &at.AccuracyM
+	}
+	p.HeadingDeg = &at.HeadingDeg
+}
+
+// LocateAsk is a question for the grid that answers for a place.
+type LocateAsk struct {
+	Point     geo.Point
+	CRS       geo.CRS
+	AccuracyM float64
+	Category  string
+	At        time.Time
+}
+
+// Locate answers which grid answers for a place, and how sure that is.
+func (s *Service) Locate(ctx context.Context, v Viewer, ask LocateAsk) (Located, error) {
+	if err := allow(v, ActMapData); err != nil {
+		return Located{}, err
+	}
+	p, err := fromDoor(ask.Point, ask.CRS)
+	if err != nil {
+		return Located{}, err
+	}
+	return s.Grids.Locate(ctx, p, ask.AccuracyM, ask.Category, ask.At)
+}
+
+func fromDoor(p geo.Point, crs geo.CRS) (geo.Point, error) {
+	if err := p.Check(); err != nil {
+		return geo.Point{}, invalid("/query/lon", err.Error())
+	}
+	p = geo.ToWGS84(p, crs)
+	if err := p.Check(); err != nil {
+		return geo.Point{}, invalid("/query/lon", err.Error())
+	}
+	return p, nil
+}
+
+// NearestAsk is a question for who would be first at a place.
+type NearestAsk struct {
+	Point      geo.Point
+	CRS        geo.CRS
+	Department string
+	Limit      int
+}
+
+// nearestLooked is how many patrols around a place are asked for their way.
+const nearestLooked = 256
+
+// Nearest answers the free patrols within scope that would be first at a place.
+func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Nearest, error) {
+	if err := allow(v, ActSeePatrols); err != nil {
+		return nil, err
+	}
+	p, err := fromDoor(ask.Point, ask.CRS)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	positions := map[PatrolID]Position{}
+	var ids []PatrolID
+	for _, at := range s.Live.Candidates(ask.Department, p, nearestLooked) {
+		if at.Presence != Lost {
+			positions[at.PatrolID] = at
+			ids = append(ids, at.PatrolID)
+		}
+	}
+	if len(ids) == 0 {
+		return []Nearest{}, nil
+	}
+	patrols, err := s.Store.Positioned(ctx, v, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read patrols near: %w", err)
+	}
+	var byMode [road.Modes][]Patrol
+	for _, patrol := range patrols {
+		mode, err := road.ParseMode(string(patrol.Mode))
+		if err != nil {
+			return nil, fmt.Errorf("patrol %s: %w", patrol.Code, err)
+		}
+		if patrol.Status == Free {
+			byMode[mode] = append(byMode[mode], patrol)
+		}
+	}
+	found := []Nearest{}
+	for mode, patrols := range byMode {
+		if len(patrols) == 0 {
+			continue
+		}
+		from := make([]geo.Point, len(patrols))
+		for i, patrol := range patrols {
+			from[i] = positions[patrol.ID].Point
+		}
+		times, err := s.Roads.ManyToOne(ctx, road.Mode(mode), from, p)
+		if err != nil {
+			return nil, fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
+		}
+		for i, patrol := range patrols {
+			if !times[i].Reachable {
+				continue
+			}
+			found = append(found, Nearest{PatrolID: patrol.ID, Code: patrol.Code, Name: patrol.Name, Department: patrol.Department,
+				Mode: patrol.Mode, Status: patrol.Status, Lon: from[i].Lon, Lat: from[i].Lat,
+				EtaS: times[i].DurationS, RoadM: times[i].DistanceM, EtaKind: times[i].Kind, AirM: geo.DistanceM(from[i], p),
+				FixAgeS: math.Max(0, now.Sub(positions[patrol.ID].T).Seconds())})
+		}
+	}
+	slices.SortFunc(found, func(a, b Nearest) int {
+		return cmp.Or(
+			cmp.Compare(staleness(positions[a.PatrolID].Presence), staleness(positions[b.PatrolID].Presence)),
+			cmp.Compare(a.EtaS, b.EtaS), cmp.Compare(a.RoadM, b.RoadM), compareIDs(a.PatrolID, b.PatrolID))
+	})
+	if ask.Limit == 0 {
+		ask.Limit = 5
+	}
+	return found[:min(len(found), ask.Limit)], nil
+}
+
+// CellCount is how many of something there are in a cell.
+type CellCount struct {
+	Cell  cell.Cell
+	Count int
+}
+
+// ReportCells counts the reports within scope that were received in a span of
+// time by cell, most first. res is 7 to 9.
+func (s *Service) ReportCells(ctx context.Context, v Viewer, res int, from, to time.Time) ([]CellCount, error) {
+	if err := allow(v, ActMapData); err != nil {
+		return nil, err
+	}
+	points, err := s.Store.ReportPoints(ctx, v, from, to)
+	if err != nil {
+		return nil, err
+	}
+	return countCells(points, res), nil
+}
+
+// PatrolCells counts the patrols within scope by cell, most first.
+func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int) ([]CellCount, error) {
+	if err := allow(v, ActSeePatrols); err != nil {
+		return nil, err
+	}
+	patrols, err := s.Store.Positioned(ctx, v, nil)
+	if err != nil {
+		return nil, err
+	}
+	var points []geo.Point
+	for _, p := range patrols {
+		if at, ok := s.Live.Position(p.ID); ok && p.Status != OffDuty && at.Presence != Lost {
+			points = append(points, at.Point)
+		}
+	}
+	return countCells(points, res), nil
+}
+
+func countCells(points []geo.Point, res int) []CellCount {
+	counts := map[cell.Cell]int{}
+	for _, p := range points {
+		counts[cell.At(p, res)]++
+	}
+	out := make([]CellCount, 0, len(counts))
+	for c, n := range counts {
+		out = append(out, CellCount{c, n})
+	}
+	slices.SortFunc(out, func(a, b CellCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Cell, b.Cell)) })
+	return out
+}

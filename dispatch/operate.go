@@ -1,0 +1,187 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Choice is the patrol an operator wants for a department.
+type Choice struct {
+	Department string
+	PatrolID   PatrolID
+}
+
+// Order is an operator's word to send, as planned or as chosen.
+type Order struct {
+	Choices []Choice
+	Note    string
+}
+
+// Dispatch sends patrols: those of a plan made anew at this moment, or the chosen
+// ones. A department that has a patrol already gets the chosen one instead. The
+// claim commits at once; the offers leave when Undo is no longer possible.
+//
+// In this and the methods below a version of 0 is not compared; any other must be
+// the case's, or the Fault is a Conflict with CodeOldVersion.
+func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int64, o Order) (CaseDetail, error) {
+	c, err := s.changeable(ctx, v, ActDispatch, id)
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	for i, ch := range o.Choices {
+		if slices.ContainsFunc(o.Choices[:i], func(other Choice) bool { return other == ch || other.Department == ch.Department }) {
+			return CaseDetail{}, invalid(fmt.Sprintf("/choices/%d", i), "names a department twice")
+		}
+	}
+	if err := (Docket{Case: c}).expect(version); err != nil {
+		return CaseDetail{}, err
+	}
+	if !c.Stage.Open() {
+		return CaseDetail{}, closedCase(c)
+	}
+	if len(o.Choices) == 0 && c.Dispatch == DispatchDone && len(wanted(c, nil)) == 0 {
+		return CaseDetail{}, &Fault{Kind: Conflict, Code: "nothing-to-send",
+			Detail: "Every department of this case has its patrol; choose another patrol to send it instead."}
+	}
+	_, err = s.send(ctx, c, sending{actor: v, why: "an operator sent it", version: version, choices: o.Choices, operator: true, note: o.Note})
+	if errors.Is(err, errSettled) {
+		return CaseDetail{}, closedCase(c)
+	}
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	return s.detail(ctx, id)
+}
+
+// Undo takes a dispatch back before its offers have left: who was claimed is free
+// again, and a patrol that had to give way has the case back if nothing else
+// claimed it.
+func (s *Service) Undo(ctx context.Context, v Viewer, id CaseID, version int64) (CaseDetail, error) {
+	c, err := s.changeable(ctx, v, ActDispatch, id)
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	var back []PatrolID
+	for _, a := range c.Assignments {
+		if a.State == Recalled && a.Reason == reasonReplaced {
+			back = append(back, a.PatrolID)
+		}
+	}
+	slices.SortFunc(back, compareIDs)
+	back = slices.Compact(back)
+	err = s.Store.Change(ctx, id, back, func(d Docket) (Turn, error) {
+		if err := d.expect(version); err != nil {
+			return Turn{}, err
+		}
+		if d.Case.UndoUntil == nil || !d.Now.Before(*d.Case.UndoUntil) {
+			return Turn{}, &Fault{Kind: Conflict, Code: "too-late", Detail: "The offers have left; recall a patrol by sending another."}
+		}
+		t := newTurn(d, v)
+		t.undo(s)
+		return t.done()
+	})
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	s.Wake()
+	return s.detail(ctx, id)
+}
+
+func (t *turn) undo(s *Service) {
+	c := &t.Case
+	var undone []Assignment
+	for i, a := range c.Assignments {
+		if a.State == Offered && a.LeavesAt != nil {
+			t.end(i, Recalled, reasonUndone)
+			undone = append(undone, a)
+		}
+	}
+	t.event("undone", PatrolID{}, facts{"assignments": len(undone)})
+	for _, u := range undone {
+		for _, old := range c.Assignments {
+			p := t.patrols[old.PatrolID]
+			if old.Reason == reasonReplaced && old.Kind == u.Kind && old.Department == u.Department &&
+				old.EndedAt != nil && old.EndedAt.Add(s.UndoWithin+time.Second).After(t.now) && p.Status == Free && p.ClaimedBy.IsZero() {
+				t.giveBack(old, s)
+				break
+			}
+		}
+	}
+	c.UndoUntil = nil
+	if !slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.State.Active() || a.State == Done }) {
+		c.Dispatch = DispatchNone
+		if c.Stage == StageDispatched {
+			t.stage(StageReported, "the dispatch was taken back")
+			c.DueAt = nil
+		}
+	}
+}
+
+// giveBack offers a case again to a patrol that had to give way.
+func (t *turn) giveBack(old Assignment, s *Service) {
+	a := old
+	a.ID, a.State, a.Reason, a.EndedAt, a.ArrivedAt = NewID[assignmentKind](), Offered, "", nil, nil
+	t.Case.Assignments = append(t.Case.Assignments, a)
+	t.offer(len(t.Case.Assignments)-1, s.AnswerWithin)
+	t.Add = append(t.Add, t.Case.Assignments[len(t.Case.Assignments)-1])
+	t.move(a.PatrolID, Assigned, a.ID)
+	t.event("assignment.offered", a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind, "reason": reasonUndone})
+}
+
+// CloseCase closes a case, one step of the main line after the other. Patrols that
+// are still on it are recalled.
+func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version int64, reason string) (CaseDetail, error) {
+	if _, err := s.changeable(ctx, v, ActCloseCase, id); err != nil {
+		return CaseDetail{}, err
+	}
+	err := s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
+		if err := d.expect(version); err != nil {
+			return Turn{}, err
+		}
+		if !d.Case.Stage.Open() {
+			return Turn{}, closedCase(d.Case)
+		}
+		t := newTurn(d, v)
+		for i, a := range t.Case.Assignments {
+			if a.State.Active() {
+				t.end(i, Recalled, reasonCaseClosed)
+			}
+		}
+		because := "an operator closed the case"
+		if reason != "" {
+			because += ": " + reason
+		}
+		t.walk(StageClosed, because)
+		if t.Case.Dispatch != DispatchDone {
+			t.Case.Dispatch = DispatchNone
+		}
+		t.Case.UndoUntil = nil
+		t.DropProposed, t.DisarmAll = true, true
+		t.Case.Assignments = slices.DeleteFunc(t.Case.Assignments, func(a Assignment) bool { return a.State == Proposed })
+		for _, dep := range append([]CaseDepartment{{Code: GridDepartment}}, t.Case.Departments...) {
+			t.Settled = append(t.Settled, dep.Code)
+		}
+		return t.done()
+	})
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	s.Wake()
+	return s.detail(ctx, id)
+}
+
+func closedCase(c Case) error {
+	return &Fault{Kind: Conflict, Code: "case-closed", Detail: fmt.Sprintf("Case %s is %s; nothing can be changed in it.", c.Number, c.Stage)}
+}
+
+// changeable answers a case that the viewer may see and act on.
+func (s *Service) changeable(ctx context.Context, v Viewer, a Action, id CaseID) (Case, error) {
+	c, err := s.visible(ctx, v, id)
+	if err != nil {
+		return Case{}, err
+	}
+	return c, allow(v, a)
+}

@@ -1,0 +1,402 @@
+package pgstore
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/jackc/pgx/v5"
+)
+
+const caseColumns = `c.id, c.number, c.stage, c.dispatch, c.category, c.urgency, c.lon, c.lat, c.accuracy_m, c.cell, c.description,
+  c.reporter_account, c.reporter_device, c.map_id, c.responsible, c.runner_up, c.areas, c.departments, c.called, c.shortfalls,
+  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version,
+  coalesce(c.closed_at IS NULL AND c.due_at < gp_now(), false) AS overdue`
+
+type caseRow struct {
+	ID              uuid.UUID                 `db:"id"`
+	Number          string                    `db:"number"`
+	Stage           string                    `db:"stage"`
+	Dispatch        string                    `db:"dispatch"`
+	Category        string                    `db:"category"`
+	Urgency         string                    `db:"urgency"`
+	Lon             float64                   `db:"lon"`
+	Lat             float64                   `db:"lat"`
+	AccuracyM       *float64                  `db:"accuracy_m"`
+	Cell            int64                     `db:"cell"`
+	Description     string                    `db:"description"`
+	ReporterAccount *uuid.UUID                `db:"reporter_account"`
+	ReporterDevice  *uuid.UUID                `db:"reporter_device"`
+	MapID           *uuid.UUID                `db:"map_id"`
+	Responsible     dispatch.Responsible      `db:"responsible"`
+	RunnerUp        *dispatch.Responsible     `db:"runner_up"`
+	Areas           []string                  `db:"areas"`
+	Departments     []string                  `db:"departments"`
+	Called          []dispatch.CaseDepartment `db:"called"`
+	Shortfalls      []dispatch.Shortfall      `db:"shortfalls"`
+	UndoUntil       *time.Time                `db:"undo_until"`
+	DueAt           *time.Time                `db:"due_at"`
+	MadeAt          time.Time                 `db:"made_at"`
+	ClosedAt        *time.Time                `db:"closed_at"`
+	Version         int64                     `db:"version"`
+	Overdue         bool                      `db:"overdue"`
+}
+
+// assignmentsOf answers the assignments of some cases; candidates are left out
+// of lists, where they would be most of the bytes.
+const assignmentsOf = `
+SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.state, a.eta_s, a.road_m, a.mode, a.eta_kind, a.fix_age_s,
+  a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
+  CASE WHEN $2 THEN a.candidates ELSE '[]' END AS candidates
+FROM assignments a JOIN patrols p ON p.id = a.patrol_id
+WHERE a.case_id = ANY ($1) ORDER BY a.id`
+
+type assignmentRow struct {
+	CaseID     uuid.UUID            `db:"case_id"`
+	ID         uuid.UUID            `db:"id"`
+	Kind       string               `db:"kind"`
+	Department string               `db:"department"`
+	PatrolID   uuid.UUID            `db:"patrol_id"`
+	Code       string               `db:"code"`
+	Name       string               `db:"name"`
+	State      string               `db:"state"`
+	EtaS       *float64             `db:"eta_s"`
+	RoadM      *float64             `db:"road_m"`
+	Mode       string               `db:"mode"`
+	EtaKind    *string              `db:"eta_kind"`
+	FixAgeS    *float64             `db:"fix_age_s"`
+	OfferedAt  *time.Time           `db:"offered_at"`
+	ExpiresAt  *time.Time           `db:"expires_at"`
+	ArrivedAt  *time.Time           `db:"arrived_at"`
+	LeavesAt   *time.Time           `db:"leaves_at"`
+	EndedAt    *time.Time           `db:"ended_at"`
+	Reason     string               `db:"reason"`
+	Part       string               `db:"part"`
+	PlanID     uuid.UUID            `db:"plan_id"`
+	Candidates []dispatch.Candidate `db:"candidates"`
+}
+
+func (r assignmentRow) assignment() dispatch.Assignment {
+	return dispatch.Assignment{ID: dispatch.AssignmentID{UUID: r.ID}, Kind: r.Kind, Department: r.Department,
+		PatrolID: dispatch.PatrolID{UUID: r.PatrolID}, PatrolCode: r.Code, PatrolName: r.Name,
+		State: dispatch.AssignmentState(r.State), EtaS: r.EtaS, RoadM: r.RoadM, Mode: dispatch.Mode(r.Mode), EtaKind: r.EtaKind,
+		FixAgeS: r.FixAgeS, OfferedAt: utc(r.OfferedAt), ExpiresAt: utc(r.ExpiresAt), ArrivedAt: utc(r.ArrivedAt),
+		LeavesAt: utc(r.LeavesAt), EndedAt: utc(r.EndedAt), Reason: r.Reason, Part: r.Part, PlanID: dispatch.PlanID{UUID: r.PlanID},
+		Candidates: r.Candidates}
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}
+
+// cases puts rows together.
+func (s *Store) cases(rows []caseRow, assignments []assignmentRow) []dispatch.Case {
+	out := make([]dispatch.Case, len(rows))
+	at := make(map[uuid.UUID]int, len(rows))
+	for i, r := range rows {
+		at[r.ID] = i
+		c := dispatch.Case{ID: dispatch.CaseID{UUID: r.ID}, Number: r.Number, Stage: dispatch.Stage(r.Stage),
+			Dispatch: dispatch.DispatchState(r.Dispatch), Cell: cell.Cell(uint64(r.Cell)), Category: r.Category, Urgency: r.Urgency,
+			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Description: r.Description, MadeAt: r.MadeAt.UTC(),
+			DueAt: utc(r.DueAt), Overdue: r.Overdue, ClosedAt: utc(r.ClosedAt), Version: r.Version,
+			Responsible: r.Responsible, RunnerUp: r.RunnerUp, Departments: r.Called, Shortfalls: r.Shortfalls,
+			Assignments: []dispatch.Assignment{}, UndoUntil: utc(r.UndoUntil)}
+		c.Scope = dispatch.Thing{District: s.district, Areas: r.Areas, Departments: r.Departments}
+		if r.MapID != nil {
+			c.MapID.UUID = *r.MapID
+		}
+		if r.ReporterAccount != nil {
+			c.Scope.Reporter.UUID = *r.ReporterAccount
+		}
+		if r.ReporterDevice != nil {
+			c.Scope.ReportedBy.UUID = *r.ReporterDevice
+		}
+		out[i] = c
+	}
+	for _, r := range assignments {
+		c := &out[at[r.CaseID]]
+		a := r.assignment()
+		c.Assignments = append(c.Assignments, a)
+		if a.State.Active() || a.State == dispatch.Done {
+			c.Scope.Patrols = append(c.Scope.Patrols, a.PatrolID)
+		}
+	}
+	return out
+}
+
+const selectCase = `
+SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND (c.id = $2 OR c.number = $3)`
+
+// Case implements dispatch.CaseStore.
+func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (dispatch.Case, error) {
+	rows, err := s.db.Query(ctx, selectCase, s.district.UUID, orNull(id), number)
+	if err != nil {
+		return dispatch.Case{}, fault(err)
+	}
+	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[caseRow])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return dispatch.Case{}, missing("case")
+	}
+	if err != nil {
+		return dispatch.Case{}, fault(err)
+	}
+	cases, err := s.withAssignments(ctx, []caseRow{found}, true)
+	if err != nil {
+		return dispatch.Case{}, err
+	}
+	return cases[0], nil
+}
+
+func (s *Store) withAssignments(ctx context.Context, rows []caseRow, candidates bool) ([]dispatch.Case, error) {
+	ids := make([]uuid.UUID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	got, err := s.db.Query(ctx, assignmentsOf, ids, candidates)
+	if err != nil {
+		return nil, fault(err)
+	}
+	assignments, err := pgx.CollectRows(got, pgx.RowToStructByName[assignmentRow])
+	if err != nil {
+		return nil, fault(err)
+	}
+	return s.cases(rows, assignments), nil
+}
+
+const listCases = `
+SELECT ` + caseColumns + ` FROM cases c
+WHERE ` + visibleCase + `
+  AND c.id < $8 AND ($9::boolean IS NULL OR (c.closed_at IS NULL) = $9) AND ($10::text = '' OR c.stage = $10)
+  AND ($11::text = '' OR $11 = ANY (c.departments)) AND ($12::text = '' OR c.category = $12)
+ORDER BY c.id DESC LIMIT $13`
+
+// Cases implements dispatch.CaseStore.
+func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error) {
+	var page dispatch.Page[dispatch.Case]
+	last, err := before(f.PageAsk)
+	if err != nil {
+		return page, err
+	}
+	limit := limitOf(f.PageAsk)
+	rows, err := s.db.Query(ctx, listCases, append(s.scope(v), last, f.Open, f.Stage, f.Department, f.Category, limit+1)...)
+	if err != nil {
+		return page, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
+	if err != nil {
+		return page, fault(err)
+	}
+	cases, err := s.withAssignments(ctx, found, false)
+	if err != nil {
+		return page, err
+	}
+	return pageOf(cases, limit, func(c dispatch.Case) string { return c.ID.String() }), nil
+}
+
+const selectEvents = `
+SELECT id::text AS id, kind, at, body->>'actor' AS actor, body->'detail' AS detail FROM case_events WHERE case_id = $1 ORDER BY case_events.id`
+
+type eventRow struct {
+	ID     string          `db:"id"`
+	Kind   string          `db:"kind"`
+	At     time.Time       `db:"at"`
+	Actor  string          `db:"actor"`
+	Detail json.RawMessage `db:"detail"`
+}
+
+// Events implements dispatch.CaseStore. The changes of one case follow each other
+// under its lock, so the order of their ids is the order in which they happened.
+func (s *Store) Events(ctx context.Context, id dispatch.CaseID) ([]dispatch.CaseEvent, error) {
+	rows, err := s.db.Query(ctx, selectEvents, id.UUID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[eventRow])
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := make([]dispatch.CaseEvent, len(found))
+	for i, r := range found {
+		out[i] = dispatch.CaseEvent{ID: r.ID, Kind: r.Kind, At: r.At.UTC(), Actor: r.Actor, Detail: r.Detail}
+	}
+	return out, nil
+}
+
+const selectPlans = `SELECT id, state, why, input, output, made_at FROM plans WHERE case_id = $1 ORDER BY id`
+
+type planRow struct {
+	ID     uuid.UUID `db:"id"`
+	State  string    `db:"state"`
+	Why    string    `db:"why"`
+	Input  []byte    `db:"input"`
+	Output []byte    `db:"output"`
+	MadeAt time.Time `db:"made_at"`
+}
+
+// Plans implements dispatch.CaseStore.
+func (s *Store) Plans(ctx context.Context, id dispatch.CaseID) ([]dispatch.PlanRecord, error) {
+	rows, err := s.db.Query(ctx, selectPlans, id.UUID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[planRow])
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := make([]dispatch.PlanRecord, len(found))
+	for i, r := range found {
+		out[i] = dispatch.PlanRecord{ID: dispatch.PlanID{UUID: r.ID}, State: r.State, Why: r.Why, Input: r.Input, Output: r.Output, MadeAt: r.MadeAt.UTC()}
+	}
+	return out, nil
+}
+
+const reportColumns = `
+SELECT r.id, r.case_id, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
+  r.observed_at, r.received_at,
+  coalesce((SELECT jsonb_agg(jsonb_build_object('sha256', encode(p.sha256, 'hex'), 'media_type', p.media_type, 'width', p.width,
+      'height', p.height, 'bytes', octet_length(p.content)) ORDER BY rp.position)
+    FROM report_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.report_id = r.id), '[]') AS photos
+FROM reports r JOIN cases c ON c.id = r.case_id`
+
+const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
+
+const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
+
+type reportRow struct {
+	ID          uuid.UUID        `db:"id"`
+	CaseID      uuid.UUID        `db:"case_id"`
+	Category    string           `db:"category"`
+	Lon         float64          `db:"lon"`
+	Lat         float64          `db:"lat"`
+	SentLon     float64          `db:"sent_lon"`
+	SentLat     float64          `db:"sent_lat"`
+	SentCRS     string           `db:"sent_crs"`
+	AccuracyM   *float64         `db:"accuracy_m"`
+	Cell        int64            `db:"cell"`
+	Description string           `db:"description"`
+	ObservedAt  time.Time        `db:"observed_at"`
+	ReceivedAt  time.Time        `db:"received_at"`
+	Photos      []dispatch.Photo `db:"photos"`
+}
+
+func (s *Store) reports(ctx context.Context, query string, args ...any) ([]dispatch.Report, error) {
+	rows, err := s.db.Query(ctx, query, args...)
+	if err != nil {
+		return nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[reportRow])
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := make([]dispatch.Report, len(found))
+	for i, r := range found {
+		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Category: r.Category,
+			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
+			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos}
+	}
+	return out, nil
+}
+
+// Reports implements dispatch.ReportStore.
+func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
+	last, err := before(ask)
+	if err != nil {
+		return dispatch.Page[dispatch.Report]{}, err
+	}
+	limit := limitOf(ask)
+	found, err := s.reports(ctx, listReports, append(s.scope(v), last, limit+1)...)
+	if err != nil {
+		return dispatch.Page[dispatch.Report]{}, err
+	}
+	return pageOf(found, limit, func(r dispatch.Report) string { return r.ID.String() }), nil
+}
+
+// ReportsOf implements dispatch.ReportStore.
+func (s *Store) ReportsOf(ctx context.Context, id dispatch.CaseID) ([]dispatch.Report, error) {
+	return s.reports(ctx, reportsOf, id.UUID)
+}
+
+const reportPoints = `
+SELECT r.lon, r.lat FROM reports r JOIN cases c ON c.id = r.case_id
+WHERE ` + visibleCase + ` AND r.received_at >= $8 AND r.received_at < $9`
+
+// ReportPoints implements dispatch.ReportStore.
+func (s *Store) ReportPoints(ctx context.Context, v dispatch.Viewer, from, to time.Time) ([]geo.Point, error) {
+	rows, err := s.db.Query(ctx, reportPoints, append(s.scope(v), from, to)...)
+	if err != nil {
+		return nil, fault(err)
+	}
+	points, err := pgx.CollectRows(rows, pgx.RowToStructByPos[geo.Point])
+	return points, fault(err)
+}
+
+const selectPhoto = `
+SELECT media_type, width, height, content FROM photos WHERE district_id = $1 AND sha256 = $2`
+
+const casesOfPhoto = `
+SELECT ` + caseColumns + ` FROM cases c
+WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
+
+// Photo implements dispatch.ReportStore.
+func (s *Store) Photo(ctx context.Context, sha256 [32]byte) (dispatch.PhotoContent, []dispatch.Thing, error) {
+	out := dispatch.PhotoContent{Photo: dispatch.Photo{SHA256: hex.EncodeToString(sha256[:])}}
+	err := s.db.QueryRow(ctx, selectPhoto, s.district.UUID, sha256[:]).Scan(&out.MediaType, &out.Width, &out.Height, &out.Content)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return out, nil, missing("photo")
+	}
+	if err != nil {
+		return out, nil, fault(err)
+	}
+	out.Bytes = int64(len(out.Content))
+	rows, err := s.db.Query(ctx, casesOfPhoto, s.district.UUID, sha256[:])
+	if err != nil {
+		return out, nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
+	if err != nil {
+		return out, nil, fault(err)
+	}
+	cases, err := s.withAssignments(ctx, found, false)
+	if err != nil {
+		return out, nil, err
+	}
+	things := make([]dispatch.Thing, len(cases))
+	for i, c := range cases {
+		things[i] = c.Scope
+	}
+	return out, things, nil
+}
+
+const unarrived = `
+SELECT a.case_id, a.id, a.patrol_id FROM assignments a
+WHERE a.district_id = $1 AND a.active AND a.state <> 'on_scene' ORDER BY a.id`
+
+type unarrivedRow struct {
+	CaseID   uuid.UUID `db:"case_id"`
+	ID       uuid.UUID `db:"id"`
+	PatrolID uuid.UUID `db:"patrol_id"`
+}
+
+// Unarrived implements dispatch.CaseStore.
+func (s *Store) Unarrived(ctx context.Context) ([]dispatch.Unarrived, error) {
+	rows, err := s.db.Query(ctx, unarrived, s.district.UUID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[unarrivedRow])
+	out := make([]dispatch.Unarrived, len(found))
+	for i, r := range found {
+		out[i] = dispatch.Unarrived{Case: dispatch.CaseID{UUID: r.CaseID}, Assignment: dispatch.AssignmentID{UUID: r.ID}, Patrol: dispatch.PatrolID{UUID: r.PatrolID}}
+	}
+	return out, fault(err)
+}

@@ -1,0 +1,307 @@
+package pgstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// lockCase and lockPatrols run as statements of their own: the second sees what
+// was committed while the first waited for the case.
+const lockCase = `
+SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND c.id = $2 FOR NO KEY UPDATE`
+
+const lockPatrols = `
+SELECT ` + heldColumns + ` FROM patrols p
+WHERE p.district_id = $1
+  AND p.id IN (SELECT unnest($3::uuid[]) UNION SELECT patrol_id FROM assignments WHERE case_id = $2 AND active)
+ORDER BY p.id FOR NO KEY UPDATE OF p`
+
+type heldRow struct {
+	ID         uuid.UUID  `db:"id"`
+	Department string     `db:"department"`
+	Status     string     `db:"status"`
+	Version    int64      `db:"version"`
+	ClaimedBy  *uuid.UUID `db:"claimed_by"`
+	Now        time.Time  `db:"now"`
+	OnDuty     bool       `db:"on_duty"`
+}
+
+func (s *Store) held(r heldRow) dispatch.Held {
+	h := dispatch.Held{ID: dispatch.PatrolID{UUID: r.ID}, District: s.district, Department: r.Department,
+		Status: dispatch.Status(r.Status), Version: r.Version, OnDuty: r.OnDuty, Now: r.Now.UTC()}
+	if r.ClaimedBy != nil {
+		h.ClaimedBy.UUID = *r.ClaimedBy
+	}
+	return h
+}
+
+// Change implements dispatch.CaseStore.
+func (s *Store) Change(ctx context.Context, id dispatch.CaseID, claims []dispatch.PatrolID, decide func(dispatch.Docket) (dispatch.Turn, error)) error {
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		d, err := s.docket(ctx, tx, id, claims)
+		if err != nil {
+			return err
+		}
+		turn, err := decide(d)
+		if err != nil {
+			return err
+		}
+		return s.write(ctx, tx, turn)
+	})
+	return fault(err)
+}
+
+func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claims []dispatch.PatrolID) (dispatch.Docket, error) {
+	var cases []caseRow
+	var assignments []assignmentRow
+	var patrols []heldRow
+	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}}
+	batch := &pgx.Batch{}
+	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&cases))
+	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
+	batch.Queue(lockPatrols, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
+	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return d, fmt.Errorf("lock case %s: %w", id, err)
+	}
+	if len(cases) == 0 {
+		return d, missing("case")
+	}
+	d.Now = d.Now.UTC()
+	d.Case = s.cases(cases, assignments)[0]
+	for _, p := range patrols {
+		d.Patrols[dispatch.PatrolID{UUID: p.ID}] = s.held(p)
+	}
+	return d, nil
+}
+
+const updateCase = `
+UPDATE cases SET stage = $2, dispatch = $3, map_id = $4, grid_id = $5, responsible = $6, runner_up = $7, areas = $8, departments = $9,
+  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15
+WHERE id = $1 AND version = $15 - 1`
+
+const insertPlan = `
+INSERT INTO plans (id, district_id, case_id, state, why, input, output) VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+const dropProposed = `DELETE FROM assignments WHERE case_id = $1 AND state = 'proposed'`
+
+const updateAssignment = `
+UPDATE assignments SET state = $2, reason = $3, leaves_at = $4, offered_at = $5, expires_at = $6, arrived_at = $7, ended_at = $8
+WHERE id = $1`
+
+const insertAssignment = `
+INSERT INTO assignments (id, district_id, case_id, patrol_id, plan_id, department, kind, part, state, eta_s, road_m, mode, eta_kind,
+  fix_age_s, candidates, leaves_at, offered_at, expires_at, arrived_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+
+// The compare-and-set of every claim and release.
+const movePatrol = `
+UPDATE patrols SET status = $3, claimed_by = $4, version = version + 1, status_at = gp_now() WHERE id = $1 AND version = $2`
+
+const disarmSome = `
+DELETE FROM deadlines d USING unnest($2::uuid[], $3::text[]) AS x (assignment_id, step)
+WHERE d.case_id = $1 AND d.step = x.step AND d.assignment_id IS NOT DISTINCT FROM x.assignment_id`
+
+const disarmAll = `DELETE FROM deadlines WHERE case_id = $1`
+
+const insertNotices = `
+INSERT INTO notices (district_id, case_id, staff_id, why)
+SELECT $1, $2, x.staff_id, x.why FROM unnest($3::uuid[], $4::text[]) AS x (staff_id, why) ON CONFLICT DO NOTHING`
+
+const settleItems = `
+UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL`
+
+const insertItems = `
+INSERT INTO operator_items (district_id, case_id, department, reason)
+SELECT DISTINCT ON (x.department) $1::uuid, $2::uuid, x.department, x.reason
+FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS x (department, reason, n) ORDER BY x.department, x.n DESC
+ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET reason = excluded.reason`
+
+// write puts a whole turn into one batch. The order matters where a constraint
+// looks: what ends is written before what begins.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
+	c := t.Case
+	batch := &pgx.Batch{}
+	if err := s.writeCase(batch, c); err != nil {
+		return err
+	}
+	if t.Plan != nil {
+		p := t.Plan
+		batch.Queue(insertPlan, p.ID.UUID, s.district.UUID, c.ID.UUID, p.State, p.Why, p.Input, p.Output)
+	}
+	if t.DropProposed {
+		batch.Queue(dropProposed, c.ID.UUID)
+	}
+	for _, a := range t.Set {
+		batch.Queue(updateAssignment, a.ID.UUID, a.State, a.Reason, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt, a.EndedAt).
+			Exec(must("change assignment"))
+	}
+	for _, a := range t.Add {
+		candidates, err := json.Marshal(a.Candidates)
+		if err != nil {
+			return fmt.Errorf("write candidates: %w", err)
+		}
+		batch.Queue(insertAssignment, a.ID.UUID, s.district.UUID, c.ID.UUID, a.PatrolID.UUID, a.PlanID.UUID, a.Department, a.Kind, a.Part,
+			a.State, a.EtaS, a.RoadM, a.Mode, a.EtaKind, a.FixAgeS, candidates, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt)
+	}
+	moves := slices.Clone(t.Patrols)
+	slices.SortStableFunc(moves, func(a, b dispatch.PatrolMove) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
+	for _, m := range moves {
+		batch.Queue(movePatrol, m.ID.UUID, m.Version, m.To, orNull(m.Claim)).Exec(func(tag pgconn.CommandTag) error {
+			if tag.RowsAffected() != 1 {
+				return &dispatch.LostRace{Patrols: []dispatch.PatrolID{m.ID}}
+			}
+			return nil
+		})
+	}
+	s.disarm(batch, t)
+	s.arm(batch, t.Arm)
+	s.prove(batch, t.Events)
+	s.note(batch, t)
+	if err := s.tell(batch, t.Tell); err != nil {
+		return err
+	}
+	if t.Answer != nil {
+		batch.Queue(updateKey, s.district.UUID, t.Answer.Scope, t.Answer.Key, t.Answer.Response)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write case %s: %w", c.Number, err)
+	}
+	return nil
+}
+
+func (s *Store) writeCase(batch *pgx.Batch, c dispatch.Case) error {
+	responsible, err1 := json.Marshal(c.Responsible)
+	called, err2 := json.Marshal(c.Departments)
+	shortfalls, err3 := json.Marshal(c.Shortfalls)
+	var runnerUp []byte
+	var err4 error
+	if c.RunnerUp != nil {
+		runnerUp, err4 = json.Marshal(c.RunnerUp)
+	}
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
+		return fmt.Errorf("write case %s: %w", c.Number, err)
+	}
+	var grid *uuid.UUID
+	if c.Responsible.GridID != nil {
+		grid = &c.Responsible.GridID.UUID
+	}
+	areas := c.Scope.Areas
+	if areas == nil {
+		areas = []string{}
+	}
+	batch.Queue(updateCase, c.ID.UUID, c.Stage, c.Dispatch, orNull(c.MapID), grid, responsible, runnerUp, areas,
+		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version).Exec(must("change case"))
+	return nil
+}
+
+func (s *Store) disarm(batch *pgx.Batch, t dispatch.Turn) {
+	if t.DisarmAll {
+		batch.Queue(disarmAll, t.Case.ID.UUID)
+		return
+	}
+	if len(t.Disarm) == 0 {
+		return
+	}
+	assignments := make([]*uuid.UUID, len(t.Disarm))
+	steps := make([]string, len(t.Disarm))
+	for i, d := range t.Disarm {
+		assignments[i], steps[i] = orNull(d.Assignment), d.Step
+	}
+	batch.Queue(disarmSome, t.Case.ID.UUID, assignments, steps)
+}
+
+func (s *Store) note(batch *pgx.Batch, t dispatch.Turn) {
+	id := t.Case.ID.UUID
+	if len(t.Notices) > 0 {
+		staff := make([]uuid.UUID, len(t.Notices))
+		why := make([]string, len(t.Notices))
+		for i, n := range t.Notices {
+			staff[i], why[i] = n.StaffID.UUID, n.Why
+		}
+		batch.Queue(insertNotices, s.district.UUID, id, staff, why)
+	}
+	if len(t.Settled) > 0 {
+		batch.Queue(settleItems, id, t.Settled)
+	}
+	if len(t.Items) > 0 {
+		departments := make([]string, len(t.Items))
+		reasons := make([]string, len(t.Items))
+		for i, item := range t.Items {
+			departments[i], reasons[i] = item.Department, string(item.Reason)
+		}
+		batch.Queue(insertItems, s.district.UUID, id, departments, reasons)
+	}
+}
+
+const armDeadlines = `
+INSERT INTO deadlines (id, district_id, case_id, assignment_id, stage, step, due_at)
+SELECT x.id, $1, x.case_id, x.assignment_id, x.stage, x.step, x.due_at
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
+  AS x (id, case_id, assignment_id, stage, step, due_at)
+ON CONFLICT (case_id, assignment_id, step)
+DO UPDATE SET id = excluded.id, stage = excluded.stage, due_at = excluded.due_at, leased_until = NULL, tries = 0`
+
+func (s *Store) arm(batch *pgx.Batch, deadlines []dispatch.Deadline) {
+	if len(deadlines) == 0 {
+		return
+	}
+	n := len(deadlines)
+	ids, cases, assignments := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n)
+	stages, steps, due := make([]string, n), make([]string, n), make([]time.Time, n)
+	for i, d := range deadlines {
+		ids[i], cases[i], assignments[i] = d.ID.UUID, d.Case.UUID, orNull(d.Assignment)
+		stages[i], steps[i], due[i] = d.Stage, d.Step, d.DueAt
+	}
+	batch.Queue(armDeadlines, s.district.UUID, ids, cases, assignments, stages, steps, due)
+}
+
+const insertEvents = `
+INSERT INTO case_events (district_id, case_id, patrol_id, kind, at, canonical, body)
+SELECT $1, x.case_id, x.patrol_id, x.kind, x.at, x.canonical, convert_from(x.canonical, 'UTF8')::jsonb
+FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::bytea[]) WITH ORDINALITY
+  AS x (case_id, patrol_id, kind, at, canonical, n) ORDER BY x.n`
+
+func (s *Store) prove(batch *pgx.Batch, events []dispatch.Event) {
+	if len(events) == 0 {
+		return
+	}
+	n := len(events)
+	cases, patrols := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	kinds, ats, canonical := make([]string, n), make([]time.Time, n), make([][]byte, n)
+	for i, e := range events {
+		cases[i], patrols[i] = orNull(e.Case), orNull(e.Patrol)
+		kinds[i], ats[i], canonical[i] = e.Kind, e.At, e.Canonical
+	}
+	batch.Queue(insertEvents, s.district.UUID, cases, patrols, kinds, ats, canonical)
+}
+
+const insertOutbox = `
+INSERT INTO outbox (district_id, body)
+SELECT $1, x.body FROM unnest($2::bytea[]) WITH ORDINALITY AS x (body, n) ORDER BY x.n`
+
+func (s *Store) tell(batch *pgx.Batch, what []dispatch.Announcement) error {
+	if len(what) == 0 {
+		return nil
+	}
+	bodies := make([][]byte, len(what))
+	for i, a := range what {
+		body, err := json.Marshal(a)
+		if err != nil {
+			return fmt.Errorf("write announcement: %w", err)
+		}
+		bodies[i] = body
+	}
+	batch.Queue(insertOutbox, s.district.UUID, bodies)
+	return nil
+}

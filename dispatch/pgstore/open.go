@@ -1,0 +1,161 @@
+package pgstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/jackc/pgx/v5"
+)
+
+// The key comes first, so that a twin waits here until its elder is in.
+const insertKey = `
+INSERT INTO idempotency_keys (district_id, scope, key, body_sha256, report_id, case_id) VALUES ($1, $2, $3, $4, $5, $6)`
+
+const nextNumber = `
+INSERT INTO case_counters AS n (district_id, day, last) VALUES ($1, (gp_now() AT TIME ZONE $2)::date, 1)
+ON CONFLICT (district_id, day) DO UPDATE SET last = n.last + 1
+RETURNING day, last, gp_now()`
+
+const categoryNow = `
+SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill FROM categories
+WHERE district_id = $1 AND code = $2 AND valid @> gp_now()`
+
+const insertCase = `
+INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, accuracy_m, cell, description,
+  reporter_account, reporter_device, departments, called, made_at, version)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+
+const insertReport = `
+INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, accuracy_m, cell, description,
+  reporter_account, reporter_device, observed_at, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+
+const insertPhoto = `
+INSERT INTO photos (district_id, sha256, media_type, width, height, content) VALUES ($1, $2, $3, $4, $5, $6)
+ON CONFLICT DO NOTHING`
+
+const insertReportPhoto = `
+INSERT INTO report_photos (district_id, report_id, position, sha256) VALUES ($1, $2, $3, $4)`
+
+type ruleRow struct {
+	Code         string   `db:"code"`
+	Lead         string   `db:"lead"`
+	Joint        []string `db:"joint"`
+	Optional     []string `db:"optional"`
+	Urgency      string   `db:"urgency"`
+	DispatchMode string   `db:"dispatch_mode"`
+	Skill        string   `db:"skill"`
+}
+
+func (r ruleRow) rule() dispatch.CategoryRule {
+	return dispatch.CategoryRule{Code: r.Code, Lead: r.Lead, Joint: r.Joint, Optional: r.Optional, Urgency: r.Urgency,
+		Mode: dispatch.DispatchMode(r.DispatchMode), Skill: r.Skill}
+}
+
+// Open implements dispatch.ReportStore.
+func (s *Store) Open(ctx context.Context, o dispatch.Opening, birth func(dispatch.Opened) (dispatch.Birth, error)) (dispatch.Opened, error) {
+	var opened dispatch.Opened
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var err error
+		if opened, err = s.number(ctx, tx, o); err != nil {
+			return err
+		}
+		b, err := birth(opened)
+		if err != nil {
+			return err
+		}
+		return s.writeBirth(ctx, tx, o, b, opened.Now)
+	})
+	return opened, fault(err)
+}
+
+func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (dispatch.Opened, error) {
+	var opened dispatch.Opened
+	var rules []ruleRow
+	batch := &pgx.Batch{}
+	if o.Draft.Key != "" {
+		batch.Queue(insertKey, s.district.UUID, o.Scope, o.Draft.Key, o.Draft.BodySHA256[:], o.ReportID.UUID, o.CaseID.UUID)
+	}
+	batch.Queue(nextNumber, s.district.UUID, o.Zone.String()).QueryRow(func(row pgx.Row) error {
+		var day time.Time
+		var last int
+		err := row.Scan(&day, &last, &opened.Now)
+		opened.Number = fmt.Sprintf("%s-%04d", day.Format("20060102"), last)
+		opened.Now = opened.Now.UTC()
+		return err
+	})
+	batch.Queue(categoryNow, s.district.UUID, o.Draft.Category).Query(collect(&rules))
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return opened, fmt.Errorf("number a case: %w", err)
+	}
+	if len(rules) == 0 {
+		const detail = "is not in the published list; ask for the categories and choose one of them"
+		return opened, &dispatch.Fault{Kind: dispatch.Invalid, Code: "unknown-category",
+			Detail: fmt.Sprintf("Category %.10q %s.", o.Draft.Category, detail),
+			Fields: []dispatch.FieldFault{{Pointer: "/category", Detail: detail}}}
+	}
+	opened.Rule = rules[0].rule()
+	return opened, nil
+}
+
+func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b dispatch.Birth, now time.Time) error {
+	c := b.Case
+	called, err := json.Marshal(c.Departments)
+	if err != nil {
+		return fmt.Errorf("write departments: %w", err)
+	}
+	observed := o.Draft.ObservedAt
+	if observed.IsZero() {
+		observed = now
+	}
+	crs := o.Draft.CRS
+	if crs == "" {
+		crs = "wgs84"
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(insertCase, c.ID.UUID, s.district.UUID, c.Number, c.Stage, c.Dispatch, c.Category, c.Urgency, c.Lon, c.Lat, c.AccuracyM,
+		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version)
+	batch.Queue(insertReport, o.ReportID.UUID, s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, o.Draft.Sent.Lon, o.Draft.Sent.Lat, crs,
+		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now)
+	for i, p := range o.Draft.Photos {
+		batch.Queue(insertPhoto, s.district.UUID, p.SHA256[:], p.MediaType, p.Width, p.Height, p.Content)
+		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
+	}
+	s.arm(batch, []dispatch.Deadline{{ID: o.PlanDeadline, Case: c.ID, Stage: string(c.Stage), Step: dispatch.StepDispatch, DueAt: now.Add(o.PlanAfter)}})
+	s.prove(batch, b.Events)
+	if err := s.tell(batch, b.Tell); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write a new case: %w", err)
+	}
+	return nil
+}
+
+const selectKey = `
+SELECT body_sha256, report_id, case_id, response FROM idempotency_keys WHERE district_id = $1 AND scope = $2 AND key = $3`
+
+// KeptAnswer implements dispatch.ReportStore.
+func (s *Store) KeptAnswer(ctx context.Context, scope, key string) (dispatch.KeptAnswer, error) {
+	var kept dispatch.KeptAnswer
+	var hash []byte
+	err := s.db.QueryRow(ctx, selectKey, s.district.UUID, scope, key).Scan(&hash, &kept.ReportID.UUID, &kept.CaseID.UUID, &kept.Response)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return kept, missing("idempotency key")
+	}
+	copy(kept.BodySHA256[:], hash)
+	return kept, fault(err)
+}
+
+const updateKey = `
+UPDATE idempotency_keys SET response = $4 WHERE district_id = $1 AND scope = $2 AND key = $3 AND response IS NULL`
+
+// KeepAnswer implements dispatch.ReportStore.
+func (s *Store) KeepAnswer(ctx context.Context, scope, key string, response []byte) error {
+	_, err := s.db.Exec(ctx, updateKey, s.district.UUID, scope, key, response)
+	return fault(err)
+}

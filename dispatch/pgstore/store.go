@@ -1,0 +1,160 @@
+// Package pgstore keeps the domain in PostgreSQL: every SQL statement of the
+// duty, and no decision. It implements dispatch.Store.
+//
+// Each query is a constant beside its method. What one decision writes goes out
+// in one batch, so that a dispatch costs few round trips. Time is gp_now()
+// throughout. Locks are taken in the order that package dispatch names.
+package pgstore
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Store keeps one district. It is safe for concurrent use.
+type Store struct {
+	db       *pgdb.DB
+	district dispatch.DistrictID
+}
+
+var _ dispatch.Store = (*Store)(nil)
+
+// New makes a store of the district that a program serves.
+func New(db *pgdb.DB) *Store {
+	return &Store{db: db, district: dispatch.DistrictID{UUID: pgdb.District}}
+}
+
+// The SQLSTATEs that mean something to a caller.
+const (
+	stateSerialization = "40001"
+	stateDeadlock      = "40P01"
+	stateQueryCanceled = "57014"
+	stateAdminShutdown = "57P01"
+)
+
+// fault turns what the database says into a kind, by SQLSTATE and constraint.
+// Anything else comes back as it is.
+func fault(err error) error {
+	if err == nil {
+		return nil
+	}
+	if pgdb.Violated(err, "idempotency_keys_pkey") {
+		return dispatch.KeyUsed()
+	}
+	if pgdb.Violated(err, "assignments_one_active") {
+		// The backstop: somebody claimed without a compare-and-set. Plan again.
+		return &dispatch.LostRace{}
+	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code {
+		case stateSerialization, stateDeadlock, stateQueryCanceled, stateAdminShutdown:
+			return &dispatch.Fault{Kind: dispatch.Unavailable, Code: "unavailable", Detail: "The database is busy; try again.", Err: err}
+		}
+	}
+	return err
+}
+
+func missing(what string) error {
+	return &dispatch.Fault{Kind: dispatch.NotFound, Code: "not-found", Detail: "There is no such " + what + " within your scope."}
+}
+
+// orNull is a parameter that is NULL where an identifier names nothing.
+func orNull[K any](id dispatch.ID[K]) *uuid.UUID {
+	if id.IsZero() {
+		return nil
+	}
+	return &id.UUID
+}
+
+func uuids[K any](ids []dispatch.ID[K]) []uuid.UUID {
+	out := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		out[i] = id.UUID
+	}
+	return out
+}
+
+// scope is the viewer as parameters $1 to $7 of the queries that end in
+// visibleCase.
+func (s *Store) scope(v dispatch.Viewer) []any {
+	return []any{orNull(v.District), orNull(v.Account), orNull(v.Device), orNull(v.Patrol), !v.OwnWorkOnly(), v.AreaCode, v.Department}
+}
+
+// visibleCase is dispatch.Visible for the case c, in SQL; a test holds the two
+// against each other.
+const visibleCase = `c.district_id = $1 AND (
+    ($5::boolean AND ($6::text = '' OR $6 = ANY (c.areas)) AND ($7::text = '' OR $7 = ANY (c.departments)))
+    OR c.reporter_account = $2::uuid OR c.reporter_device = $3::uuid
+    OR EXISTS (SELECT FROM assignments own WHERE own.case_id = c.id AND own.patrol_id = $4::uuid
+               AND own.state IN ('offered', 'accepted', 'en_route', 'on_scene', 'done')))`
+
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+func limitOf(ask dispatch.PageAsk) int {
+	if ask.Limit <= 0 {
+		return defaultLimit
+	}
+	return min(ask.Limit, maxLimit)
+}
+
+// before reads a cursor of a list that runs from the newest id down.
+func before(ask dispatch.PageAsk) (uuid.UUID, error) {
+	if ask.Cursor == "" {
+		return uuid.Max, nil
+	}
+	id, err := uuid.Parse(ask.Cursor)
+	if err != nil {
+		return uuid.UUID{}, badCursor()
+	}
+	return id, nil
+}
+
+func badCursor() error {
+	const detail = "is no cursor that this list answered"
+	return &dispatch.Fault{Kind: dispatch.Invalid, Code: "bad-cursor", Detail: "The cursor " + detail + ".",
+		Fields: []dispatch.FieldFault{{Pointer: "/query/cursor", Detail: detail}}}
+}
+
+// pageOf cuts a list that was read with one row too many.
+func pageOf[T any](rows []T, limit int, cursor func(T) string) dispatch.Page[T] {
+	page := dispatch.Page[T]{Items: rows}
+	if len(rows) > limit {
+		page.Items = rows[:limit]
+		next := cursor(page.Items[limit-1])
+		page.NextCursor = &next
+	}
+	if page.Items == nil {
+		page.Items = []T{}
+	}
+	return page
+}
+
+// collect is a batch callback that gathers rows into out.
+func collect[T any](out *[]T) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		got, err := pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		*out = got
+		return err
+	}
+}
+
+// must is a batch callback for a statement that touches exactly one row.
+func must(what string) func(pgconn.CommandTag) error {
+	return func(tag pgconn.CommandTag) error {
+		if tag.RowsAffected() != 1 {
+			return fmt.Errorf("%s: %s rows", what, strconv.FormatInt(tag.RowsAffected(), 10))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,320 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+const (
+	// raceTries is how often a plan is made because somebody else claimed one of the
+	// patrols of the plan before.
+	raceTries = 3
+	// movedTries is how often it is made anew because the case itself moved on.
+	movedTries = 5
+)
+
+// sending is one attempt to give a case who it lacks.
+type sending struct {
+	actor    Viewer
+	why      string   // what made the plan necessary
+	version  int64    // of the case, as an operator saw it; 0 compares nothing
+	choices  []Choice // an operator's
+	reporter PatrolID // the patrol of whoever reported, on a new case
+	operator bool     // an operator sends: offers leave later, and undo is possible
+	note     string
+	planBy   time.Time      // when to give up planning; zero: when ctx ends
+	answer   *PendingAnswer // the idempotency key that waits for the response
+	filed    ReportID
+}
+
+// reasons for which an assignment ends.
+const (
+	reasonLost       = "its position was lost"
+	reasonTimeout    = "no answer in time"
+	reasonReplaced   = "an operator sent another"
+	reasonUndone     = "the dispatch was taken back"
+	reasonCaseClosed = "the case was closed"
+)
+
+// send plans and commits until it succeeds. A patrol that somebody else claims in
+// between makes a new plan; after three lost races the departments that lost them
+// are given up as contended, which an operator is told of.
+func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
+	var contended []PatrolID
+	var givenUp []string
+	moved := 0
+	for try := 1; ; try++ {
+		b, err := s.gatherBy(ctx, c, o, contended, givenUp)
+		if err != nil {
+			return Case{}, err
+		}
+		plan, input, output, err := planBytes(b.input)
+		if err != nil {
+			return Case{}, err
+		}
+		if err := chosenCanGo(plan, b.input, o); err != nil {
+			return Case{}, err
+		}
+		record := &PlanRecord{ID: NewID[planKind](), Why: o.why, Input: input, Output: output}
+		claims := claimsOf(plan)
+		if proposes(b, o) {
+			claims = nil
+		}
+		var done Case
+		err = s.Store.Change(ctx, c.ID, claims, func(d Docket) (Turn, error) {
+			turn, err := s.dispatchTurn(d, b, plan, record, claims, o)
+			done = turn.Case
+			return turn, err
+		})
+		var race *LostRace
+		switch {
+		case errors.As(err, &race):
+			contended = append(contended, race.Patrols...)
+			if try >= raceTries {
+				givenUp = append(givenUp, departmentsOf(plan, race.Patrols)...)
+			}
+			continue
+		case errors.Is(err, errMoved) && moved < movedTries:
+			moved++
+			if c, err = s.Store.Case(ctx, c.ID, ""); err != nil {
+				return Case{}, err
+			}
+			continue
+		case err != nil:
+			return Case{}, err
+		}
+		s.Wake()
+		return done, nil
+	}
+}
+
+func (s *Service) gatherBy(ctx context.Context, c Case, o sending, contended []PatrolID, givenUp []string) (brief, error) {
+	if !o.planBy.IsZero() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, o.planBy)
+		defer cancel()
+	}
+	return s.gather(ctx, c, o.reporter, o.choices, contended, givenUp)
+}
+
+// proposes says whether the plan of a new case is only proposed.
+func proposes(b brief, o sending) bool {
+	return !o.operator && b.rule.Mode != Auto && b.c.Stage == StageReported
+}
+
+func claimsOf(p Plan) []PatrolID {
+	var claims []PatrolID
+	for _, t := range p.Teams {
+		if t.Chosen != nil {
+			claims = append(claims, *t.Chosen)
+		}
+	}
+	slices.SortFunc(claims, compareIDs)
+	return claims
+}
+
+func departmentsOf(p Plan, lost []PatrolID) []string {
+	var out []string
+	for _, t := range p.Teams {
+		if t.Chosen != nil && slices.Contains(lost, *t.Chosen) {
+			out = append(out, t.Department)
+		}
+	}
+	return out
+}
+
+// chosenCanGo refuses an operator's choice that cannot be kept, and says why.
+func chosenCanGo(p Plan, in PlanInput, o sending) error {
+	for i, team := range in.Teams {
+		if team.Wanted == nil || p.Teams[i].Chosen != nil {
+			continue
+		}
+		detail := fmt.Sprintf("The chosen patrol is none of department %s.", team.Department)
+		for _, c := range p.Teams[i].Candidates {
+			if c.PatrolID == *team.Wanted && c.RejectedBecause != nil {
+				detail = fmt.Sprintf("Patrol %s cannot go: %s. Choose another.", c.Code, *c.RejectedBecause)
+			}
+		}
+		at := slices.IndexFunc(o.choices, func(ch Choice) bool { return ch.PatrolID == *team.Wanted })
+		return &Fault{Kind: Conflict, Code: "patrol-not-available", Detail: detail,
+			Fields: []FieldFault{{Pointer: fmt.Sprintf("/choices/%d/patrol_id", at), Detail: detail}}}
+	}
+	return nil
+}
+
+// dispatchTurn is the decision itself: what the plan says, on the case as it lies
+// locked. The plan may have been made for a case that has moved on; what it would
+// give twice is left out, and a case that was closed gets nothing.
+func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord, claims []PatrolID, o sending) (Turn, error) {
+	if err := d.expect(o.version); err != nil {
+		return Turn{}, err
+	}
+	if !d.Case.Stage.Open() || (!o.operator && d.Case.Dispatch != DispatchPending) {
+		return Turn{}, errSettled
+	}
+	if d.Case.Version != b.c.Version {
+		return Turn{}, errMoved
+	}
+	if err := d.lost(claims); err != nil {
+		return Turn{}, err
+	}
+	t := newTurn(d, o.actor)
+	c := &t.Case
+	c.Responsible, c.RunnerUp, c.MapID, c.Departments = b.c.Responsible, b.c.RunnerUp, b.c.MapID, b.c.Departments
+	c.Scope.Areas, c.Scope.Departments = b.c.Scope.Areas, b.c.Scope.Departments
+	t.Disarm = append(t.Disarm, Step{Step: StepDispatch})
+	t.tell(b)
+	if c.Stage == StageReported {
+		t.event("located", PatrolID{}, facts{"grid": c.Responsible.Code, "map": c.MapID.OrNull(), "basis": c.Responsible.Basis,
+			"share": c.Responsible.Share})
+	}
+	switch {
+	case proposes(b, o) && b.rule.Mode == Manual:
+		c.Dispatch = DispatchNone
+	case proposes(b, o):
+		c.Dispatch = DispatchProposed
+		record.State = "proposed"
+		t.Plan = record
+		t.propose(plan, record.ID)
+	default:
+		record.State = "committed"
+		t.Plan = record
+		s.commit(t, plan, record.ID, b, o)
+	}
+	turn, err := t.done()
+	if err != nil || o.answer == nil {
+		return turn, err
+	}
+	response, err := json.Marshal(Filed{ReportID: o.filed, Case: turn.Case})
+	if err != nil {
+		return Turn{}, fmt.Errorf("write answer to report: %w", err)
+	}
+	answer := *o.answer
+	answer.Response = response
+	turn.Answer = &answer
+	return turn, nil
+}
+
+// errSettled: somebody else planned the case meanwhile. errMoved: the case changed
+// while it was being planned; plan again from what it is now.
+var (
+	errSettled = errors.New("the case is planned already")
+	errMoved   = errors.New("the case moved on while it was planned")
+)
+
+// tell notes for the grid's chief and the town's leader that there is a case.
+func (t *turn) tell(b brief) {
+	if t.Case.Stage != StageReported {
+		return
+	}
+	note := func(staff StaffID, why string) {
+		n := Notice{StaffID: staff, CaseID: t.Case.ID, Why: why}
+		t.Notices = append(t.Notices, n)
+		t.event("told", PatrolID{}, facts{"staff": staff, "why": why})
+		t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Notice: &n})
+	}
+	for _, id := range b.chiefs {
+		note(id, "grid_chief")
+	}
+	for _, id := range b.leaders {
+		note(id, "town_leader")
+	}
+}
+
+// propose keeps who would go; nobody is claimed.
+func (t *turn) propose(plan Plan, id PlanID) {
+	t.DropProposed = true
+	t.Case.Assignments = slices.DeleteFunc(t.Case.Assignments, func(a Assignment) bool { return a.State == Proposed })
+	t.Case.Shortfalls = []Shortfall{}
+	for _, pick := range plan.Teams {
+		if pick.Chosen == nil {
+			t.Case.Shortfalls = append(t.Case.Shortfalls, Shortfall{pick.Department, pick.Shortfall, pick.Considered})
+			continue
+		}
+		a := assignmentOf(pick, id)
+		a.State = Proposed
+		t.Add = append(t.Add, a)
+		t.Case.Assignments = append(t.Case.Assignments, a)
+	}
+	t.event("plan.proposed", PatrolID{}, facts{"plan": id})
+}
+
+// commit claims who goes, and names who is missing.
+func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
+	c := &t.Case
+	if c.Dispatch == DispatchProposed || c.Dispatch == DispatchNone {
+		t.DropProposed = true
+		c.Assignments = slices.DeleteFunc(c.Assignments, func(a Assignment) bool { return a.State == Proposed })
+	}
+	because := fmt.Sprintf("category %s is dispatched %s", c.Category, b.rule.Mode)
+	if o.operator {
+		because = "an operator sent it"
+	}
+	t.event("plan", PatrolID{}, facts{"plan": id, "why": o.why, "note": o.note})
+	t.walk(StageDispatched, because)
+	c.Dispatch = DispatchDone
+	if o.operator {
+		until := t.now.Add(s.UndoWithin)
+		c.UndoUntil = &until
+	}
+	short := slices.DeleteFunc(slices.Clone(c.Shortfalls), func(old Shortfall) bool {
+		return slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == old.Department })
+	})
+	for _, pick := range plan.Teams {
+		if pick.Chosen == nil {
+			gap := Shortfall{pick.Department, pick.Shortfall, pick.Considered}
+			short = append(short, gap)
+			t.Items = append(t.Items, gap)
+			t.event("shortfall", PatrolID{}, facts{"department": gap.Department, "kind": pick.Kind, "reason": gap.Reason, "considered": gap.Considered})
+			continue
+		}
+		t.replace(pick)
+		t.assign(pick, id, s, o)
+		t.Settled = append(t.Settled, pick.Department)
+	}
+	c.Shortfalls = short
+}
+
+// replace recalls who has the department's part now; an operator chose another.
+func (t *turn) replace(pick Pick) {
+	for i, a := range t.Case.Assignments {
+		if a.Kind == pick.Kind && a.Department == pick.Department && a.State.Active() {
+			t.end(i, Recalled, reasonReplaced)
+		}
+	}
+}
+
+func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) {
+	a := assignmentOf(pick, plan)
+	status := Assigned
+	switch {
+	case pick.OnScene:
+		a.State, status = There, OnScene
+		a.OfferedAt, a.ArrivedAt = &t.now, &t.now
+	case o.operator:
+		leaves := t.now.Add(s.UndoWithin)
+		a.State, a.LeavesAt = Offered, &leaves
+		t.arm(a.ID, StepOffer, leaves)
+	default:
+		a.State = Offered
+	}
+	t.Case.Assignments = append(t.Case.Assignments, a)
+	if a.State == Offered && a.LeavesAt == nil {
+		t.offer(len(t.Case.Assignments)-1, s.AnswerWithin)
+	}
+	t.Add = append(t.Add, t.Case.Assignments[len(t.Case.Assignments)-1])
+	t.move(a.PatrolID, status, a.ID)
+	t.event("assignment."+string(a.State), a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind,
+		"part": a.Part, "eta_s": a.EtaS, "road_m": a.RoadM, "fix_age_s": a.FixAgeS})
+}
+
+func assignmentOf(pick Pick, plan PlanID) Assignment {
+	chosen := pick.Candidates[0]
+	return Assignment{ID: NewID[assignmentKind](), Kind: pick.Kind, Department: pick.Department, Part: pick.Part, PlanID: plan,
+		PatrolID: chosen.PatrolID, PatrolCode: chosen.Code, PatrolName: chosen.Name, Mode: chosen.Mode,
+		EtaS: chosen.EtaS, RoadM: chosen.RoadM, EtaKind: chosen.EtaKind, FixAgeS: chosen.FixAgeS, Candidates: pick.Candidates}
+}

@@ -1,0 +1,286 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+)
+
+// Store keeps what the duty decided. Each method is one transaction. A row that
+// is not there is a Fault of the kind NotFound.
+type Store interface {
+	ReportStore
+	CaseStore
+	PatrolStore
+}
+
+// ReportStore takes reports in.
+type ReportStore interface {
+	// Open keeps a report and its case, with the deadline that sees to its plan, and
+	// all that birth answers for what it is told. A key that is there already is a
+	// Fault with codeKeyUsed.
+	Open(ctx context.Context, o Opening, birth func(Opened) (Birth, error)) (Opened, error)
+	KeptAnswer(ctx context.Context, scope, key string) (KeptAnswer, error)
+	// KeepAnswer keeps a response unless there is one.
+	KeepAnswer(ctx context.Context, scope, key string, response []byte) error
+	Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error)
+	ReportsOf(ctx context.Context, id CaseID) ([]Report, error)
+	// Photo answers a photo and the cases whose reports hold it.
+	Photo(ctx context.Context, sha256 [32]byte) (PhotoContent, []Thing, error)
+	ReportPoints(ctx context.Context, v Viewer, from, to time.Time) ([]geo.Point, error)
+}
+
+// CaseStore keeps cases and the decisions about them.
+type CaseStore interface {
+	// Change locks a case and the patrols that it holds or that are claimed, asks
+	// decide what is to be written, and commits it. An error of decide writes nothing
+	// and comes back as it is; so does LostRace.
+	Change(ctx context.Context, id CaseID, claims []PatrolID, decide func(Docket) (Turn, error)) error
+	Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error)
+	// Case finds a case by id, or by number when the id is zero.
+	Case(ctx context.Context, id CaseID, number string) (Case, error)
+	Events(ctx context.Context, id CaseID) ([]CaseEvent, error)
+	Plans(ctx context.Context, id CaseID) ([]PlanRecord, error)
+	DropDeadline(ctx context.Context, id DeadlineID) error
+	// Unarrived answers the assignments whose patrols are still to arrive.
+	Unarrived(ctx context.Context) ([]Unarrived, error)
+}
+
+// PatrolStore reads and moves patrols and their duties.
+type PatrolStore interface {
+	Duty(ctx context.Context, ask DutyAsk) (Duty, error)
+	Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[Patrol], error)
+	Patrol(ctx context.Context, id PatrolID) (PatrolDetail, error)
+	// Positioned answers the register's side of patrols, all within scope when ids is nil.
+	Positioned(ctx context.Context, v Viewer, ids []PatrolID) ([]Patrol, error)
+	// ChangePatrol locks one patrol and commits what decide answers for it.
+	ChangePatrol(ctx context.Context, id PatrolID, decide func(Held) (PatrolTurn, error)) error
+	// Shifts sets patrols free whose duty has begun, and off duty whose duty has
+	// ended, where nothing claims them; decide answers what is told of each.
+	Shifts(ctx context.Context, decide func(Held, Status) (PatrolTurn, error)) (int, error)
+}
+
+// Opening is a report that is to become a case.
+type Opening struct {
+	ReportID     ReportID
+	CaseID       CaseID
+	Draft        ReportDraft
+	Place        geo.Point // WGS-84
+	Cell         int64
+	Account      AccountID
+	Device       DeviceID
+	Scope        string // of the idempotency key
+	Zone         *time.Location
+	PlanAfter    time.Duration // when the deadline plans, should nobody have
+	PlanDeadline DeadlineID
+}
+
+// Opened is what the store knows once a report is taken in.
+type Opened struct {
+	Now    time.Time
+	Number string
+	Rule   CategoryRule
+}
+
+// Birth is what is written beside a new case.
+type Birth struct {
+	Case   Case
+	Events []Event
+	Tell   []Announcement
+}
+
+// CategoryRule is what a category says about who goes and how.
+type CategoryRule struct {
+	Code     string
+	Lead     string
+	Joint    []string
+	Optional []string
+	Urgency  string
+	Mode     DispatchMode
+	Skill    string
+}
+
+// KeptAnswer is what an idempotency key stands for. Response is nil while its
+// report is being planned.
+type KeptAnswer struct {
+	BodySHA256 [32]byte
+	ReportID   ReportID
+	CaseID     CaseID
+	Response   []byte
+}
+
+// codeKeyUsed: an idempotency key is there already.
+const codeKeyUsed = "idempotency-key-used"
+
+// KeyUsed is the fault of a store that finds an idempotency key used.
+func KeyUsed() error {
+	return &Fault{Kind: Conflict, Code: codeKeyUsed, Detail: "This Idempotency-Key was used before."}
+}
+
+// LostRace says that patrols were claimed by somebody else in between.
+type LostRace struct{ Patrols []PatrolID }
+
+func (e *LostRace) Error() string {
+	return fmt.Sprintf("%d of the patrols to be claimed are no longer free", len(e.Patrols))
+}
+
+// Docket is a case as it lies locked on the table, and the patrols it holds or is
+// about to claim.
+type Docket struct {
+	Now     time.Time
+	Case    Case
+	Patrols map[PatrolID]Held
+}
+
+// Held is a locked patrol. OnDuty says whether a duty of it covers the present.
+type Held struct {
+	ID         PatrolID
+	District   DistrictID
+	Department string
+	Status     Status
+	Version    int64
+	ClaimedBy  AssignmentID
+	OnDuty     bool
+	Now        time.Time
+}
+
+// Turn is everything one decision about a case writes.
+type Turn struct {
+	Case         Case
+	Plan         *PlanRecord
+	DropProposed bool
+	Add          []Assignment
+	Set          []Assignment
+	Patrols      []PatrolMove
+	Events       []Event
+	Disarm       []Step
+	DisarmAll    bool
+	Arm          []Deadline
+	Notices      []Notice
+	Items        []Shortfall // for an operator
+	Settled      []string    // departments whose items are settled
+	Tell         []Announcement
+	Answer       *PendingAnswer
+}
+
+// PatrolMove changes a patrol's status and what claims it, if it still has the
+// version it was seen with.
+type PatrolMove struct {
+	ID      PatrolID
+	Version int64
+	To      Status
+	Claim   AssignmentID // zero: nothing claims it
+}
+
+// PatrolTurn is what one decision about a patrol writes. Duty says what happens
+// to its duties: nothing, the present one ends, or one begins now.
+type PatrolTurn struct {
+	Move   PatrolMove
+	Duty   DutyChange
+	Events []Event
+	Tell   []Announcement
+}
+
+// DutyChange is what a decision does to a patrol's duties.
+type DutyChange int
+
+// The changes of duty.
+const (
+	DutyStays DutyChange = iota
+	DutyEnds
+	DutyBegins // until the next one, 12 h at most
+)
+
+// PlanRecord is a plan as it is kept.
+type PlanRecord struct {
+	ID     PlanID
+	State  string // committed, proposed
+	Why    string
+	Input  []byte
+	Output []byte
+	MadeAt time.Time
+}
+
+// PendingAnswer is the response that an idempotency key waits for.
+type PendingAnswer struct {
+	Scope, Key string
+	Response   []byte
+}
+
+// Event is one line of proof, as canonical bytes.
+type Event struct {
+	Kind      string
+	At        time.Time
+	Case      CaseID
+	Patrol    PatrolID
+	Canonical []byte
+}
+
+// The steps that a deadline may take.
+const (
+	StepDispatch = "dispatch" // plan what is not planned yet
+	StepOffer    = "offer"    // an operator's dispatch can no longer be undone; its offer leaves
+	StepAnswer   = "answer"   // an offer was not answered in time
+)
+
+// Step names a deadline of a case: its own, or that of one assignment.
+type Step struct {
+	Assignment AssignmentID
+	Step       string
+}
+
+// Deadline is what is to happen to a case, or to an assignment, at a time, if it is
+// still in the stage or state it was armed in.
+type Deadline struct {
+	ID         DeadlineID
+	Case       CaseID
+	Assignment AssignmentID
+	Stage      string
+	Step       string
+	DueAt      time.Time
+}
+
+// Unarrived is an assignment whose patrol is still to arrive.
+type Unarrived struct {
+	Case       CaseID
+	Assignment AssignmentID
+	Patrol     PatrolID
+}
+
+// DutyAsk is a question for who is on duty, in one look.
+type DutyAsk struct {
+	Category    string
+	Departments []string   // everybody of these who is not off duty
+	Patrols     []PatrolID // and these, whatever they do
+	GridCode    string     // and the people of this grid
+	Areas       []string   // and the leaders of these towns
+}
+
+// Duty is who is on duty at Now.
+type Duty struct {
+	Now     time.Time
+	Rule    CategoryRule
+	Patrols []DutyPatrol
+	Posts   []GridPost
+	Leaders []StaffID
+}
+
+// DutyPatrol is a patrol as the register knows it.
+type DutyPatrol struct {
+	ID         PatrolID
+	Code       string
+	Name       string
+	Department string
+	Mode       Mode
+	Status     Status
+	Skills     []string
+}
+
+// GridPost is a person's part in a grid and the patrol they are in, if any.
+type GridPost struct {
+	Part   string // worker, substitute, part_timer, chief, instructor
+	Staff  StaffID
+	Patrol PatrolID
+}

@@ -1,0 +1,218 @@
+package dispatch
+
+import (
+	"fmt"
+	"time"
+)
+
+// system is who acts when nobody does: rules and clocks.
+var system = Viewer{}
+
+// turn is a Turn in the making: the docket as it changes under a decision's hands.
+// Whatever it changes it also writes down as an event, and tells.
+type turn struct {
+	Turn
+	now     time.Time
+	actor   Viewer
+	patrols map[PatrolID]Held
+	err     error // the first fault of writing an event
+}
+
+func newTurn(d Docket, actor Viewer) *turn {
+	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols}
+}
+
+// done closes the turn: the case has a new version, and everybody is told.
+func (t *turn) done() (Turn, error) {
+	if t.err != nil {
+		return Turn{}, t.err
+	}
+	t.Case.Version++
+	t.Case.Scope.Patrols = nil
+	for _, a := range t.Case.Assignments {
+		if a.State.Active() || a.State == Done {
+			t.Case.Scope.Patrols = append(t.Case.Scope.Patrols, a.PatrolID)
+		}
+	}
+	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Case: caseChanged(t.Case)})
+	return t.Turn, nil
+}
+
+func caseChanged(c Case) *CaseChanged {
+	out := &CaseChanged{ID: c.ID, Number: c.Number, Stage: c.Stage, Dispatch: c.Dispatch, Category: c.Category,
+		Urgency: c.Urgency, Lon: c.Lon, Lat: c.Lat, Version: c.Version, MadeAt: c.MadeAt,
+		Shortfalls: c.Shortfalls, Scope: c.Scope, Patrols: []CasePatrol{}}
+	for _, a := range c.Assignments {
+		out.Patrols = append(out.Patrols, CasePatrol{AssignmentID: a.ID, PatrolID: a.PatrolID,
+			Department: a.Department, Kind: a.Kind, State: a.State, EtaS: a.EtaS})
+	}
+	return out
+}
+
+// eventBody is what the canonical bytes of an event say. Nothing personal stands
+// in it: ids only.
+type eventBody struct {
+	Kind     string     `json:"kind"`
+	At       time.Time  `json:"at"`
+	District DistrictID `json:"district"`
+	Case     *CaseID    `json:"case"`
+	Patrol   *PatrolID  `json:"patrol"`
+	Actor    string     `json:"actor"`
+	Role     Role       `json:"role"`
+	Detail   any        `json:"detail"`
+}
+
+func actorName(v Viewer) string {
+	switch {
+	case !v.Account.IsZero():
+		return "account:" + v.Account.String()
+	case !v.Device.IsZero():
+		return "device:" + v.Device.String()
+	}
+	return "system"
+}
+
+func newEvent(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail any) (Event, error) {
+	if detail == nil {
+		detail = struct{}{}
+	}
+	canonical, err := Canonical(eventBody{Kind: kind, At: at, District: district, Case: c.OrNull(), Patrol: p.OrNull(),
+		Actor: actorName(actor), Role: actor.Role, Detail: detail})
+	if err != nil {
+		return Event{}, fmt.Errorf("write event %s: %w", kind, err)
+	}
+	return Event{Kind: kind, At: at, Case: c, Patrol: p, Canonical: canonical}, nil
+}
+
+func (t *turn) event(kind string, patrol PatrolID, detail any) {
+	e, err := newEvent(kind, t.now, t.Case.Scope.District, t.Case.ID, patrol, t.actor, detail)
+	if err != nil && t.err == nil {
+		t.err = err
+	}
+	t.Events = append(t.Events, e)
+}
+
+type facts map[string]any
+
+// stage takes the case one step.
+func (t *turn) stage(to Stage, because string) {
+	from := t.Case.Stage
+	t.Case.Stage = to
+	switch to {
+	case StageClosed, StageVoid:
+		t.Case.ClosedAt = &t.now
+	case StageDispatched:
+		// The clock starts here. Clocks of working days wait for a calendar.
+		if t.Case.Urgency == "urgent" && t.Case.DueAt == nil {
+			due := t.now.Add(24 * time.Hour)
+			t.Case.DueAt = &due
+		}
+	}
+	t.event("stage", PatrolID{}, facts{"from": from, "to": to, "because": because})
+}
+
+// walk takes the case along the main line, one event a step.
+func (t *turn) walk(to Stage, because string) {
+	for _, s := range t.Case.Stage.wayTo(to) {
+		t.stage(s, because)
+	}
+}
+
+// move changes a patrol's status and what claims it.
+func (t *turn) move(id PatrolID, to Status, claim AssignmentID) {
+	p, ok := t.patrols[id]
+	if !ok {
+		return
+	}
+	if claim.IsZero() && to == Free && !p.OnDuty {
+		to = OffDuty // its shift ended while it was claimed
+	}
+	t.Patrols = append(t.Patrols, PatrolMove{ID: id, Version: p.Version, To: to, Claim: claim})
+	p.Status, p.ClaimedBy = to, claim
+	p.Version++
+	t.patrols[id] = p
+	told := &PatrolChanged{ID: id, Department: p.Department, Status: to, Version: p.Version}
+	if !claim.IsZero() {
+		told.CaseID = &t.Case.ID
+	}
+	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Patrol: told})
+}
+
+// find answers the place of an assignment in the case, -1 when it is not there.
+func (t *turn) find(id AssignmentID) int {
+	for i := range t.Case.Assignments {
+		if t.Case.Assignments[i].ID == id {
+			return i
+		}
+	}
+	return -1
+}
+
+// set writes an assignment that was changed in place.
+func (t *turn) set(i int) { t.Set = append(t.Set, t.Case.Assignments[i]) }
+
+// end takes an assignment away from its patrol, which is free again.
+func (t *turn) end(i int, state AssignmentState, reason string) {
+	a := &t.Case.Assignments[i]
+	left := a.LeavesAt == nil
+	a.State, a.Reason, a.EndedAt = state, reason, &t.now
+	a.LeavesAt, a.ExpiresAt = nil, nil
+	t.set(i)
+	t.Disarm = append(t.Disarm, Step{a.ID, StepAnswer}, Step{a.ID, StepOffer})
+	t.event("assignment."+string(state), a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind, "reason": reason})
+	t.move(a.PatrolID, Free, AssignmentID{})
+	if left && (state == Recalled || state == Expired) {
+		t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Recall: &Recall{
+			PatrolID: a.PatrolID, AssignmentID: a.ID, CaseID: t.Case.ID, Reason: reason}})
+	}
+}
+
+// offer tells a patrol to go; it has until then to answer.
+func (t *turn) offer(i int, answerWithin time.Duration) {
+	a := &t.Case.Assignments[i]
+	expires := t.now.Add(answerWithin)
+	a.OfferedAt, a.ExpiresAt, a.LeavesAt = &t.now, &expires, nil
+	t.arm(a.ID, StepAnswer, expires)
+	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Offer: &Offer{PatrolID: a.PatrolID,
+		AssignmentID: a.ID, CaseID: t.Case.ID, Kind: a.Kind, Category: t.Case.Category, Lon: t.Case.Lon, Lat: t.Case.Lat,
+		EtaS: a.EtaS, ExpiresAt: a.ExpiresAt}})
+}
+
+func (t *turn) arm(a AssignmentID, step string, due time.Time) {
+	stage := string(t.Case.Stage)
+	if !a.IsZero() {
+		stage = string(Offered)
+	}
+	t.Arm = append(t.Arm, Deadline{ID: NewID[deadlineKind](), Case: t.Case.ID, Assignment: a, Stage: stage, Step: step, DueAt: due})
+}
+
+// replan leaves what is missing to the next plan. The deadline is there in case
+// that whoever decided this dies before planning.
+func (t *turn) replan(after time.Duration) {
+	t.Case.Dispatch = DispatchPending
+	t.Disarm = append(t.Disarm, Step{Step: StepDispatch})
+	t.arm(AssignmentID{}, StepDispatch, t.now.Add(after))
+}
+
+// expect refuses a change by somebody who saw another version.
+func (d Docket) expect(version int64) error {
+	if version != 0 && version != d.Case.Version {
+		return &Fault{Kind: Conflict, Code: CodeOldVersion,
+			Detail: fmt.Sprintf("The case has version %d by now, not %d; read it again before changing it.", d.Case.Version, version)}
+	}
+	return nil
+}
+
+// lost answers which of the claimed patrols are not free any more.
+func (d Docket) lost(claims []PatrolID) error {
+	var lost []PatrolID
+	for _, id := range claims {
+		if p, ok := d.Patrols[id]; !ok || p.Status != Free || !p.ClaimedBy.IsZero() {
+			lost = append(lost, id)
+		}
+	}
+	if lost != nil {
+		return &LostRace{Patrols: lost}
+	}
+	return nil
+}
