@@ -1,0 +1,183 @@
+// Package timers is what ticks: the deadline poller, the outbox relay, shifts,
+// lost patrols, and the broom. Each tick calls one method of the duty or of the
+// store; the rules are theirs.
+//
+// # Model
+//
+// Every node runs all of it. A deadline is leased from its row for a while, so two
+// nodes never work on one at once, and what it does is decided under the lock of
+// its case, so a late or a second try does nothing. The relay alone announces:
+// what was committed is read from the outbox, in order, when the bell rings or
+// the clock ticks, whichever node wrote it.
+//
+// An error of a tick is logged and the next tick tries again: a database that is
+// away for a minute must not take the timers with it.
+package timers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"golang.org/x/sync/errgroup"
+)
+
+// Desk is what the duty does when a time has come. *dispatch.Service is one.
+type Desk interface {
+	Due(context.Context, dispatch.Deadline) error
+	LostPatrols(context.Context) error
+	Shifts(context.Context) error
+}
+
+// Book is where the deadlines stand. *pgstore.Store is one.
+type Book interface {
+	LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
+	PostponeDeadline(context.Context, dispatch.DeadlineID) error
+	Forget(context.Context) error
+}
+
+// Outbox answers what was committed since it was asked last, in order.
+// *pgstore.Follower is one.
+type Outbox interface {
+	Next(context.Context) ([]dispatch.Announcement, error)
+}
+
+// Config is what the timers work with. All but Log are required.
+type Config struct {
+	Desk Desk
+	Book Book
+	// Follow starts reading the outbox from the present on.
+	Follow   func(context.Context) (Outbox, error)
+	Announce dispatch.Announcer
+	// Bell is rung after each commit; dispatch.Config.Wake is its Ring.
+	Bell *Bell
+	Log  *slog.Logger
+}
+
+const (
+	deadlineTick = time.Second
+	relayTick    = 500 * time.Millisecond // for what other nodes commit
+	shiftTick    = time.Second
+	lostTick     = 5 * time.Second
+	forgetTick   = time.Minute
+	// lease is longer than the slowest plan: who holds it longer has died.
+	lease = 30 * time.Second
+	// atOnce bounds how many deadlines one poll takes, and hands works on them.
+	atOnce = 64
+	hands  = 4
+)
+
+// Bell wakes the relay. Ringing never blocks; many rings are one.
+type Bell struct{ rung chan struct{} }
+
+// NewBell makes a bell.
+func NewBell() *Bell { return &Bell{rung: make(chan struct{}, 1)} }
+
+// Ring wakes whoever waits for the bell, now or as soon as they listen.
+func (b *Bell) Ring() {
+	select {
+	case b.rung <- struct{}{}:
+	default:
+	}
+}
+
+// Run ticks until ctx ends, and waits for what is being done.
+func Run(ctx context.Context, c Config) error {
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.poll(ctx) })
+	g.Go(func() error { return c.relay(ctx) })
+	g.Go(func() error { return c.every(ctx, shiftTick, "change shifts", c.Desk.Shifts) })
+	g.Go(func() error { return c.every(ctx, lostTick, "look for lost patrols", c.Desk.LostPatrols) })
+	g.Go(func() error { return c.every(ctx, forgetTick, "forget what is old", c.Book.Forget) })
+	return g.Wait()
+}
+
+// every calls do at once and then with each tick.
+func (c Config) every(ctx context.Context, d time.Duration, what string, do func(context.Context) error) error {
+	tick := time.NewTicker(d)
+	defer tick.Stop()
+	for {
+		if err := do(ctx); err != nil && ctx.Err() == nil {
+			c.Log.ErrorContext(ctx, what, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// poll does what is due. As long as a poll finds all it may take, the next
+// follows at once.
+func (c Config) poll(ctx context.Context) error {
+	return c.every(ctx, deadlineTick, "poll deadlines", func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			due, err := c.Book.LeaseDeadlines(ctx, atOnce, lease)
+			if err != nil {
+				return err
+			}
+			var g errgroup.Group
+			g.SetLimit(hands)
+			for _, d := range due {
+				g.Go(func() error { c.do(ctx, d); return nil })
+			}
+			_ = g.Wait() // do logs
+			if len(due) < atOnce {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+func (c Config) do(ctx context.Context, d dispatch.Deadline) {
+	err := c.Desk.Due(ctx, d)
+	if err == nil || ctx.Err() != nil {
+		return // a lease that a stopping program leaves runs out by itself
+	}
+	c.Log.ErrorContext(ctx, "a deadline is tried again later", "step", d.Step, "case", d.Case, "error", err)
+	if err := c.Book.PostponeDeadline(ctx, d.ID); err != nil && ctx.Err() == nil {
+		c.Log.ErrorContext(ctx, "postpone deadline", "error", err)
+	}
+}
+
+// relay announces what was committed.
+func (c Config) relay(ctx context.Context) error {
+	tick := time.NewTicker(relayTick)
+	defer tick.Stop()
+	var outbox Outbox
+	for {
+		if err := c.announce(ctx, &outbox); err != nil && ctx.Err() == nil {
+			c.Log.ErrorContext(ctx, "relay announcements", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.Bell.rung:
+		case <-tick.C:
+		}
+	}
+}
+
+func (c Config) announce(ctx context.Context, outbox *Outbox) error {
+	if *outbox == nil {
+		started, err := c.Follow(ctx)
+		if err != nil {
+			return err
+		}
+		*outbox = started
+	}
+	news, err := (*outbox).Next(ctx)
+	if err != nil {
+		return err
+	}
+	for _, a := range news {
+		c.Announce.Announce(a)
+	}
+	return nil
+}

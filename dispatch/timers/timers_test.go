@@ -1,0 +1,192 @@
+package timers_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+)
+
+// station is everything the timers call, and what they called.
+type station struct {
+	mu        sync.Mutex // guards all; the timers' goroutines write
+	due       []dispatch.Deadline
+	failing   int // how many calls of Due still fail
+	done      []time.Duration
+	postponed int
+	shifts    int
+	outbox    []dispatch.Announcement
+	heard     []time.Duration
+	down      bool
+	begun     time.Time
+}
+
+func (s *station) Due(context.Context, dispatch.Deadline) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failing > 0 {
+		s.failing--
+		return errors.New("no roads")
+	}
+	s.done = append(s.done, time.Since(s.begun))
+	return nil
+}
+
+func (s *station) LostPatrols(context.Context) error { return nil }
+func (s *station) Forget(context.Context) error      { return nil }
+
+func (s *station) Shifts(context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shifts++
+	return nil
+}
+
+func (s *station) LeaseDeadlines(_ context.Context, limit int, _ time.Duration) ([]dispatch.Deadline, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.down {
+		return nil, errors.New("the database is away")
+	}
+	var out []dispatch.Deadline
+	rest := s.due[:0:0]
+	for _, d := range s.due {
+		if len(out) < limit && !d.DueAt.After(time.Now()) {
+			out = append(out, d)
+		} else {
+			rest = append(rest, d)
+		}
+	}
+	s.due = rest
+	return out, nil
+}
+
+func (s *station) PostponeDeadline(context.Context, dispatch.DeadlineID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.postponed++
+	return nil
+}
+
+func (s *station) Next(context.Context) ([]dispatch.Announcement, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.outbox
+	s.outbox = nil
+	return out, nil
+}
+
+func (s *station) Announce(dispatch.Announcement) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = append(s.heard, time.Since(s.begun))
+}
+
+func (s *station) read(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func run(t *testing.T, s *station, during func(bell *timers.Bell)) {
+	synctest.Test(t, func(t *testing.T) {
+		s.begun = time.Now()
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		bell := timers.NewBell()
+		go func() {
+			ended <- timers.Run(ctx, timers.Config{Desk: s, Book: s, Announce: s, Bell: bell,
+				Follow: func(context.Context) (timers.Outbox, error) { return s, nil }})
+		}()
+		synctest.Wait()
+		during(bell)
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func at(d time.Duration) { time.Sleep(d); synctest.Wait() } // the bubble's time
+
+func TestADeadlineFiresWithinASecond(t *testing.T) {
+	s := &station{}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() { s.due = []dispatch.Deadline{{DueAt: s.begun.Add(1500 * time.Millisecond)}} })
+		at(10 * time.Second)
+		s.read(func() {
+			if len(s.done) != 1 || s.done[0] != 2*time.Second {
+				t.Errorf("fired at %v", s.done)
+			}
+		})
+	})
+}
+
+func TestMoreThanOnePollTakesFollowAtOnce(t *testing.T) {
+	s := &station{}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() { s.due = make([]dispatch.Deadline, 1000) })
+		at(time.Second)
+		s.read(func() {
+			if len(s.done) != 1000 || s.done[999] != time.Second {
+				t.Errorf("%d fired, the last at %v", len(s.done), s.done[len(s.done)-1])
+			}
+		})
+	})
+}
+
+func TestWhatFailsIsPostponed(t *testing.T) {
+	s := &station{failing: 1}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() { s.due = make([]dispatch.Deadline, 1) })
+		at(time.Second)
+		s.read(func() {
+			if s.postponed != 1 || len(s.done) != 0 {
+				t.Errorf("postponed %d, done %d", s.postponed, len(s.done))
+			}
+		})
+	})
+}
+
+func TestADatabaseThatComesBackIsAskedAgain(t *testing.T) {
+	s := &station{down: true}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() { s.due = make([]dispatch.Deadline, 1) })
+		at(time.Minute)
+		s.read(func() { s.down = false })
+		at(time.Second)
+		s.read(func() {
+			if len(s.done) != 1 || s.shifts < 60 {
+				t.Errorf("done %d, shift ticks %d", len(s.done), s.shifts)
+			}
+		})
+	})
+}
+
+func TestTheBellAnnouncesAtOnceAndTheTickWithoutIt(t *testing.T) {
+	s := &station{}
+	run(t, s, func(bell *timers.Bell) {
+		at(100 * time.Millisecond)
+		s.read(func() { s.outbox = make([]dispatch.Announcement, 2) })
+		bell.Ring()
+		bell.Ring()
+		synctest.Wait()
+		s.read(func() {
+			if len(s.heard) != 2 || s.heard[0] != 100*time.Millisecond {
+				t.Errorf("heard at %v", s.heard)
+			}
+			s.outbox = make([]dispatch.Announcement, 1) // another node committed
+		})
+		at(time.Second)
+		s.read(func() {
+			if len(s.heard) != 3 || s.heard[2] != 500*time.Millisecond {
+				t.Errorf("heard at %v", s.heard)
+			}
+		})
+	})
+}
