@@ -7,8 +7,10 @@ import (
 	"hash/maphash"
 	"io"
 	"log/slog"
+	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -346,10 +348,7 @@ func (b *BeaconServer) Serve(ctx context.Context, conn *websocket.Conn, device D
 		return nil
 	}
 	defer b.exit(s)
-	switch {
-	case conn.Subprotocol() != beacon.Subprotocol:
-		s.close(beacon.CloseProtocol, "the subprotocol must be "+beacon.Subprotocol)
-	case b.roster.Load().Revoked[device.ID]:
+	if b.roster.Load().Revoked[device.ID] {
 		s.close(beacon.CloseToken, "the device was revoked")
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -364,7 +363,7 @@ func goneIsFine(err error) error {
 	var closed *websocket.CloseError
 	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, context.Canceled):
+	case errors.As(err, &closed), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), errors.Is(err, syscall.ECONNRESET), errors.Is(err, context.Canceled):
 		return nil
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return nil

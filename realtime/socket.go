@@ -116,14 +116,18 @@ func readUpTo(r io.Reader, buf []byte, limit int) ([]byte, error) {
 
 // hear notes that the device is there.
 func (s *socket) hear() {
-	now := time.Now()
-	s.heard.Store(now.UnixNano())
-	wait := silentAfter
-	if s.closing() {
-		wait = closeWithin
-	}
+	s.heard.Store(time.Now().UnixNano())
 	// An error here shows again at the next read.
-	_ = s.conn.SetReadDeadline(now.Add(wait))
+	_ = awaitPeer(s.conn, s.closing)
+}
+
+// awaitPeer lets the next read wait for a peer that is there. It looks at closing
+// after it has set the deadline, because whoever closes sets a shorter one.
+func awaitPeer(conn *websocket.Conn, closing func() bool) error {
+	if err := conn.SetReadDeadline(time.Now().Add(silentAfter)); err != nil || !closing() {
+		return err
+	}
+	return conn.SetReadDeadline(time.Now().Add(closeWithin))
 }
 
 func (s *socket) take(ctx context.Context, message any, received time.Time) error {

@@ -1,0 +1,322 @@
+package realtime
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// beatEvery is the longest silence towards a viewer: a page takes a longer one for
+// a lost line.
+const beatEvery = 15 * time.Second
+
+// hub is what Run knows. Only its goroutine touches it.
+type hub struct {
+	index     *Index
+	viewers   map[*viewer]*audience // nil before the first snapshot
+	audiences map[audienceKey]*audience
+	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
+}
+
+// audienceKey is what makes two viewers see the same: all that the rule of
+// visibility reads of a viewer, and where they look.
+type audienceKey struct {
+	who  dispatch.Viewer
+	view view
+}
+
+func keyOf(who dispatch.Viewer, at view) audienceKey {
+	// Patrols are not reported by anybody and staff is not asked, so that accounts of
+	// one scope share an audience.
+	who.Account, who.Staff, who.Device = dispatch.AccountID{}, dispatch.StaffID{}, dispatch.DeviceID{}
+	return audienceKey{who: who, view: at}
+}
+
+// audience is viewers who see the same.
+type audience struct {
+	key      audienceKey
+	members  map[*viewer]struct{}
+	shown    map[dispatch.PatrolID]struct{}
+	lastSent time.Time
+}
+
+func (a *audience) sees(s *Standing) bool {
+	return s.Placed && a.key.view.box.Contains(s.Point) && dispatch.Visible(a.key.who, s.Thing())
+}
+
+func (h *hub) ask(a ask) {
+	switch a.what {
+	case askJoin:
+		h.viewers[a.viewer] = nil
+	case askSnapshot:
+		if _, here := h.viewers[a.viewer]; here {
+			h.snapshot(a.viewer, a.cases)
+		}
+	case askView:
+		h.look(a.viewer, a.view)
+	case askLeave:
+		h.part(a.viewer)
+		delete(h.viewers, a.viewer)
+	}
+}
+
+// part takes a viewer out of its audience; an audience without members goes.
+func (h *hub) part(v *viewer) {
+	a := h.viewers[v]
+	if a == nil {
+		return
+	}
+	delete(a.members, v)
+	if len(a.members) == 0 {
+		delete(h.audiences, a.key)
+	}
+	h.viewers[v] = nil
+}
+
+// join puts a viewer into the audience of a key, which is made from the index if
+// there is none. What is dirty is flushed first, so that all members of an audience
+// stand at the same moment.
+func (h *hub) join(v *viewer, key audienceKey) *audience {
+	h.flush(time.Now())
+	a := h.audiences[key]
+	if a == nil {
+		a = &audience{key: key, members: map[*viewer]struct{}{}, shown: map[dispatch.PatrolID]struct{}{}, lastSent: time.Now()}
+		for _, s := range h.index.All() {
+			if a.sees(&s) {
+				a.shown[s.Patrol] = struct{}{}
+			}
+		}
+		h.audiences[key] = a
+	}
+	a.members[v] = struct{}{}
+	h.viewers[v] = a
+	return a
+}
+
+// snapshot sends a viewer all that it sees, and the cases that changed while the
+// others were read.
+func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
+	a := h.viewers[v]
+	if a == nil {
+		key := keyOf(v.who, everywhere)
+		if v.asked != nil {
+			key.view = *v.asked
+		}
+		a = h.join(v, key)
+	} else {
+		h.flush(time.Now())
+	}
+	b := append([]byte(nil), `,"patrols":[`...)
+	first := true
+	for id := range a.shown {
+		if s, known := h.index.Standing(id); known && s.Placed {
+			if !first {
+				b = append(b, ',')
+			}
+			first = false
+			b = appendPatrol(b, &s)
+		}
+	}
+	b = append(b, `],"cases":`...)
+	if cases == nil {
+		cases = []dispatch.Case{}
+	}
+	body, err := json.Marshal(cases)
+	if err != nil {
+		v.close(closeDrain, "the cases cannot be shown")
+		return
+	}
+	v.push(frame{kind: "snapshot", rest: append(b, body...)})
+	pending := v.pending
+	v.ready, v.pending = true, nil
+	for i := range pending {
+		if f, ok := caseFrame(&pending[i]); ok {
+			v.push(f)
+		}
+	}
+}
+
+// look moves a viewer to another part of the map: what is new there comes as moved,
+// what is there no more as gone.
+func (h *hub) look(v *viewer, at view) {
+	old, here := h.viewers[v]
+	if !here {
+		return
+	}
+	if old == nil {
+		v.asked = &at // the first snapshot is on its way
+		return
+	}
+	key := keyOf(v.who, at)
+	if key == old.key {
+		return
+	}
+	h.flush(time.Now())
+	before := old.shown
+	h.part(v)
+	a := h.join(v, key)
+	var d delta
+	for id := range a.shown {
+		if _, already := before[id]; already {
+			continue
+		}
+		if s, known := h.index.Standing(id); known && s.Placed {
+			d.move(encodePatrol(&s))
+		}
+	}
+	for id := range before {
+		if _, still := a.shown[id]; !still {
+			d.leave(id)
+		}
+	}
+	if !d.empty() {
+		v.push(d.frame())
+	}
+}
+
+// hear takes news from the bus.
+func (h *hub) hear(news News) {
+	for id := range news.Moved {
+		h.dirty[id] = struct{}{}
+	}
+	if news.Gap {
+		// Cases were dropped. A viewer who comes back gets them all.
+		for v := range h.viewers {
+			v.close(closeDrain, "cases were missed; come back")
+		}
+		return
+	}
+	for i := range news.Cases {
+		h.tellCase(&news.Cases[i])
+	}
+}
+
+// tellCase sends a case to all who may see it, encoded once. What a viewer hears
+// before its first snapshot waits for it.
+func (h *hub) tellCase(c *dispatch.CaseChanged) {
+	f, ok := caseFrame(c)
+	if !ok {
+		return
+	}
+	for v := range h.viewers {
+		switch {
+		case !dispatch.Visible(v.who, c.Scope):
+		case v.ready:
+			v.push(f)
+		case len(v.pending) == maxFramesWaiting:
+			v.close(closeSlow, "the viewer does not keep up")
+		default:
+			v.pending = append(v.pending, *c)
+		}
+	}
+}
+
+// flush sends each audience what moved since the last time. Each patrol is encoded
+// once, each audience's frame is put together once.
+func (h *hub) flush(now time.Time) {
+	// What is shown is read from the index now: two changes of a patrol at once may
+	// come over the bus in either order.
+	standings := make(map[dispatch.PatrolID]Standing, len(h.dirty))
+	for id := range h.dirty {
+		standings[id], _ = h.index.Standing(id)
+	}
+	encoded := make(map[dispatch.PatrolID][]byte, len(h.dirty))
+	for _, a := range h.audiences {
+		var d delta
+		for id, s := range standings {
+			_, was := a.shown[id]
+			switch sees := a.sees(&s); {
+			case sees:
+				body := encoded[id]
+				if body == nil {
+					body = encodePatrol(&s)
+					encoded[id] = body
+				}
+				a.shown[id] = struct{}{}
+				d.move(body)
+			case was:
+				delete(a.shown, id)
+				d.leave(id)
+			}
+		}
+		if d.empty() && now.Sub(a.lastSent) < beatEvery {
+			continue
+		}
+		a.lastSent = now
+		f := d.frame()
+		for v := range a.members {
+			v.push(f)
+		}
+	}
+	clear(h.dirty)
+}
+
+// delta gathers one frame of changes.
+type delta struct{ moved, gone []byte }
+
+func (d *delta) empty() bool { return len(d.moved) == 0 && len(d.gone) == 0 }
+
+func (d *delta) move(patrol []byte) {
+	if len(d.moved) > 0 {
+		d.moved = append(d.moved, ',')
+	}
+	d.moved = append(d.moved, patrol...)
+}
+
+func (d *delta) leave(id dispatch.PatrolID) {
+	if len(d.gone) > 0 {
+		d.gone = append(d.gone, ',')
+	}
+	d.gone = append(append(append(d.gone, '"'), id.String()...), '"')
+}
+
+func (d *delta) frame() frame {
+	b := make([]byte, 0, len(d.moved)+len(d.gone)+32)
+	b = append(append(b, `,"moved":[`...), d.moved...)
+	b = append(append(b, `],"gone":[`...), d.gone...)
+	return frame{kind: "delta", rest: append(b, ']')}
+}
+
+func encodePatrol(s *Standing) []byte { return appendPatrol(make([]byte, 0, 256), s) }
+
+// appendPatrol writes a patrol as the contract has it.
+func appendPatrol(b []byte, s *Standing) []byte {
+	b = append(b, `{"id":"`...)
+	b = append(b, s.Patrol.String()...)
+	b = append(b, `","lon":`...)
+	b = strconv.AppendFloat(b, s.Point.Lon, 'f', 7, 64)
+	b = append(b, `,"lat":`...)
+	b = strconv.AppendFloat(b, s.Point.Lat, 'f', 7, 64)
+	b = append(b, `,"heading_deg":`...)
+	if math.IsNaN(s.HeadingDeg) {
+		b = append(b, `null`...)
+	} else {
+		b = strconv.AppendFloat(b, s.HeadingDeg, 'f', 1, 64)
+	}
+	b = append(b, `,"status":"`...)
+	b = append(b, s.Status...)
+	b = append(b, `","presence":"`...)
+	b = append(b, s.Presence...)
+	b = append(b, `","t":"`...)
+	b = s.T.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	b = append(b, `","department":"`...)
+	b = append(b, s.Department...) // a code: letters, digits and underscores
+	b = append(b, `","version":`...)
+	b = strconv.AppendInt(b, s.Version, 10)
+	return append(b, '}')
+}
+
+// caseFrame is a case as it changed, without who may see it.
+func caseFrame(c *dispatch.CaseChanged) (frame, bool) {
+	body, err := json.Marshal(struct {
+		*dispatch.CaseChanged
+		Scope *struct{} `json:"scope,omitempty"` // stands before the one that stays inside
+	}{CaseChanged: c})
+	if err != nil {
+		return frame{}, false
+	}
+	return frame{kind: "case", rest: append([]byte(`,"case":`), body...)}, true
+}
