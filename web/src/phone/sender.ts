@@ -11,7 +11,8 @@ export const reachable = signal(true);
 const firstPauseMs = 2_000;
 const longestPauseMs = 60_000;
 let timer: ReturnType<typeof setTimeout> | undefined;
-let running = false;
+let running: Promise<void> | null = null;
+let again = false;
 let misses = 0;
 
 export async function refreshBox(): Promise<void> {
@@ -39,38 +40,50 @@ export function final(why: Refused): boolean {
   return why.status >= 400 && why.status < 500 && ![401, 408, 425, 429].includes(why.status);
 }
 
-export async function send(): Promise<void> {
-  if (running) return;
-  running = true;
-  clearTimeout(timer);
-  try {
-    await tidy(Date.now());
-    for (const b of (await all()).reverse()) {
-      if (b.state === "sent" || b.state === "refused") continue;
-      await keepBoxed({ ...b, state: "sending", tries: b.tries + 1 });
-      await refreshBox();
-      try {
-        const filed = await post(b);
-        const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
-        await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes });
-        reachable.value = true;
-        misses = 0;
-      } catch (why) {
-        if (!(why instanceof Refused)) throw why;
-        reachable.value = why.type !== "offline";
-        const over = final(why);
-        await keepBoxed({ ...b, state: over ? "refused" : "waiting", tries: b.tries + 1, refusal: over ? why.message : undefined });
-        if (!over) {
-          const pause = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** misses++, (why.retryAfterS ?? 0) * 1000));
-          timer = setTimeout(() => void send(), pause);
-          break;
-        }
-      } finally {
-        await refreshBox();
-      }
+/** One sender at a time; what is filed while it runs is sent by it too. */
+export function send(): Promise<void> {
+  if (running) again = true;
+  running ??= sendAll().finally(() => {
+    running = null;
+    if (again) {
+      again = false;
+      void send();
     }
-  } finally {
-    running = false;
+  });
+  return running;
+}
+
+async function sendAll(): Promise<void> {
+  clearTimeout(timer);
+  await tidy(Date.now());
+  for (const b of (await all()).reverse()) {
+    if (b.state === "sent" || b.state === "refused") continue;
+    const goesOn = await sendOne(b);
+    await refreshBox();
+    if (!goesOn) return;
+  }
+}
+
+/** False where the rest must wait as well. */
+async function sendOne(b: Boxed): Promise<boolean> {
+  await keepBoxed({ ...b, state: "sending", tries: b.tries + 1 });
+  await refreshBox();
+  try {
+    const filed = await post(b);
+    const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
+    await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes });
+    reachable.value = true;
+    misses = 0;
+    return true;
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    reachable.value = why.type !== "offline";
+    const over = final(why);
+    await keepBoxed({ ...b, state: over ? "refused" : "waiting", tries: b.tries + 1, refusal: over ? why.message : undefined });
+    if (over) return true;
+    const pause = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** misses++, (why.retryAfterS ?? 0) * 1000));
+    timer = setTimeout(() => void send(), pause);
+    return false;
   }
 }
 

@@ -1,0 +1,108 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LiveChannel, type LiveState } from "./live.ts";
+import type { LiveFrame } from "./types.ts";
+
+class FakeSocket {
+  static all: FakeSocket[] = [];
+  readyState = 0;
+  sent: { type: string }[] = [];
+  onopen: (() => void) | null = null;
+  onclose: (() => void) | null = null;
+  onmessage: ((e: { data: string }) => void) | null = null;
+  constructor(
+    readonly url: string,
+    readonly protocols: string[],
+  ) {
+    FakeSocket.all.push(this);
+  }
+  send(text: string) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.readyState = 3;
+    this.onclose?.();
+  }
+  open() {
+    this.readyState = 1;
+    this.onopen?.();
+  }
+  say(frame: unknown) {
+    this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+}
+
+const setup = (ticket: () => Promise<string | null> = async () => "t1") => {
+  const states: LiveState[] = [];
+  const frames: LiveFrame[] = [];
+  const channel = new LiveChannel(
+    { url: "ws://x/ws/live", ticket, frame: (f) => frames.push(f), state: (s) => states.push(s), open: (u, p) => new FakeSocket(u, p) as never, random: () => 1 },
+    { bbox: [1, 2, 3, 4], zoom: 12 },
+  );
+  channel.start();
+  return { states, frames, channel };
+};
+const last = () => FakeSocket.all.at(-1) as FakeSocket;
+
+describe("the live channel", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakeSocket.all = [];
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("brings its ticket as the second subprotocol and says what it looks at", async () => {
+    const { states } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(last().protocols).toEqual(["gridpatrol.live.v1.json", "ticket.t1"]);
+    last().open();
+    expect(last().sent).toEqual([{ type: "view", bbox: [1, 2, 3, 4], zoom: 12 }]);
+    last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
+    expect(states.at(-1)).toBe("live");
+  });
+
+  it("asks for a new snapshot when a frame is missing, and only then", async () => {
+    setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
+    last().say({ type: "delta", seq: 2, moved: [] });
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(0);
+    last().say({ type: "delta", seq: 4, moved: [] });
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(1);
+    last().say({ type: "delta", seq: 5, moved: [] });
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(1);
+  });
+
+  it("comes back by itself, each time a little later, and says it is lost meanwhile", async () => {
+    const { states } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    last().close();
+    expect(states.at(-1)).toBe("lost");
+    await vi.advanceTimersByTimeAsync(499);
+    expect(FakeSocket.all).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(FakeSocket.all).toHaveLength(2);
+    last().close();
+    await vi.advanceTimersByTimeAsync(999);
+    expect(FakeSocket.all).toHaveLength(2);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(FakeSocket.all).toHaveLength(3);
+  });
+
+  it("tries again when no ticket is given, and stays silent once stopped", async () => {
+    const ticket = vi.fn(async () => {
+      throw new Error("offline");
+    });
+    const { channel, states } = setup(ticket);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(states.at(-1)).toBe("lost");
+    await vi.advanceTimersByTimeAsync(500);
+    expect(ticket).toHaveBeenCalledTimes(2);
+    channel.stop();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(ticket).toHaveBeenCalledTimes(2);
+  });
+});
