@@ -1,0 +1,56 @@
+# What a person does with gridpatrol. "make" alone lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Where the demo listens, the seed of its simulated city, and whether it moves.
+PORT ?= 8080
+SEED ?= 1
+SIM  ?= 1
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: prereqs
+prereqs:
+	@scripts/check-prereqs
+
+.PHONY: demo
+demo: prereqs ## Run the demo district, with what it needs installed (PORT=8080 SEED=1 SIM=1)
+	@scripts/setup
+	@$(MAKE) build
+	@exec bin/gridpatrol demo --port=$(PORT) --seed=$(SEED) --sim=$(SIM)
+
+.PHONY: build
+build: prereqs web/dist/index.html ## Build bin/gridpatrol, with the page inside, and bin/gridsim
+	@CGO_ENABLED=1 go build -v -o bin/ ./cmd/gridpatrol ./cmd/gridsim
+
+# npm writes this file at the end of each install.
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci
+
+web/dist/index.html: web/node_modules/.package-lock.json web/package.json $(wildcard web/*.html web/*.ts) \
+		$(shell find web/src web/public)
+	cd web && npm run build
+	@touch $@
+
+.PHONY: test
+test: prereqs ## Run every test, against a PostGIS of its own and in a browser
+	@scripts/setup --tests
+	@$(MAKE) build
+	@scripts/test
+
+.PHONY: lint
+lint: prereqs web/node_modules/.package-lock.json ## Check format, types, generated code and the rules of the house
+	@scripts/lint
+
+.PHONY: generate
+generate: web/node_modules/.package-lock.json ## Make the generated code again from the API description
+	@go generate ./api
+	@cd web && npm run --silent generate
+
+.PHONY: check-fresh
+check-fresh: ## Prove demo and test on a bare Debian in a chroot (root, debootstrap; not in CI)
+	@scripts/check-fresh
