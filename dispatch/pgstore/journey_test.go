@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -159,4 +160,24 @@ func codeOf(err error) string {
 		return f.Code
 	}
 	return ""
+}
+
+func TestExplainSaysWhoAndWhyNot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.patrol("P3", "police", 100)
+	w.setStatus("P3", "break")
+	w.patrol("P4", "police", 200)
+	w.live.edit(w.ids["P4"], func(p *dispatch.Position) { p.Presence = dispatch.Lost })
+	c := w.file("C01")
+	text, err := dispatch.Explain(context.Background(), w.store, c.Number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"responsible grid G-001", "P1 goes", "on a break", "lost: last seen", "later by", "replays to the byte", "air min"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not said in\n%s", want, text)
+		}
+	}
+	t.Log(text)
 }

@@ -82,11 +82,20 @@ func (b *Bell) Ring() {
 	}
 }
 
-// Run ticks until ctx ends, and waits for what is being done.
-func Run(ctx context.Context, c Config) error {
+// Timers tick once Run is called.
+type Timers struct{ c Config }
+
+// New makes timers.
+func New(c Config) *Timers {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
+	return &Timers{c: c}
+}
+
+// Run ticks until ctx ends, and waits for what is being done.
+func (t *Timers) Run(ctx context.Context) error {
+	c := t.c
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.poll(ctx) })
 	g.Go(func() error { return c.relay(ctx) })

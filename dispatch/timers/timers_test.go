@@ -100,8 +100,8 @@ func run(t *testing.T, s *station, during func(bell *timers.Bell)) {
 		ended := make(chan error)
 		bell := timers.NewBell()
 		go func() {
-			ended <- timers.Run(ctx, timers.Config{Desk: s, Book: s, Announce: s, Bell: bell,
-				Follow: func(context.Context) (timers.Outbox, error) { return s, nil }})
+			ended <- timers.New(timers.Config{Desk: s, Book: s, Announce: s, Bell: bell,
+				Follow: func(context.Context) (timers.Outbox, error) { return s, nil }}).Run(ctx)
 		}()
 		synctest.Wait()
 		during(bell)
