@@ -1,0 +1,113 @@
+package city
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"pgregory.net/rapid"
+)
+
+func testRNG(n uint64) *rand.Rand { return rand.New(rand.NewPCG(1, n)) }
+
+// Whatever the steps in time, a mover stays on its line, never goes back, never
+// faster than 1.15 of the planned pace, and arrives exactly at the end, once.
+func TestMoverKeepsToItsWay(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		points := []geo.Point{{Lon: 121.4, Lat: 28.5}}
+		for range rapid.IntRange(1, 12).Draw(t, "corners") {
+			last := points[len(points)-1]
+			points = append(points, geo.Point{
+				Lon: last.Lon + rapid.Float64Range(-0.01, 0.01).Draw(t, "east"),
+				Lat: last.Lat + rapid.Float64Range(-0.01, 0.01).Draw(t, "north"),
+			})
+		}
+		w := newWay(points)
+		if w.lengthM() < 1 {
+			t.Skip("no way")
+		}
+		duration := rapid.Float64Range(10, 5000).Draw(t, "duration_s")
+		m := NewMover(points[0], testRNG(rapid.Uint64().Draw(t, "seed")))
+		m.Follow(points, duration)
+		arrivals, gone, total := 0, 0.0, 0.0
+		for !m.Arrived() {
+			d := rapid.Float64Range(0.1, 300).Draw(t, "step_s")
+			before := m.alongM
+			if m.Advance(time.Duration(d * float64(time.Second))) {
+				arrivals++
+				break
+			}
+			total += d
+			if m.alongM < before || m.alongM-before > 1.16*w.lengthM()/duration*d {
+				t.Fatalf("went %g m in %g s of a way of %g m in %g s", m.alongM-before, d, w.lengthM(), duration)
+			}
+			if off := offLine(m.At(), points); off > 0.5 {
+				t.Fatalf("%.1f m off the line", off)
+			}
+			gone = m.alongM
+		}
+		if arrivals != 1 || m.At() != points[len(points)-1] {
+			t.Fatalf("arrived %d times at %v, want once at %v", arrivals, m.At(), points[len(points)-1])
+		}
+		if m.Advance(time.Hour) || m.At() != points[len(points)-1] {
+			t.Fatal("it went on after it had arrived")
+		}
+		if most := total * 1.16 * w.lengthM() / duration; gone > most {
+			t.Fatalf("went %g m, at most %g are possible", gone, most)
+		}
+	})
+}
+
+func offLine(p geo.Point, line []geo.Point) float64 {
+	best := math.Inf(1)
+	for i := 1; i < len(line); i++ {
+		for k := range 201 {
+			s := float64(k) / 200
+			q := geo.Point{Lon: line[i-1].Lon + (line[i].Lon-line[i-1].Lon)*s, Lat: line[i-1].Lat + (line[i].Lat-line[i-1].Lat)*s}
+			best = math.Min(best, geo.DistanceM(p, q)-geo.DistanceM(line[i-1], line[i])/400)
+		}
+	}
+	return best
+}
+
+func TestBearing(t *testing.T) {
+	t.Parallel()
+	from := geo.Point{Lon: 121.4, Lat: 28.5}
+	for name, row := range map[string]struct {
+		east, north, want float64
+	}{
+		"north": {0, 1, 0}, "east": {1, 0, 90}, "south": {0, -1, 180}, "west": {-1, 0, 270},
+	} {
+		to := geo.Point{Lon: from.Lon + row.east*1e-3, Lat: from.Lat + row.north*1e-3}
+		if got := bearing(from, to); math.Abs(got-row.want) > 0.01 {
+			t.Errorf("%s: %g degrees, want %g", name, got, row.want)
+		}
+	}
+}
+
+// The phone errs by metres, not by streets, and mostly within what it admits.
+func TestReadingsAreHonest(t *testing.T) {
+	t.Parallel()
+	at := geo.Point{Lon: 121.4, Lat: 28.5}
+	m := NewMover(at, testRNG(3))
+	within := 0
+	for range 2000 {
+		r := m.Read()
+		off := geo.DistanceM(at, r.Point)
+		if off > 40 {
+			t.Fatalf("a reading is %.0f m off", off)
+		}
+		if off <= r.AccuracyM {
+			within++
+		}
+		if r.SpeedMS != 0 || r.HeadingDeg < 0 || r.HeadingDeg > 360 {
+			t.Fatalf("reading %+v of somebody who stands", r)
+		}
+	}
+	if within < 1990 {
+		t.Errorf("only %d of 2000 readings lie within their accuracy", within)
+	}
+}
