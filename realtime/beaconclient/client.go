@@ -332,19 +332,16 @@ func (c *Client) read(conn *websocket.Conn, hello chan<- struct{}) error {
 func (c *Client) take(down beacon.Down) {
 	switch m := down.(type) {
 	case beacon.Hello:
-		c.settle(beacon.Ack{Seq: m.Acked})
+		c.settle(beacon.Ack{Seq: m.Acked}, &c.stats.Acked)
 		c.mu.Lock()
 		c.next = max(c.next, m.Acked+1)
 		c.mu.Unlock()
 		c.setInterval(m.IntervalS)
 	case beacon.Ack:
-		c.settle(m)
+		c.settle(m, &c.stats.Acked)
 		call(c.config.OnAck, m)
 	case beacon.Reject:
-		c.mu.Lock()
-		c.stats.Rejected++
-		c.mu.Unlock()
-		c.settle(beacon.Ack{Also: []beacon.Range{{First: m.Seq, Last: m.Seq}}})
+		c.settle(beacon.Ack{Also: []beacon.Range{{First: m.Seq, Last: m.Seq}}}, &c.stats.Rejected)
 		call(c.config.OnReject, m)
 	case beacon.Interval:
 		c.setInterval(m.IntervalS)
@@ -375,8 +372,8 @@ func (c *Client) setInterval(seconds int) {
 	}
 }
 
-// settle lets go of what is safe.
-func (c *Client) settle(a beacon.Ack) {
+// settle lets go of what is safe, or never will be, and counts it.
+func (c *Client) settle(a beacon.Ack, count *int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.progress = time.Now()
@@ -384,7 +381,7 @@ func (c *Client) settle(a beacon.Ack) {
 	c.held = slices.DeleteFunc(c.held, func(f beacon.Fix) bool {
 		return f.Seq <= a.Seq || slices.ContainsFunc(a.Also, func(r beacon.Range) bool { return r.First <= f.Seq && f.Seq <= r.Last })
 	})
-	c.stats.Acked += int64(before - len(c.held))
+	*count += int64(before - len(c.held))
 	if before > 0 && len(c.held) == 0 {
 		close(c.settled)
 		c.settled = make(chan struct{})
