@@ -36,13 +36,17 @@ var answers = map[Verb]struct {
 // Answer is what a patrol, or an operator for it, says to an assignment. A declined
 // one goes to the next best at once.
 func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, reason string) (CaseDetail, error) {
-	c, err := s.changeable(ctx, v, ActAnswer, id)
+	c, err := s.Store.Case(ctx, id, "")
 	if err != nil {
 		return CaseDetail{}, err
 	}
 	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == aid })
-	if i < 0 {
+	// Whoever had it and lost it may hear that, though the case is hidden from them now.
+	if i < 0 || v.Patrol != c.Assignments[i].PatrolID && !Visible(v, c.Scope) {
 		return CaseDetail{}, hidden("assignment")
+	}
+	if err := allow(v, ActAnswer); err != nil {
+		return CaseDetail{}, err
 	}
 	if v.Patrol != c.Assignments[i].PatrolID && !May(v, ActDispatch) {
 		return CaseDetail{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Only the patrol that it was given to, or an operator, may answer this assignment."}
