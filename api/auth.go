@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -158,10 +157,4 @@ func ticketOf(r *http.Request) string {
 		}
 	}
 	return ""
-}
-
-// recordViews writes down that the caller saw where patrols are. It must not fail
-// silently: what was not recorded is not shown.
-func (s *Server) recordViews(ctx context.Context, v dispatch.Viewer, what string, patrols ...dispatch.PatrolID) error {
-	return s.auth.RecordViews(ctx, v, what, patrols)
 }

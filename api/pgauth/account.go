@@ -33,8 +33,8 @@ VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''), (SELECT id FROM staff WH
 // AddAccount makes an account. What is wrong with it comes back as a
 // *dispatch.Fault that names the field.
 func (s *Store) AddAccount(ctx context.Context, a NewAccount) (dispatch.AccountID, error) {
-	if n := utf8.RuneCountInString(a.Password); n < minPassword || len(a.Password) > 256 {
-		return dispatch.AccountID{}, accountFault("/password", fmt.Sprintf("a password has %d to 256 characters; this one has %d", minPassword, n))
+	if err := acceptable(a.Password); err != nil {
+		return dispatch.AccountID{}, err
 	}
 	if a.Role == dispatch.RoleDevice {
 		return dispatch.AccountID{}, accountFault("/role", "device is the role of a device's token, not of a person")
@@ -57,6 +57,41 @@ func (s *Store) AddAccount(ctx context.Context, a NewAccount) (dispatch.AccountI
 	return id, accountError(err, a)
 }
 
+func acceptable(password string) error {
+	if n := utf8.RuneCountInString(password); n < minPassword || len(password) > 256 {
+		return accountFault("/password", fmt.Sprintf("a password has %d to 256 characters; this one has %d", minPassword, n))
+	}
+	return nil
+}
+
+// A changed password ends every session that the old one opened.
+const setPassword = `WITH changed AS (
+  UPDATE accounts SET password_hash = $2 WHERE lower(username) = lower($1) RETURNING id
+), ended AS (
+  DELETE FROM sessions WHERE account_id IN (SELECT id FROM changed)
+)
+SELECT count(*) FROM changed`
+
+// SetPassword gives an account another password. Its error is ErrUnknown when
+// there is no such account.
+func (s *Store) SetPassword(ctx context.Context, username, password string) error {
+	if err := acceptable(password); err != nil {
+		return err
+	}
+	var hash string
+	if err := s.hasher.run(ctx, func() { hash = hashPassword(password, standardCost) }); err != nil {
+		return err
+	}
+	var changed int
+	if err := s.db.QueryRow(ctx, setPassword, username, hash).Scan(&changed); err != nil {
+		return fmt.Errorf("set password: %w", err)
+	}
+	if changed == 0 {
+		return ErrUnknown
+	}
+	return nil
+}
+
 func accountError(err error, a NewAccount) error {
 	var pg *pgconn.PgError
 	if err == nil || !errors.As(err, &pg) {
@@ -64,7 +99,9 @@ func accountError(err error, a NewAccount) error {
 	}
 	switch pg.ConstraintName {
 	case "accounts_username":
-		return accountFault("/username", fmt.Sprintf("there is an account %q already", a.Username))
+		taken := accountFault("/username", fmt.Sprintf("there is an account %q already", a.Username))
+		taken.Kind = dispatch.Conflict
+		return taken
 	case "accounts_username_check":
 		return accountFault("/username", "a username has letters, digits, dot, dash, underscore or @, 64 at most")
 	case "accounts_role_check":

@@ -12,8 +12,6 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
@@ -23,28 +21,29 @@ var ErrTile = errors.New("no such tile")
 // MaxZoom is the deepest zoom that is cut.
 const MaxZoom = 18
 
-// A layer's query gets $1 the district, $2 z, $3 x, $4 y, $5 the area (” is the
-// whole district). It transforms the tile's box to 4326 rather than every
-// geometry to 3857 before it filters, so that the spatial index serves it; the
-// margin is the 64 units of 4096 that a tile shows beyond its edge, so that lines
-// and labels meet.
+// A layer's query gets $1 the district, $2 z, $3 x, $4 y, and where the layer is
+// bounded $5 the area (” is the whole district). It transforms the tile's box to
+// 4326 rather than every geometry to 3857 before it filters, so that the spatial
+// index serves it; the margin is the 64 units of 4096 that a tile shows beyond its
+// edge, so that lines and labels meet.
 type layer struct {
 	topic   string // of revisions
-	minZoom int
+	bounded bool
 	query   string
 }
 
-const head = `WITH RECURSIVE below AS (
-    SELECT code FROM areas WHERE district_id = $1 AND code = $5
-    UNION
-    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
-  ), box AS (
+const box = `box AS (
     SELECT ST_TileEnvelope($2, $3, $4) AS tile,
            ST_Transform(ST_TileEnvelope($2, $3, $4, margin => 64.0 / 4096), 4326) AS seen
   )`
 
 var layers = map[string]layer{
-	"grids": {topic: "grids", query: head + `, drawn AS (
+	// Grids are drawn general ones first, so that special ones lie over them.
+	"grids": {topic: "grids", bounded: true, query: `WITH RECURSIVE below AS (
+    SELECT code FROM areas WHERE district_id = $1 AND code = $5
+    UNION
+    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
+  ), ` + box + `, drawn AS (
     SELECT g.id::text AS id, g.code, g.name, g.kind, coalesce(g.area_code, '') AS area_code,
            ST_AsMVTGeom(ST_Transform(g.geom, 3857), box.tile, 4096, 64) AS geom
     FROM box, grids g JOIN grid_versions v ON v.id = g.version_id
@@ -53,6 +52,19 @@ var layers = map[string]layer{
     ORDER BY g.kind, g.code
   )
 SELECT coalesce(ST_AsMVT(drawn, 'grids', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
+
+	// Roads are everybody's. Small ones join as the map comes nearer; pieces of one
+	// name and class travel as one feature, important ones last and so on top.
+	"roads": {topic: "roads", query: `WITH ` + box + `, drawn AS (
+    SELECT r.class, r.rank, r.name,
+           ST_AsMVTGeom(ST_Transform(ST_Collect(r.geom), 3857), box.tile, 4096, 64) AS geom
+    FROM box, road_segments r
+    WHERE r.district_id = $1 AND r.geom && box.seen
+      AND r.rank <= CASE WHEN $2 < 9 THEN 3 WHEN $2 < 11 THEN 7 WHEN $2 < 12 THEN 9 WHEN $2 < 13 THEN 11 ELSE 99 END
+    GROUP BY r.class, r.rank, r.name, box.tile
+    ORDER BY r.rank DESC, r.name
+  )
+SELECT coalesce(ST_AsMVT(drawn, 'roads', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
 }
 
 // Store cuts tiles. It is safe for concurrent use.
@@ -93,8 +105,14 @@ func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string)
 	if z < 0 || z > MaxZoom || x < 0 || y < 0 || x >= 1<<z || y >= 1<<z {
 		return nil, fmt.Errorf("%w: %s/%d/%d/%d", ErrTile, name, z, x, y)
 	}
-	if !known || z < l.minZoom {
+	if !known {
 		return nil, nil
+	}
+	args := []any{pgdb.District, z, x, y}
+	if l.bounded {
+		args = append(args, area)
+	} else {
+		area = "" // one tile for all
 	}
 	revision, err := s.Revision(ctx, name)
 	if err != nil {
@@ -105,11 +123,7 @@ func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string)
 		return tile, nil
 	}
 	var tile []byte
-	err = s.db.QueryRow(ctx, l.query, pgdb.District, z, x, y, area).Scan(&tile)
-	if errors.Is(err, pgx.ErrNoRows) {
-		err = nil
-	}
-	if err != nil {
+	if err := s.db.QueryRow(ctx, l.query, args...).Scan(&tile); err != nil {
 		return nil, fmt.Errorf("cut tile %s/%d/%d/%d: %w", name, z, x, y, err)
 	}
 	s.cache.put(key, tile)

@@ -1,0 +1,154 @@
+package pgtiles_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+)
+
+func exec(t *testing.T, db *pgdb.DB, query string, args ...any) {
+	t.Helper()
+	err := db.Owner(t.Context(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(context.Background(), query, args...)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGridsOfATile(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	exec(t, db, `INSERT INTO areas (district_id, code, name, level, parent_code) VALUES
+	  ($1, 'd', 'd', 'district', NULL), ($1, 'north', 'n', 'town', 'd'), ($1, 'south', 's', 'town', 'd'), ($1, 'mill', 'm', 'village', 'north')`, pgdb.District)
+	now, past := uuid.New(), uuid.New()
+	exec(t, db, `INSERT INTO grid_versions (id, district_id, state, source, valid) VALUES
+	  ($1, $3, 'active', 'now', tstzrange('2026-01-01', NULL)), ($2, $3, 'active', 'past', tstzrange('2025-01-01', '2026-01-01'))`, now, past, pgdb.District)
+	exec(t, db, `INSERT INTO grid_versions (id, district_id, state, source) VALUES ($1, $2, 'draft', 'next')`, uuid.New(), pgdb.District)
+	add := func(version uuid.UUID, code, kind, area string, west, south, side float64) {
+		t.Helper()
+		exec(t, db, `INSERT INTO grids (id, district_id, version_id, code, name, kind, area_code, area_m2, geom)
+		  VALUES (gen_random_uuid(), $1, $2, $3, $3, $4, $5, 1, ST_Multi(ST_MakeEnvelope($6, $7, $8, $9, 4326)))`,
+			pgdb.District, version, code, kind, area, west, south, west+side, south+side)
+	}
+	add(now, "G-north", "general", "north", 121.38, 28.60, 0.01)
+	add(now, "G-mill", "general", "mill", 121.39, 28.60, 0.01)
+	add(now, "G-south", "general", "south", 121.38, 28.58, 0.01)
+	add(now, "A-market", "special", "south", 121.382, 28.582, 0.002)
+	add(past, "G-old", "general", "north", 121.38, 28.60, 0.01)
+	add(now, "G-far", "general", "north", 122.38, 28.60, 0.01)
+
+	s := pgtiles.New(db)
+	const z = 10
+	x, y := tileAt(z, 121.385, 28.595)
+	codes := func(area string) []string {
+		t.Helper()
+		tile, err := s.Tile(t.Context(), "grids", z, x, y, area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		features := draw(t, tile, z, x, y, "grids", "code")
+		var out []string
+		for code := range features {
+			out = append(out, code)
+		}
+		slices.Sort(out)
+		return out
+	}
+	for area, want := range map[string][]string{
+		"":      {"A-market", "G-mill", "G-north", "G-south"},
+		"north": {"G-mill", "G-north"}, "mill": {"G-mill"}, "d": {"A-market", "G-mill", "G-north", "G-south"}, "nowhere": nil,
+	} {
+		if got := codes(area); !slices.Equal(got, want) {
+			t.Errorf("area %q: %v, want %v", area, got, want)
+		}
+	}
+	tile, err := s.Tile(t.Context(), "grids", z, x, y, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := draw(t, tile, z, x, y, "grids", "code")["G-north"].bound()
+	unit := 360.0 / 1024 / 4096 // degrees of a tile's unit at zoom 10
+	for got, want := range map[float64]float64{b.West: 121.38, b.East: 121.39, b.South: 28.60, b.North: 28.61} {
+		if math.Abs(got-want) > unit {
+			t.Errorf("a corner is drawn at %.6f, want %.6f to within %.6f", got, want, unit)
+		}
+	}
+}
+
+func TestRoadsOfATile(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for i, road := range []struct {
+		class string
+		rank  int
+		name  string
+		south float64
+	}{{"trunk", 2, "G104", 28.58}, {"trunk", 2, "G104", 28.581}, {"residential", 11, "银安街", 28.582}, {"footway", 17, "", 28.583}} {
+		exec(t, db, `INSERT INTO road_segments (district_id, segment, class, rank, name, along, against, length_m, geom)
+		  VALUES ($1, $2, $3, $4, $5, '{car}', '{}', 1, ST_SetSRID(ST_MakeLine(ST_MakePoint(121.38, $6), ST_MakePoint(121.39, $6)), 4326))`,
+			pgdb.District, i, road.class, road.rank, road.name, road.south)
+	}
+	s := pgtiles.New(db)
+	for z, want := range map[int]int{8: 1, 10: 1, 12: 2, 13: 3, 16: 3} {
+		x, y := tileAt(z, 121.385, 28.5815)
+		tile, err := s.Tile(t.Context(), "roads", z, x, y, "any area")
+		if err != nil {
+			t.Fatal(err)
+		}
+		features := draw(t, tile, z, x, y, "roads", "class")
+		if len(features) != want {
+			t.Errorf("zoom %d draws %d classes, want %d", z, len(features), want)
+		}
+		if lines := features["trunk"]; z == 13 && len(lines) != 2 {
+			t.Errorf("two pieces of one road are %d lines", len(lines))
+		}
+	}
+}
+
+func TestBadAddress(t *testing.T) {
+	t.Parallel()
+	s := pgtiles.New(nil) // refused before the database is asked
+	for _, a := range [][3]int{{-1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {3, -1, 0}, {19, 0, 0}} {
+		if _, err := s.Tile(t.Context(), "grids", a[0], a[1], a[2], ""); !errors.Is(err, pgtiles.ErrTile) {
+			t.Errorf("%v: %v", a, err)
+		}
+	}
+}
+
+func TestRevisionMovesWithTheMap(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	s := pgtiles.New(db)
+	revision := func(layer string) string {
+		t.Helper()
+		r, err := s.Revision(t.Context(), layer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	grids, roads := revision("grids"), revision("roads")
+	exec(t, db, `UPDATE revisions SET revision = revision + 1 WHERE topic = 'roads'`)
+	if revision("roads") == roads || revision("grids") != grids {
+		t.Error("a revision does not follow its own topic")
+	}
+	exec(t, db, `INSERT INTO grid_versions (id, district_id, state, source, valid) VALUES (gen_random_uuid(), $1, 'active', 'x', tstzrange(gp_now() + interval '1 h', NULL))`, pgdb.District)
+	if revision("grids") != grids {
+		t.Error("a map that is not in force yet changes tiles")
+	}
+	pgtest.Advance(t, db, 61*60*1e9)
+	if revision("grids") == grids {
+		t.Error("a map that came into force changes no tile")
+	}
+}
