@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -11,7 +12,8 @@ import (
 )
 
 type userCmd struct {
-	Add userAddCmd `cmd:"" help:"Add an account that a person signs in with."`
+	Add      userAddCmd      `cmd:"" help:"Add an account that a person signs in with."`
+	Password userPasswordCmd `cmd:"" help:"Give an account another password and end its sessions."`
 }
 
 type userAddCmd struct {
@@ -43,6 +45,29 @@ func (c userAddCmd) Run(ctx context.Context, env *Env) error {
 	}
 	fmt.Fprintln(env.Stdout, id)
 	return nil
+}
+
+type userPasswordCmd struct {
+	Username      string `required:"" help:"Whose password."`
+	PasswordStdin bool   `name:"password-stdin" required:"" help:"Read the password from standard input, one line."`
+}
+
+// Run sets the password.
+func (c userPasswordCmd) Run(ctx context.Context, env *Env) error {
+	password, err := readPassword(env.Stdin)
+	if err != nil {
+		return err
+	}
+	done, err := env.openDatabase(ctx, 2)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = pgauth.New(env.DB, pgauth.Config{}).SetPassword(ctx, c.Username, password)
+	if errors.Is(err, pgauth.ErrUnknown) {
+		return fmt.Errorf("there is no account %q", c.Username)
+	}
+	return err
 }
 
 // readPassword takes the first line; a password may hold spaces but no line end.
