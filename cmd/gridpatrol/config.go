@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// serveConfig is how a service is run. Everything has a default that works on a
+// developer's machine.
+type serveConfig struct {
+	Listen        string   `env:"GRIDPATROL_LISTEN" default:"127.0.0.1:8080" help:"Address of the service."`
+	TZ            string   `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
+	Origins       []string `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
+	MetricsListen string   `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
+}
+
+// check finds all that is wrong at once, so that a configuration is mended in
+// one go, and answers the time zone.
+func (c serveConfig) check(common Common) (*time.Location, error) {
+	var faults []error
+	fault := func(setting, format string, args ...any) {
+		faults = append(faults, fmt.Errorf("%s: %s", setting, fmt.Sprintf(format, args...)))
+	}
+	if err := checkAddress(c.Listen); err != nil {
+		fault("--listen / GRIDPATROL_LISTEN", "%v", err)
+	}
+	if c.MetricsListen != "" {
+		if err := checkAddress(c.MetricsListen); err != nil {
+			fault("--metrics-listen / GRIDPATROL_METRICS_LISTEN", "%v", err)
+		}
+	}
+	zone, err := time.LoadLocation(c.TZ)
+	if err != nil {
+		fault("--tz / GRIDPATROL_TZ", "%q is no time zone this machine knows; give a name such as Asia/Shanghai", c.TZ)
+	}
+	for _, origin := range c.Origins {
+		u, err := url.Parse(origin)
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.TrimSuffix(u.Path, "/") != "" {
+			fault("--origins / GRIDPATROL_ORIGINS", "%q is no origin; give scheme and host only, such as https://map.example", origin)
+		}
+	}
+	if common.DatabaseURL != "" {
+		if _, err := pgxpool.ParseConfig(common.DatabaseURL); err != nil {
+			fault("--database-url / DATABASE_URL", "cannot be read; give postgres://user@host:5432/name or key=value pairs")
+		}
+	} else if err := checkDataDir(common.DataDir); err != nil {
+		fault("--data-dir / GRIDPATROL_DATA_DIR", "%v", err)
+	}
+	if len(faults) > 0 {
+		return nil, usageFault{fmt.Errorf("this configuration cannot work:\n%w", errors.Join(faults...))}
+	}
+	return zone, nil
+}
+
+func checkAddress(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%q is no address; give host:port, such as 127.0.0.1:8080", address)
+	}
+	if _, err := net.LookupPort("tcp", port); err != nil {
+		return fmt.Errorf("%q has no usable port; give a number from 0 to 65535", address)
+	}
+	return nil
+}
+
+// checkDataDir makes the directory when it is missing, since a first start has none.
+func checkDataDir(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("%s cannot be made (%v); name a directory that this user may write", dir, err)
+	}
+	probe, err := os.CreateTemp(dir, ".probe-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written (%v); name another directory", filepath.Clean(dir), err)
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}

@@ -1,0 +1,85 @@
+// Command gridpatrol is the dispatch service and its tools: one program that
+// serves, migrates, imports and explains. Packages hold what it does; this one
+// only wires them together.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// Exit codes that scripts rely on.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitRefused = 3
+)
+
+type commands struct {
+	Common
+
+	Serve serveCmd `cmd:"" help:"Run the service."`
+
+	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
+	User    userCmd    `cmd:"" help:"Accounts of people."`
+	Token   tokenCmd   `cmd:"" help:"Tokens of programs and devices."`
+	Roads   roadsCmd   `cmd:"" help:"Look at the roads in force."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is main with its world as arguments, so that a test can start it.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commands
+	parser, err := kong.New(&c, kong.Name("gridpatrol"),
+		kong.Description("Geospatial dispatch: positions and reports in, the right grid and the right patrols out."),
+		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(stderr, "gridpatrol:", err)
+		return exitFailed
+	}
+	helped := false
+	parser.Exit = func(int) { helped = true }
+	parsed, err := parser.Parse(args)
+	if helped {
+		return exitOK
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "gridpatrol: %v (see gridpatrol --help)\n", err)
+		return exitUsage
+	}
+	env := &Env{Stdin: stdin, Stdout: stdout, Stderr: stderr, Common: c.Common,
+		Log: slog.New(slog.NewJSONHandler(stderr, nil))}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	return exitCode(parsed.Run(env), stderr)
+}
+
+func exitCode(err error, stderr io.Writer) int {
+	var usage usageFault
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintln(stderr, "gridpatrol:", err)
+		return exitUsage
+	case errors.Is(err, errRefusedRows):
+		fmt.Fprintln(stderr, "gridpatrol:", err)
+		return exitRefused
+	default:
+		fmt.Fprintln(stderr, "gridpatrol:", err)
+		return exitFailed
+	}
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
+)
+
+// refreshEvery is how soon a running service takes an import over.
+const refreshEvery = 2 * time.Second
+
+// refresher keeps the map and the roads in memory as they are in the database.
+type refresher struct {
+	env   *Env
+	store *pgstore.Store
+	atlas *dispatch.Atlas
+	roads *road.Switch
+
+	// What was read last; only run and now, which do not overlap, touch them.
+	grids, network int64
+}
+
+func newRefresher(env *Env, store *pgstore.Store, atlas *dispatch.Atlas, roads *road.Switch) *refresher {
+	return &refresher{env: env, store: store, atlas: atlas, roads: roads, grids: -1, network: -1}
+}
+
+// run looks for new revisions until ctx ends. A database that is away leaves
+// what is in memory in force.
+func (r *refresher) run(ctx context.Context) error {
+	tick := time.NewTicker(refreshEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := r.now(ctx); err != nil && ctx.Err() == nil {
+			r.env.Log.Error("take changed maps and roads over", "error", err)
+		}
+	}
+}
+
+const revisions = `SELECT max(revision) FILTER (WHERE topic = 'grids'), max(revision) FILTER (WHERE topic = 'roads') FROM revisions`
+
+// now reads what has changed since it was read last.
+func (r *refresher) now(ctx context.Context) error {
+	var grids, network int64
+	if err := r.env.DB.QueryRow(ctx, revisions).Scan(&grids, &network); err != nil {
+		return fmt.Errorf("ask for revisions: %w", err)
+	}
+	if grids != r.grids {
+		versions, revision, err := r.store.MapVersions(ctx)
+		if err != nil {
+			return err
+		}
+		r.atlas.Replace(versions)
+		r.grids = revision
+		r.env.Log.Info("grids in force", "versions", len(versions), "revision", revision)
+	}
+	if network == r.network {
+		return nil
+	}
+	roads, version, err := pgroad.Load(ctx, r.env.DB)
+	switch {
+	case errors.Is(err, pgroad.ErrNone):
+		r.env.Log.Warn("no roads are imported: distances are straight lines until they are")
+	case errors.Is(err, road.ErrCorrupt), errors.Is(err, road.ErrVersion):
+		// What serves now goes on; only a new import can mend it.
+		r.env.Log.Error("the stored roads cannot be used; import them again", "error", err)
+	case err != nil:
+		return err
+	default:
+		r.roads.Set(roads, version)
+		r.env.Log.Info("roads in force", "version", version)
+	}
+	r.network = network
+	return nil
+}

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/realtime"
+	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
+)
+
+// The seams between packages that do not know each other.
+
+// socketFunc is an api.Socket by a plain function.
+type socketFunc func(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer)
+
+func (f socketFunc) Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer) {
+	f(ctx, conn, who)
+}
+
+func beaconSocket(b *realtime.BeaconServer) api.Socket {
+	return socketFunc(func(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer) {
+		_ = b.Serve(ctx, conn, realtime.Device{ID: who.Device, District: who.District}) // it has told the peer why
+	})
+}
+
+func liveSocket(l *realtime.LiveServer) api.Socket {
+	return socketFunc(func(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer) {
+		_ = l.Serve(ctx, conn, who) // it has told the peer why
+	})
+}
+
+// maxOpenCases bounds the cases of one snapshot; the lists of the API have no bound.
+const maxOpenCases = 1000
+
+// openCases answers a viewer's open cases, newest first.
+func openCases(desk *dispatch.Service) realtime.CaseSource {
+	open := true
+	return func(ctx context.Context, v dispatch.Viewer) ([]dispatch.Case, error) {
+		var all []dispatch.Case
+		ask := dispatch.CaseFilter{Open: &open, PageAsk: dispatch.PageAsk{Limit: 200}}
+		for {
+			page, err := desk.Cases(ctx, v, ask)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, page.Items...)
+			if page.NextCursor == nil || len(all) >= maxOpenCases {
+				return all, nil
+			}
+			ask.Cursor = *page.NextCursor
+		}
+	}
+}
+
+// tracks hands the door what a patrol's track is kept as.
+type tracks struct{ *pgtrack.Store }
+
+func (t tracks) Track(ctx context.Context, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]api.TrackPoint, error) {
+	points, err := t.Store.Track(ctx, patrol, from, to, limit)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]api.TrackPoint, len(points))
+	for i, p := range points {
+		out[i] = api.TrackPoint{
+			T: p.T, Lon: p.Lon, Lat: p.Lat, AccuracyM: wide(p.AccuracyM), SpeedMs: wide(p.SpeedMS), HeadingDeg: wide(p.HeadingDeg),
+		}
+		if p.Verdict != "" {
+			out[i].Verdict = &p.Verdict
+		}
+	}
+	return out, nil
+}
+
+func wide(v *float32) *float64 {
+	if v == nil {
+		return nil
+	}
+	w := float64(*v)
+	return &w
+}

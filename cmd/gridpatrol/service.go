@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
+	"github.com/gridpatrol/gridpatrol/api/pgview"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
+	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/realtime"
+	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
+	"github.com/gridpatrol/gridpatrol/web"
+)
+
+// drainFor bounds how long the doors wait for what is under way.
+const drainFor = 15 * time.Second
+
+// service is the whole of a running node, wired but not started.
+type service struct {
+	env     *Env
+	door    *api.Server
+	beacons *realtime.BeaconServer
+	live    *realtime.LiveServer
+	timers  *timers.Timers
+	refresh *refresher
+}
+
+// newService wires every part together and reads what they keep in memory.
+func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Location) (*service, error) {
+	district := dispatch.DistrictID{UUID: pgdb.District}
+	trackStore := pgtrack.New(env.DB)
+	if _, err := pgtrack.EnsurePartitions(ctx, env.DB, partitionsAheadDays); err != nil {
+		return nil, fmt.Errorf("make the coming days' track partitions: %w", err)
+	}
+	roads := &road.Switch{}
+	atlas := dispatch.NewAtlas(time.Now)
+	store := pgstore.New(env.DB)
+	refresh := newRefresher(env, store, atlas, roads)
+	if err := refresh.now(ctx); err != nil {
+		return nil, err
+	}
+
+	index := realtime.NewIndex(time.Now)
+	bus := realtime.NewLocalBus()
+	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
+		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: bus, Zone: zone, Log: env.Log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the beacon side: %w", err)
+	}
+	bell := timers.NewBell()
+	desk, err := dispatch.New(dispatch.Config{
+		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Zone: zone, Wake: bell.Ring,
+	})
+	if err != nil {
+		return nil, err
+	}
+	live, err := realtime.NewLiveServer(realtime.LiveConfig{Index: index, Bus: bus, Cases: openCases(desk), Log: env.Log})
+	if err != nil {
+		return nil, err
+	}
+	view := pgview.New(env.DB)
+	door, err := api.New(api.Config{
+		Auth:    pgauth.New(env.DB, pgauth.Config{}),
+		Reports: desk, Cases: desk, Patrols: desk, Places: desk,
+		Book: view, Register: view, Tracks: tracks{trackStore},
+		Roads: roads, Tiles: pgtiles.New(env.DB),
+		Beacon: beaconSocket(beacons), Live: liveSocket(live),
+		Ready: view.Ready, Page: web.Files(), Origins: c.Origins, Log: env.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &service{
+		env: env, door: door, beacons: beacons, live: live, refresh: refresh,
+		timers: timers.New(timers.Config{
+			Desk: desk, Book: store, Announce: beacons, Bell: bell, Log: env.Log,
+			Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) },
+		}),
+	}, nil
+}
+
+// run opens the doors, says so, and works until ctx ends. Doors stop first, then
+// what they feed: timers, viewers, the beacon writer with its last commit.
+func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready func()) error {
+	doors := []part{{name: "the doors", run: func(ctx context.Context) error {
+		ready()
+		return s.serveHTTP(ctx, listener, s.door)
+	}}}
+	if metrics != nil {
+		doors = append(doors, part{name: "the metrics", run: func(ctx context.Context) error {
+			return s.serveHTTP(ctx, metrics, s.door.MetricsHandler())
+		}})
+	}
+	return runLayers(ctx, doors,
+		[]part{
+			{name: "the timers", run: s.timers.Run},
+			{name: "the map and roads in memory", run: s.refresh.run},
+		},
+		[]part{{name: "the viewers", run: s.live.Run}},
+		[]part{{name: "the beacons", run: s.beacons.Run}},
+		[]part{{name: "the track partitions", run: s.keepPartitions}},
+	)
+}
+
+// serveHTTP serves until ctx ends, then refuses new work, ends the sockets and
+// waits for the requests under way.
+func (s *service) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := api.HTTPServer(context.WithoutCancel(ctx), handler, s.env.Log)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainFor)
+	defer cancel()
+	var err error
+	if handler == http.Handler(s.door) {
+		err = s.door.Drain(drain)
+	}
+	if shut := server.Shutdown(drain); shut != nil {
+		err = errors.Join(err, shut)
+		server.Close()
+	}
+	<-failed // Serve has returned: http.ErrServerClosed
+	return err
+}
+
+// partitionsAheadDays is how many days ahead of a fix its partition is there.
+const partitionsAheadDays = 8
+
+// keepPartitions makes the coming days' partitions, long before they are needed.
+func (s *service) keepPartitions(ctx context.Context) error {
+	tick := time.NewTicker(time.Hour)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if _, err := pgtrack.EnsurePartitions(ctx, s.env.DB, partitionsAheadDays); err != nil && ctx.Err() == nil {
+			s.env.Log.Error("make the coming days' track partitions", "error", err)
+		}
+	}
+}
