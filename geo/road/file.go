@@ -116,7 +116,7 @@ func writeArray[E element](f *fileWriter, values []E) {
 // checksum agrees and every index was checked; errors about the content wrap
 // ErrCorrupt or ErrVersion.
 func Read(r io.Reader) (*Network, error) {
-	f := &fileReader{r: bufio.NewReaderSize(r, 1<<20), sum: sha256.New(), buf: make([]byte, 1<<16)}
+	f := &fileReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New(), buf: make([]byte, 1<<16)}
 	if got := f.bytes(len(magic)); f.err == nil && string(got) != magic {
 		return nil, fmt.Errorf("read roads: %w: it does not begin like one", ErrCorrupt)
 	}
@@ -180,7 +180,13 @@ func (f *fileReader) bytes(n int) []byte {
 	return f.buf[:n]
 }
 
-func (f *fileReader) number() uint32 { return binary.LittleEndian.Uint32(f.bytes(4)) }
+func (f *fileReader) number() uint32 {
+	b := f.bytes(4)
+	if f.err != nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint32(b)
+}
 
 func (f *fileReader) text() string {
 	var b strings.Builder
@@ -196,7 +202,10 @@ func (f *fileReader) text() string {
 func readArray[E element](f *fileReader) []E {
 	left := int(f.number())
 	size := binary.Size(E(0))
-	values := make([]E, 0, min(left, 1<<20))
+	if f.err != nil {
+		return nil
+	}
+	values := make([]E, 0, min(left, 1<<16))
 	for left > 0 && f.err == nil {
 		n := min(left, len(f.buf)/size)
 		block := f.bytes(n * size)

@@ -62,11 +62,14 @@ func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to 
 	s.seed(g, to)
 	waiting := s.enlist(from, to)
 	bound := uint32(0)
-	for steps := 0; len(s.heap) > 0; steps++ {
+	for steps := 0; ; steps++ {
 		if steps&1023 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
 			}
+		}
+		if len(s.heap) == 0 {
+			return nil
 		}
 		top := s.pop()
 		weight, state := uint32(top>>32), uint32(top)
@@ -93,7 +96,6 @@ func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to 
 			s.relax(prev, total, l.ms+cost, l.cm+arcCM, state)
 		}
 	}
-	return nil
 }
 
 func (s *search) reset(states int) {
