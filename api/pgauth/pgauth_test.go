@@ -159,6 +159,32 @@ func TestDisabledAccountIsOutAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnotherPasswordEndsSessions(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.account("a")
+	b.account("b")
+	old, bystander := b.signIn("a"), b.signIn("b")
+	if err := b.s.SetPassword(t.Context(), "A", "another password"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.s.BySession(t.Context(), old.Secret); err != pgauth.ErrUnknown {
+		t.Errorf("the old session: %v", err)
+	}
+	if _, err := b.s.BySession(t.Context(), bystander.Secret); err != nil {
+		t.Errorf("somebody else's session: %v", err)
+	}
+	if _, err := b.s.SignIn(t.Context(), "a", password, "192.0.2.1"); err != pgauth.ErrUnknown {
+		t.Errorf("the old password: %v", err)
+	}
+	if _, err := b.s.SignIn(t.Context(), "a", "another password", "192.0.2.1"); err != nil {
+		t.Errorf("the new password: %v", err)
+	}
+	if err := b.s.SetPassword(t.Context(), "nobody", "another password"); err != pgauth.ErrUnknown {
+		t.Errorf("nobody's password: %v", err)
+	}
+}
+
 func TestThrottle(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
@@ -327,8 +353,12 @@ func TestAccountFaultsNameTheField(t *testing.T) {
 		a := good
 		change(&a)
 		_, err := b.s.AddAccount(t.Context(), a)
+		kind := dispatch.Invalid
+		if a.Username == "TAKEN" {
+			kind = dispatch.Conflict
+		}
 		var fault *dispatch.Fault
-		if !errors.As(err, &fault) || fault.Kind != dispatch.Invalid || len(fault.Fields) != 1 || fault.Fields[0].Pointer != strings.TrimSpace(name) {
+		if !errors.As(err, &fault) || fault.Kind != kind || len(fault.Fields) != 1 || fault.Fields[0].Pointer != strings.TrimSpace(name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
