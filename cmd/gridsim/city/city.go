@@ -275,7 +275,13 @@ func (c *city) start(ctx context.Context, row patrolRow) {
 	if c.config.Interval > 0 {
 		p.interval, p.fixed = c.config.Interval, true
 	}
-	p.radio = c.radio(d, rng)
+	radio, err := c.radio(d)
+	if err != nil {
+		c.ended[row.ID] = true
+		c.log("%v", err)
+		return
+	}
+	p.radio = radio
 	ctx, cancel := context.WithCancel(ctx)
 	o := &onDuty{patrol: p, cancel: cancel, done: make(chan error, 1)}
 	c.out[row.ID] = o

@@ -61,14 +61,18 @@ func TestMoverKeepsToItsWay(t *testing.T) {
 	})
 }
 
+// offLine is the distance from the line, metres, on a flat map.
 func offLine(p geo.Point, line []geo.Point) float64 {
+	shrink := math.Cos(p.Lat * math.Pi / 180)
 	best := math.Inf(1)
 	for i := 1; i < len(line); i++ {
-		for k := range 201 {
-			s := float64(k) / 200
-			q := geo.Point{Lon: line[i-1].Lon + (line[i].Lon-line[i-1].Lon)*s, Lat: line[i-1].Lat + (line[i].Lat-line[i-1].Lat)*s}
-			best = math.Min(best, geo.DistanceM(p, q)-geo.DistanceM(line[i-1], line[i])/400)
+		ax, ay := (line[i-1].Lon-p.Lon)*shrink, line[i-1].Lat-p.Lat
+		dx, dy := (line[i].Lon-line[i-1].Lon)*shrink, line[i].Lat-line[i-1].Lat
+		share := 0.0
+		if l := dx*dx + dy*dy; l > 0 {
+			share = math.Max(0, math.Min(1, -(ax*dx+ay*dy)/l))
 		}
+		best = math.Min(best, math.Hypot(ax+dx*share, ay+dy*share)*geo.EarthRadiusM*math.Pi/180)
 	}
 	return best
 }

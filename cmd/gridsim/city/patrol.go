@@ -121,9 +121,9 @@ func (p *patrol) hear(message any) {
 		if p.duty.Recall(m.AssignmentID) {
 			p.mover.Stop()
 		}
-	case beacon.Interval:
-		if m.IntervalS > 0 && !p.fixed {
-			p.interval = time.Duration(m.IntervalS) * time.Second
+	case time.Duration: // between two fixes
+		if !p.fixed {
+			p.interval = m
 		}
 	}
 }

@@ -11,11 +11,12 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+	"github.com/gridpatrol/gridpatrol/realtime/beaconclient"
 )
 
 // base is the other end of the line, played by hand: each connection is handed to
 // serve.
-func base(t *testing.T, serve func(n int64, conn *websocket.Conn)) *line {
+func base(t *testing.T, token string, serve func(n int64, conn *websocket.Conn)) *line {
 	t.Helper()
 	var count atomic.Int64
 	up := websocket.Upgrader{Subprotocols: []string{beacon.Subprotocol}}
@@ -34,7 +35,11 @@ func base(t *testing.T, serve func(n int64, conn *websocket.Conn)) *line {
 	}))
 	t.Cleanup(server.Close)
 	c := &city{service: newService(server.URL), counters: &Counters{}}
-	return c.radio(Device{Token: "secret"}, testRNG(9)).(*line)
+	radio, err := c.radio(Device{Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return radio.(*line)
 }
 
 // hear reads one message of the device.
@@ -60,7 +65,7 @@ func TestLineResendsWhatWasNotSafe(t *testing.T) {
 	t.Parallel()
 	type seen struct{ first, last int64 }
 	second := make(chan seen, 1)
-	l := base(t, func(n int64, conn *websocket.Conn) {
+	l := base(t, "secret", func(n int64, conn *websocket.Conn) {
 		start := hear(t, conn).(beacon.Start)
 		if n == 1 {
 			say(conn, beacon.Hello{Stream: start.Stream})
@@ -92,8 +97,6 @@ func TestLineResendsWhatWasNotSafe(t *testing.T) {
 	if s := <-second; s.first != 3 || s.last != 5 {
 		t.Errorf("after the cut it sent %d to %d, want 3 to 5", s.first, s.last)
 	}
-	<-l.heard // the interval of the first hello
-	<-l.heard
 	<-l.heard // the offer behind the acks: they have been read
 	cancel()
 	if err := <-done; err != nil {
@@ -107,29 +110,72 @@ func TestLineResendsWhatWasNotSafe(t *testing.T) {
 // A device whose token is no good does not come back.
 func TestLineGivesUpWhenUnwanted(t *testing.T) {
 	t.Parallel()
-	l := base(t, func(_ int64, conn *websocket.Conn) {
+	l := base(t, "secret", func(_ int64, conn *websocket.Conn) {
 		hear(t, conn)
 		_ = conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(beacon.CloseToken, "revoked"), time.Now().Add(time.Second))
 		hear(t, conn)
 	})
-	if err := l.Run(t.Context()); !errors.Is(err, errUnwanted) {
-		t.Errorf("close 4001: %v, want errUnwanted", err)
+	if err := l.Run(t.Context()); !errors.Is(err, beaconclient.ErrRefused) {
+		t.Errorf("close 4001: %v, want ErrRefused", err)
 	}
-	l.token = "wrong"
-	if err := l.Run(t.Context()); !errors.Is(err, errUnwanted) {
-		t.Errorf("401: %v, want errUnwanted", err)
+	l = base(t, "wrong", func(int64, *websocket.Conn) {})
+	if err := l.Run(t.Context()); !errors.Is(err, beaconclient.ErrRefused) {
+		t.Errorf("401: %v, want ErrRefused", err)
 	}
 }
 
 // Without signal fixes are kept, within bounds, and the oldest go first.
 func TestLineKeepsABoundedNumber(t *testing.T) {
 	t.Parallel()
-	l := base(t, func(int64, *websocket.Conn) {})
+	l := base(t, "secret", func(int64, *websocket.Conn) {})
 	l.Signal(false)
 	for range mostHeld + 10 {
 		l.Send(beacon.Fix{})
 	}
-	if len(l.held) != mostHeld || l.lowest() != 11 || l.counters.Dropped.Load() != 10 {
-		t.Errorf("holds %d from %d, dropped %d", len(l.held), l.lowest(), l.counters.Dropped.Load())
+	if made, dropped := l.counters.Made.Load(), l.counters.Dropped.Load(); made != mostHeld+10 || dropped != 10 {
+		t.Errorf("made %d, dropped %d", made, dropped)
+	}
+}
+
+// A line that lost its signal keeps quiet, and brings everything when it is back.
+func TestLineSendsTheBurstWhenTheSignalIsBack(t *testing.T) {
+	t.Parallel()
+	got := make(chan int, 100)
+	cut := make(chan struct{}, 10)
+	l := base(t, "secret", func(n int64, conn *websocket.Conn) {
+		defer func() { cut <- struct{}{} }()
+		start := hear(t, conn).(beacon.Start)
+		say(conn, beacon.Hello{Stream: start.Stream, Acked: start.LowestHeld - 1})
+		for {
+			f, ok := hear(t, conn).(beacon.Fixes)
+			if !ok {
+				return
+			}
+			say(conn, beacon.Ack{Seq: f.Good[len(f.Good)-1].Seq})
+			got <- len(f.Good)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- l.Run(ctx) }()
+	l.Send(beacon.Fix{T: noon, Lon: 121.4, Lat: 28.5})
+	if n := <-got; n != 1 {
+		t.Fatalf("%d fixes came, want 1", n)
+	}
+	l.Signal(false)
+	<-cut
+	for range 7 {
+		l.Send(beacon.Fix{T: noon, Lon: 121.4, Lat: 28.5})
+	}
+	l.Signal(true)
+	for n := 0; n < 7; {
+		n += <-got
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	if r := l.counters.Reconnects.Load(); r != 1 {
+		t.Errorf("%d reconnects, want 1", r)
 	}
 }
