@@ -50,29 +50,29 @@ export function Charts() {
   const byCategory = count(list, (c) => c.category, (c) => !isFinished(c));
   const byTown = count(list, (c) => (c.responsible.code ? (townOf(gridByCode.value.get(c.responsible.code)?.area_code)?.name ?? null) : null), (c) => !isFinished(c));
   return (
-    <div class="charts">
-      <section class="chart">
+    <section class="charts" aria-label={w.trend}>
+      <div class="chart">
         <header>
           <h2>{w.trend}</h2>
           <span>{w.trendSum(list.length)}</span>
         </header>
         <Trend />
-      </section>
-      <section class="chart">
+      </div>
+      <div class="chart">
         <header>
           <h2>{w.byCategory}</h2>
           <span class="quiet">{w.last24} · {w.piece}</span>
         </header>
         <Bars rows={byCategory.map((r) => ({ ...r, name: categoryName(r.key), open: 0 }))} split={false} />
-      </section>
-      <section class="chart">
+      </div>
+      <div class="chart">
         <header>
           <h2>{w.byTown}</h2>
           <span class="quiet">{w.last24} · {w.openOfAll}</span>
         </header>
         <Bars rows={byTown.map((r) => ({ ...r, name: r.key }))} split />
-      </section>
-    </div>
+      </div>
+    </section>
   );
 }
 

@@ -3,6 +3,7 @@ import "../css/base.css";
 import "../css/command.css";
 import "../css/panel.css";
 import { render } from "preact";
+import { Refused } from "../api/client.ts";
 import { startDuty } from "../state/duty.ts";
 import { categoryName, loadGrids, loadNames } from "../state/register.ts";
 import { guardPage, loadSession } from "../state/session.ts";
@@ -36,13 +37,17 @@ function CommandCentre() {
   );
 }
 
+function show(): void {
+  const page = document.getElementById("page");
+  if (page) render(<CommandCentre />, page);
+}
+
 async function begin(): Promise<void> {
   guardPage();
   setLanguage(language.value);
   if (new URLSearchParams(location.search).get("wall") === "1") document.documentElement.classList.add("wall");
   await loadSession();
-  const page = document.getElementById("page");
-  if (page) render(<CommandCentre />, page);
+  show();
   startClock();
   listenToKeys();
   addEventListener("pointerdown", wake, { once: true });
@@ -53,7 +58,8 @@ async function begin(): Promise<void> {
 }
 
 begin().catch((why: unknown) => {
+  if (why instanceof Refused && why.status === 401) return; // on the way to the sign-in page
   failed.value = true;
-  // A refusal was answered by the sign-in page or is shown; anything else is a fault worth seeing.
-  reportError(why);
+  show();
+  if (!(why instanceof Refused)) reportError(why);
 });

@@ -100,6 +100,7 @@ export function MapView() {
       }
       broken.value = "";
       districtMap.value = map;
+      Object.assign(el, { districtMap: map }); // for browser tests, which ask where a patrol is drawn
       stops.push(...wire(map));
       const sized = new ResizeObserver(() => map?.resize());
       sized.observe(el);

@@ -16,7 +16,7 @@ export function Scene() {
       cells.push(`M${ring.map((p) => p.join(" ")).join("L")}z`);
     }
   return (
-    <div class="scene">
+    <aside class="scene" aria-label={w.appName}>
       <svg viewBox="0 0 1100 1000" preserveAspectRatio="xMidYMid slice" aria-hidden="true">
         <path d={cells.join("")} fill="none" stroke="#223450" stroke-width="1.2" />
         <path d={cells[56]} fill="#5cc8ff" fill-opacity=".13" stroke="#5cc8ff" stroke-width="2.2" />
@@ -38,6 +38,6 @@ export function Scene() {
       </svg>
       <p>{w.tagline}</p>
       <small>{w.appName} · {w.appSub}</small>
-    </div>
+    </aside>
   );
 }

@@ -78,5 +78,7 @@ async function begin(): Promise<void> {
   pollTasks();
 }
 
-begin().catch(reportError);
+begin().catch((why: unknown) => {
+  if (!(why instanceof Refused && why.status === 401)) reportError(why); // 401: on the way to the sign-in page
+});
 if ("serviceWorker" in navigator && import.meta.env.PROD) navigator.serviceWorker.register("/sw.js").catch(() => {});

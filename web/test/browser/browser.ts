@@ -1,0 +1,81 @@
+/** A browser as an operator's, and the few acts every story begins with. */
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { expect, inject } from "vitest";
+import type { Place } from "./service.ts";
+
+// Software rendering, and nothing that asks the outside for anything.
+const flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
+
+export const service = inject("service");
+export const open = (): Promise<Browser> => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
+
+/** A page that notes each host it asks and each fault it has. */
+export async function newPage(browser: Browser, size = { width: 1280, height: 760 }): Promise<{ page: Page; context: BrowserContext; hosts: Set<string>; faults: string[] }> {
+  const context = await browser.newContext({ viewport: size, geolocation: { longitude: 121.4, latitude: 28.58, accuracy: 8 }, permissions: ["geolocation"], reducedMotion: "no-preference" });
+  const page = await context.newPage();
+  const hosts = new Set<string>();
+  const faults: string[] = [];
+  page.on("request", (r) => {
+    const url = new URL(r.url());
+    if (url.protocol !== "blob:" && url.protocol !== "data:") hosts.add(url.host);
+  });
+  page.on("websocket", (s) => hosts.add(new URL(s.url()).host));
+  page.on("pageerror", (e) => faults.push(e.stack ?? e.message));
+  page.setDefaultTimeout(30_000);
+  return { page, context, hosts, faults };
+}
+
+export async function signIn(page: Page, account: { username: string; password: string } = service, path = "/"): Promise<void> {
+  await page.goto(`${service.url}/login?next=${encodeURIComponent(path)}`);
+  await page.fill("#username", account.username);
+  await page.fill("#password", account.password);
+  await page.click("button[type=submit]");
+  await page.waitForURL((url) => url.pathname === path);
+}
+
+/** Waits until the district is drawn and the live line is up. */
+export async function watching(page: Page): Promise<void> {
+  await page.waitForSelector(".map-canvas canvas");
+  await page.waitForFunction(() => (document.querySelector(".map-canvas") as unknown as { districtMap?: { fleet: { size: number } } })?.districtMap?.fleet.size ?? 0 > 0);
+  await page.waitForFunction(() => document.querySelector(".line-state:not(.lost):not(.slow)") !== null);
+}
+
+/** Files a report as a program would, and gives the case's id and number. */
+export async function fileReport(page: Page, category: string, at: Place, description: string): Promise<{ id: string; number: string }> {
+  const headers: Record<string, string> = { "Idempotency-Key": crypto.randomUUID() };
+  if (service.token) headers.Authorization = `Bearer ${service.token}`;
+  // A program keeps no cookies: the page's session must not be what lets this in.
+  const answer = await fetch(`${service.url}/api/v1/reports`, {
+    method: "POST",
+    headers: { ...headers, "Content-Type": "application/json" },
+    body: JSON.stringify({ category, location: { ...at, accuracy_m: 12, crs: "wgs84" }, description, observed_at: new Date().toISOString() }),
+  });
+  const body = (await answer.json()) as { case?: { id: string; number: string } };
+  if (!body.case) throw new Error(`report refused: ${answer.status} ${JSON.stringify(body)}`);
+  void page;
+  return body.case;
+}
+
+type CaseText = { version: number; stage: string; assignments: { id: string; kind: string; department: string | null; state: string; patrol_id: string | null; patrol_name: string | null; candidates: { patrol_id: string; name: string; rank: number | null }[] }[] };
+/** A case as the service tells it, with the page's own session. */
+export async function caseOf(page: Page, id: string): Promise<CaseText> {
+  return page.evaluate(async (path) => (await fetch(path)).json(), `/api/v1/cases/${id}`);
+}
+
+/** Somewhere inside the district: the middle of a general grid. */
+export async function somewhere(page: Page, nth: number): Promise<Place> {
+  const grids: { kind: string; bbox: [number, number, number, number] }[] = await page.evaluate(async () => (await (await fetch("/api/v1/grids?limit=200")).json()).items);
+  const general = grids.filter((g) => g.kind === "general");
+  const box = general[nth % general.length]?.bbox ?? [0, 0, 0, 0];
+  return { lon: (box[0] + box[2]) / 2, lat: (box[1] + box[3]) / 2 };
+}
+
+const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+type AxeResult = { violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] };
+export async function accessible(page: Page): Promise<void> {
+  await page.evaluate(readFileSync(axePath, "utf8"));
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: { run: (o: unknown) => Promise<AxeResult> } }).axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"] }));
+  expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html.slice(0, 140)} ${n.failureSummary.slice(0, 200)}`).join(" | ")}`)).toEqual([]);
+}

@@ -1,0 +1,141 @@
+/** The command centre, told as an operator would: sign in, watch, a report arrives, somebody else is sent, the case is closed. */
+import type { Browser, Page, WebSocketRoute } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { accessible, caseOf, fileReport, newPage, open, service, signIn, somewhere, watching } from "./browser.ts";
+
+let browser: Browser;
+let page: Page;
+let hosts: Set<string>;
+let faults: string[];
+let line: WebSocketRoute | null = null;
+
+beforeAll(async () => {
+  browser = await open();
+  ({ page, hosts, faults } = await newPage(browser));
+  // The live line runs through our hands, so that it can be cut.
+  await page.routeWebSocket(/\/ws\/live/, (socket) => {
+    socket.connectToServer();
+    line = socket;
+  });
+});
+afterAll(() => browser?.close());
+
+test("a wrong password is refused in words, the right one opens the command centre", async () => {
+  await page.goto(`${service.url}/`);
+  await page.waitForURL(/\/login/);
+  await accessible(page);
+  await page.fill("#username", service.username);
+  await page.fill("#password", "certainly-wrong");
+  await page.click("button[type=submit]");
+  await page.waitForSelector("[role=alert]");
+  expect(await page.textContent("[role=alert]")).toMatch(/账号或密码不对|次数过多/);
+  await signIn(page);
+  await watching(page);
+  expect(await page.textContent(".head h1")).toContain("网格指挥台");
+});
+
+type Drawn = { districtMap: { fleet: { ids: (kind: string) => string[]; whereNow: (id: string, ms: number) => { lon: number; lat: number } } } };
+const positions = () =>
+  page.evaluate(() => {
+    const { fleet } = (document.querySelector(".map-canvas") as unknown as Drawn).districtMap;
+    return Object.fromEntries(fleet.ids("patrol").map((id) => [id, fleet.whereNow(id, performance.now())]));
+  });
+
+test("patrols move on the map", async () => {
+  const before = await positions();
+  const known = Object.keys(before);
+  expect(known.length).toBeGreaterThan(20);
+  const picture = await page.locator(".map-canvas canvas").screenshot();
+  await expect
+    .poll(
+      async () => {
+        const after = await positions();
+        return known.filter((id) => after[id] && (after[id].lon !== before[id]?.lon || after[id].lat !== before[id]?.lat)).length;
+      },
+      { timeout: 30_000, interval: 1000 },
+    )
+    .toBeGreaterThan(10);
+  await expect.poll(async () => picture.equals(await page.locator(".map-canvas canvas").screenshot()), { timeout: 20_000, interval: 1000 }).toBe(false);
+});
+
+const rowOf = (text: string) => page.locator(".row", { hasText: text });
+async function find(text: string): Promise<void> {
+  for (const tab of ["waiting", "handling", "overdue"]) {
+    await page.click(`#tab-${tab}`);
+    await page.fill("#search", text);
+    try {
+      await rowOf(text).first().waitFor({ timeout: 6_000 });
+      return;
+    } catch {
+      // Not in this tab; a case moves on by itself.
+    }
+  }
+  throw new Error(`the queue does not show ${text}`);
+}
+
+let reported = { id: "", number: "" };
+const story = `井盖移位 ${Date.now() % 100_000}`;
+
+test("a report appears in the queue by itself and explains itself when clicked", async () => {
+  reported = await fileReport(page, "D02", await somewhere(page, 17), story);
+  await find(story);
+  await rowOf(story).first().click();
+  await page.waitForSelector(".panel .team");
+  const panel = (await page.textContent(".panel")) ?? "";
+  expect(panel).toContain(reported.number);
+  expect(panel).toMatch(/位于网格内|位于空隙/);
+  expect(panel).toMatch(/主办/);
+  expect(panel).toMatch(/分/);
+  await page.fill("#search", "");
+});
+
+test("the page is accessible with a case open", () => accessible(page));
+
+test("somebody else is sent instead, and the service agrees", async () => {
+  const before = await caseOf(page, reported.id);
+  const sent = before.assignments.find((a) => a.kind === "department" && a.patrol_id && ["offered", "accepted", "en_route"].includes(a.state));
+  expect(sent, JSON.stringify(before.assignments.map((a) => [a.kind, a.state]))).toBeTruthy();
+  const other = sent?.candidates.find((k) => k.rank !== null && k.patrol_id !== sent.patrol_id);
+  expect(other).toBeTruthy();
+  const row = page.locator(`.team[data-department="${sent?.department}"] button[data-patrol="${other?.patrol_id}"]`);
+  if ((await row.count()) === 0) await page.locator(`.team[data-department="${sent?.department}"] button[aria-expanded=false]`).click();
+  await row.click();
+  await page.click("#reassign-confirm");
+  await expect.poll(async () => (await caseOf(page, reported.id)).assignments.some((a) => a.department === sent?.department && a.patrol_id === other?.patrol_id && ["offered", "accepted", "en_route", "on_scene"].includes(a.state)), { timeout: 15_000 }).toBe(true);
+  await expect.poll(() => page.textContent(`.team[data-department="${sent?.department}"] .name`)).toContain(other?.name ?? "?");
+});
+
+test("a lost line is said, units turn grey, and it comes back by itself", async () => {
+  await line?.close();
+  await page.waitForSelector(".broken", { timeout: 10_000 });
+  expect(await page.textContent(".broken")).toMatch(/连接中断，显示 \d\d:\d\d 数据/);
+  await page.waitForSelector(".broken", { state: "detached", timeout: 30_000 });
+});
+
+test("a case is closed and leaves the queue of open ones", async () => {
+  await page.click("#close-case");
+  await page.fill("#close-reason", "现场已复位");
+  await page.click("#close-confirm");
+  await expect.poll(async () => (await caseOf(page, reported.id)).stage, { timeout: 15_000 }).toBe("closed");
+  await page.click("#tab-done");
+  await page.fill("#search", story);
+  await rowOf(story).first().waitFor();
+  await page.fill("#search", "");
+});
+
+test("English is one click away, and keys work", async () => {
+  await page.click("text=中 / EN");
+  expect(await page.textContent("#tab-waiting")).toContain("Waiting");
+  await page.click("text=EN / 中");
+  await page.keyboard.press("?");
+  await page.waitForSelector("dialog[open]");
+  await page.keyboard.press("Escape");
+  await page.click("#tab-done");
+  await page.keyboard.press("j");
+  await page.waitForSelector('.row[aria-current="true"]');
+});
+
+test("no other host was asked for anything, and nothing broke", () => {
+  expect([...hosts]).toEqual([new URL(service.url).host]);
+  expect(faults).toEqual([]);
+});
