@@ -117,3 +117,20 @@ func readTrips(t testing.TB, path string) []trip {
 	}
 	return trips
 }
+
+func TestEveryExtractBecomesANetwork(t *testing.T) {
+	t.Parallel()
+	for _, extract := range []string{"columbus", "hamburg-ferry", "heidelberg", "liechtenstein", "monaco", "porto"} {
+		t.Run(extract, func(t *testing.T) {
+			t.Parallel()
+			n := load(t, extract)
+			stats := n.Stats()
+			for name, m := range stats.Modes {
+				t.Logf("%s: %+v", name, m)
+				if m.Arcs == 0 || m.Turns < m.Arcs/2 {
+					t.Errorf("%s: %+v", name, m)
+				}
+			}
+		})
+	}
+}
