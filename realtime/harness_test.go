@@ -42,7 +42,7 @@ type bundle struct {
 	ledger *gate
 	node   *node
 	config realtime.Config
-	cases  atomic.Pointer[[]dispatch.Case]
+	cases  atomic.Pointer[realtime.CaseSource]
 }
 
 // node is one run of the service.
@@ -69,7 +69,8 @@ func setup(t *testing.T, units int, change ...func(*realtime.Config)) *bundle {
 	for _, f := range change {
 		f(&b.config)
 	}
-	b.cases.Store(&[]dispatch.Case{})
+	none := realtime.CaseSource(func(context.Context, dispatch.Viewer) ([]dispatch.Case, error) { return nil, nil })
+	b.cases.Store(&none)
 	b.node = b.start()
 	return b
 }
@@ -86,7 +87,9 @@ func (b *bundle) start() *node {
 	}
 	n.live, err = realtime.NewLiveServer(realtime.LiveConfig{
 		Index: n.index, Bus: n.bus, Tick: 20 * time.Millisecond, Log: b.config.Log,
-		Cases: func(context.Context, dispatch.Viewer) ([]dispatch.Case, error) { return *b.cases.Load(), nil },
+		Cases: func(ctx context.Context, who dispatch.Viewer) ([]dispatch.Case, error) {
+			return (*b.cases.Load())(ctx, who)
+		},
 	})
 	if err != nil {
 		b.t.Fatal(err)

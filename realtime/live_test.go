@@ -1,0 +1,282 @@
+package realtime_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gorilla/websocket"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/realtime"
+	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+	"github.com/gridpatrol/gridpatrol/realtime/realtimetest"
+)
+
+var district = dispatch.DistrictID{UUID: pgdb.District}
+
+// screen is a viewer's end of a socket.
+type screen struct {
+	*phone
+	seq int64
+}
+
+type liveFrame struct {
+	Type    string          `json:"type"`
+	Seq     int64           `json:"seq"`
+	Patrols []livePatrol    `json:"patrols"`
+	Moved   []livePatrol    `json:"moved"`
+	Gone    []string        `json:"gone"`
+	Cases   []dispatch.Case `json:"cases"`
+	Case    map[string]any  `json:"case"`
+}
+
+type livePatrol struct {
+	ID         string    `json:"id"`
+	Lon        float64   `json:"lon"`
+	Lat        float64   `json:"lat"`
+	HeadingDeg *float64  `json:"heading_deg"`
+	Status     string    `json:"status"`
+	Presence   string    `json:"presence"`
+	T          time.Time `json:"t"`
+	Department string    `json:"department"`
+	Version    int64     `json:"version"`
+}
+
+func (n *node) watch(t *testing.T, who dispatch.Viewer) *screen {
+	t.Helper()
+	body, err := json.Marshal(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &screen{phone: n.dial(t, "/ws/live", http.Header{"Viewer": {string(body)}})}
+}
+
+// frame is the next frame; its number must follow the one before.
+func (s *screen) frame() liveFrame {
+	s.t.Helper()
+	_ = s.conn.SetReadDeadline(time.Now().Add(patience))
+	_, message, err := s.conn.ReadMessage()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var f liveFrame
+	if err := json.Unmarshal(message, &f); err != nil {
+		s.t.Fatalf("%s: %v", message, err)
+	}
+	s.seq++
+	if f.Seq != s.seq {
+		s.t.Fatalf("frame %d, want %d", f.Seq, s.seq)
+	}
+	return f
+}
+
+// until reads frames until one will do.
+func (s *screen) until(what string, good func(liveFrame) bool) liveFrame {
+	s.t.Helper()
+	for {
+		if f := s.frame(); good(f) {
+			return f
+		}
+	}
+}
+
+// closes reads on until the service closes with a code.
+func (s *screen) closes(code int) {
+	s.t.Helper()
+	for {
+		_ = s.conn.SetReadDeadline(time.Now().Add(patience))
+		if _, _, err := s.conn.ReadMessage(); err != nil {
+			if !websocket.IsCloseError(err, code) {
+				s.t.Fatalf("%v, want a close with %d", err, code)
+			}
+			return
+		}
+	}
+}
+
+func (f liveFrame) movedTo(u realtimetest.Unit) *livePatrol {
+	for i, p := range f.Moved {
+		if p.ID == u.Patrol.String() {
+			return &f.Moved[i]
+		}
+	}
+	return nil
+}
+
+var operator = dispatch.Viewer{District: district, Role: dispatch.RoleOperator}
+
+func TestAViewerSeesMovement(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 2)
+	p, _ := b.node.open(t, b.units[0], uuid.New(), 1)
+	now := b.clock.now()
+	p.fixes(at(1, now.Add(-time.Second)))
+	p.ack(1)
+	s := b.node.watch(t, operator)
+	f := s.frame()
+	if f.Type != "snapshot" || len(f.Patrols) != 1 || f.Cases == nil {
+		t.Fatalf("%+v", f)
+	}
+	if got := f.Patrols[0]; got.ID != b.units[0].Patrol.String() || got.Lon != 121.38001 || got.Lat != 28.58 || *got.HeadingDeg != 90 ||
+		got.Status != "free" || got.Presence != "online" || got.Department != realtimetest.Department || !got.T.Equal(now.Add(-time.Second).Truncate(time.Millisecond)) {
+		t.Errorf("%+v", got)
+	}
+	p.fixes(at(2, now))
+	f = s.until("it moves", func(f liveFrame) bool { return f.movedTo(b.units[0]) != nil })
+	if got := f.movedTo(b.units[0]); f.Type != "delta" || got.Lon != 121.38002 {
+		t.Errorf("%+v", f)
+	}
+	// A status is a change too; off duty takes the dot away.
+	b.node.beacons.Announce(dispatch.Announcement{Patrol: &dispatch.PatrolChanged{ID: b.units[0].Patrol, Status: dispatch.EnRoute, Version: 2}})
+	s.until("it is on its way", func(f liveFrame) bool {
+		m := f.movedTo(b.units[0])
+		return m != nil && m.Status == "en_route" && m.Version == 2
+	})
+	b.node.beacons.Announce(dispatch.Announcement{Patrol: &dispatch.PatrolChanged{ID: b.units[0].Patrol, Status: dispatch.OffDuty, Version: 3}})
+	s.until("it is gone", func(f liveFrame) bool { return slices.Contains(f.Gone, b.units[0].Patrol.String()) })
+	s.send(`{"type":"resync"}`)
+	if f := s.until("a snapshot", func(f liveFrame) bool { return f.Type == "snapshot" }); len(f.Patrols) != 0 {
+		t.Errorf("%+v", f)
+	}
+}
+
+func TestPresenceAgesOnTheScreen(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	p, _ := b.node.open(t, b.units[0], uuid.New(), 1)
+	p.fixes(at(1, b.clock.now()))
+	p.ack(1)
+	s := b.node.watch(t, operator)
+	s.frame()
+	for _, c := range []struct {
+		by   time.Duration
+		want string
+	}{{2*time.Minute + time.Second, "stale"}, {8 * time.Minute, "lost"}} {
+		b.clock.advance(c.by)
+		s.until(c.want, func(f liveFrame) bool {
+			m := f.movedTo(b.units[0])
+			return m != nil && m.Presence == c.want
+		})
+	}
+}
+
+func TestAViewLimitsWhatIsSent(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 2)
+	now := b.clock.now()
+	near, _ := b.node.open(t, b.units[0], uuid.New(), 1)
+	far, _ := b.node.open(t, b.units[1], uuid.New(), 1)
+	near.fixes(at(1, now.Add(-3*time.Second)))
+	near.ack(1)
+	away := at(1, now.Add(-3*time.Second))
+	away.Lat = 30
+	far.fixes(away)
+	far.ack(1)
+	s := b.node.watch(t, operator)
+	if f := s.frame(); len(f.Patrols) != 2 {
+		t.Fatalf("%+v", f)
+	}
+	s.send(`{"type":"view","bbox":[121,28,122,29],"zoom":13.5}`)
+	s.until("the far one is gone", func(f liveFrame) bool { return slices.Equal(f.Gone, []string{b.units[1].Patrol.String()}) })
+	// It drives in, and out again.
+	in := at(2, now)
+	in.Lat = 28.9
+	b.clock.advance(time.Hour)
+	in.T = b.clock.now()
+	far.fixes(in)
+	s.until("it drove in", func(f liveFrame) bool { return f.movedTo(b.units[1]) != nil })
+	s.send(`{"type":"view","bbox":[121,29.5,122,31],"zoom":13}`)
+	s.until("the view is empty", func(f liveFrame) bool { return len(f.Gone) == 2 })
+	s.send(`{"type":"view","bbox":[121,28,122,31],"zoom":10}`)
+	s.until("all are there", func(f liveFrame) bool { return len(f.Moved) == 2 })
+	s.send(`{"type":"view","bbox":[122,28,121,31],"zoom":10}`)
+	s.closes(beacon.CloseProtocol)
+}
+
+func TestAViewerSeesItsScopeOnly(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	p, _ := b.node.open(t, b.units[0], uuid.New(), 1)
+	p.fixes(at(1, b.clock.now()))
+	p.ack(1)
+	c := &dispatch.CaseChanged{ID: dispatch.CaseID{UUID: uuid.New()}, Number: "2026-1", Version: 1,
+		Scope: dispatch.Thing{District: district, Areas: []string{realtimetest.Area}, Departments: []string{realtimetest.Department}}}
+	type want struct {
+		patrols int
+		hears   bool
+	}
+	for _, v := range []struct {
+		name string
+		who  dispatch.Viewer
+		want want
+	}{
+		{"operator", operator, want{1, true}},
+		{"officer of the department", dispatch.Viewer{District: district, Role: dispatch.RoleOfficer, Department: realtimetest.Department}, want{1, true}},
+		{"officer of another", dispatch.Viewer{District: district, Role: dispatch.RoleOfficer, Department: "fire"}, want{0, false}},
+		{"leader of the town", dispatch.Viewer{District: district, Role: dispatch.RoleTownLeader, AreaCode: realtimetest.Area}, want{1, true}},
+		{"leader of another", dispatch.Viewer{District: district, Role: dispatch.RoleTownLeader, AreaCode: "town-2"}, want{0, false}},
+		{"another district", dispatch.Viewer{District: dispatch.DistrictID{UUID: uuid.New()}, Role: dispatch.RoleOperator}, want{0, false}},
+	} {
+		s := b.node.watch(t, v.who)
+		if f := s.frame(); len(f.Patrols) != v.want.patrols {
+			t.Errorf("%s: %d patrols, want %d", v.name, len(f.Patrols), v.want.patrols)
+		}
+		c.Version++
+		b.node.beacons.Announce(dispatch.Announcement{Case: c})
+		s.send(`{"type":"resync"}`) // answered after the case
+		f := s.until("a case or the snapshot", func(f liveFrame) bool { return f.Type != "delta" })
+		if heard := f.Type == "case"; heard != v.want.hears {
+			t.Errorf("%s: hears of the case: %v", v.name, heard)
+		} else if heard && (f.Case["number"] != "2026-1" || f.Case["scope"] != nil) {
+			t.Errorf("%s: %v", v.name, f.Case)
+		}
+	}
+}
+
+// A case that changes while a viewer's cases are being read comes after the
+// snapshot.
+func TestNoCaseFallsBetweenSnapshotAndNews(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	c := &dispatch.CaseChanged{Number: "2026-1", Scope: dispatch.Thing{District: district}}
+	reading := realtime.CaseSource(func(context.Context, dispatch.Viewer) ([]dispatch.Case, error) {
+		b.node.beacons.Announce(dispatch.Announcement{Case: c})
+		return []dispatch.Case{{Number: "2026-0"}}, nil
+	})
+	b.cases.Store(&reading)
+	s := b.node.watch(t, operator)
+	if f := s.frame(); f.Type != "snapshot" || len(f.Cases) != 1 || f.Cases[0].Number != "2026-0" {
+		t.Errorf("%+v", f)
+	}
+	s.until("the case", func(f liveFrame) bool { return f.Type == "case" && f.Case["number"] == "2026-1" })
+}
+
+func TestASlowViewerIsClosedAndHarmsNobody(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	slow := b.node.watch(t, operator)
+	quick := b.node.watch(t, operator)
+	slow.frame()
+	quick.frame()
+	c := &dispatch.CaseChanged{Number: "2026-1", Scope: dispatch.Thing{District: district}}
+	for range 4000 { // frames so large that no kernel holds many of them
+		c.Shortfalls = append(c.Shortfalls, dispatch.Shortfall{Department: "police", Reason: dispatch.AllBusy})
+	}
+	heard := 0
+	for i := range 100 {
+		c.Version = int64(i)
+		b.node.beacons.Announce(dispatch.Announcement{Case: c})
+		quick.until("the case", func(f liveFrame) bool { return f.Type == "case" && f.Case["version"] == float64(i) })
+		heard++
+	}
+	if heard != 100 {
+		t.Errorf("the quick viewer heard %d", heard)
+	}
+	slow.closes(beacon.CloseSlow)
+}
