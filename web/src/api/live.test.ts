@@ -33,13 +33,13 @@ class FakeSocket {
 
 const setup = (ticket: () => Promise<string | null> = async () => "t1") => {
   const states: LiveState[] = [];
-  const frames: LiveFrame[] = [];
+  const missed: boolean[] = [];
   const channel = new LiveChannel(
-    { url: "ws://x/ws/live", ticket, frame: (f) => frames.push(f), state: (s) => states.push(s), open: (u, p) => new FakeSocket(u, p) as never, random: () => 1 },
+    { url: "ws://x/ws/live", ticket, frame: (_f: LiveFrame, m) => missed.push(m), state: (s) => states.push(s), open: (u, p) => new FakeSocket(u, p) as never, random: () => 1 },
     { bbox: [1, 2, 3, 4], zoom: 12 },
   );
   channel.start();
-  return { states, frames, channel };
+  return { states, missed, channel };
 };
 const last = () => FakeSocket.all.at(-1) as FakeSocket;
 
@@ -90,6 +90,31 @@ describe("the live channel", () => {
     expect(FakeSocket.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(1);
     expect(FakeSocket.all).toHaveLength(3);
+  });
+
+  it("asks a quiet line whether it lives, and gives it up when it does not answer", async () => {
+    const { states } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
+    await vi.advanceTimersByTimeAsync(26_000);
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(1);
+    last().say({ type: "snapshot", seq: 2, patrols: [], cases: [] });
+    await vi.advanceTimersByTimeAsync(26_000);
+    expect(states.at(-1)).toBe("live");
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(states.at(-1)).not.toBe("live");
+  });
+
+  it("says when something may have been missed", async () => {
+    const { missed } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
+    last().say({ type: "snapshot", seq: 2, patrols: [], cases: [] });
+    last().say({ type: "delta", seq: 9, moved: [] });
+    last().say({ type: "snapshot", seq: 10, patrols: [], cases: [] });
+    expect(missed).toEqual([true, false, false, true]);
   });
 
   it("tries again when no ticket is given, and stays silent once stopped", async () => {

@@ -12,7 +12,8 @@ export type LiveOptions = {
   url: string;
   /** A one-time ticket, or null to rely on the cookie. */
   ticket: () => Promise<string | null>;
-  frame: (frame: LiveFrame) => void;
+  /** missed: something may have happened that no frame told of; read the lists again. */
+  frame: (frame: LiveFrame, missed: boolean) => void;
   state: (state: LiveState) => void;
   open?: (url: string, protocols: string[]) => WebSocket;
   random?: () => number;
@@ -21,8 +22,10 @@ export type LiveOptions = {
 const subprotocol = "gridpatrol.live.v1.json";
 const firstPauseMs = 500;
 const longestPauseMs = 15_000;
-/** Silence beyond this on an open socket is treated as a lost one. */
-const silenceMs = 45_000;
+/** A quiet line is asked whether it still lives, and given up when it does not answer. */
+const quietMs = 20_000;
+const silenceMs = 35_000;
+const lookEveryMs = 5_000;
 
 export class LiveChannel {
   #options: LiveOptions;
@@ -34,6 +37,8 @@ export class LiveChannel {
   #stopped = false;
   #view: { bbox: Bounds; zoom: number };
   #heardMs = 0;
+  #missed = true;
+  #asked = false;
 
   constructor(options: LiveOptions, view: { bbox: Bounds; zoom: number }) {
     this.#options = options;
@@ -85,8 +90,13 @@ export class LiveChannel {
       this.#send({ type: "view", bbox: this.#view.bbox, zoom: this.#view.zoom });
       clearInterval(this.#watch);
       this.#watch = setInterval(() => {
-        if (Date.now() - this.#heardMs > silenceMs) socket.close(4000);
-      }, 5_000);
+        const silentMs = Date.now() - this.#heardMs;
+        if (silentMs > silenceMs) socket.close(4000);
+        else if (silentMs > quietMs && !this.#asked) {
+          this.#asked = true;
+          this.resync();
+        }
+      }, lookEveryMs);
     };
     socket.onmessage = (event) => {
       if (socket === this.#socket) this.#take(String(event.data));
@@ -101,6 +111,7 @@ export class LiveChannel {
 
   #take(text: string): void {
     this.#heardMs = Date.now();
+    this.#asked = false;
     let frame: LiveFrame;
     try {
       frame = JSON.parse(text) as LiveFrame;
@@ -115,13 +126,19 @@ export class LiveChannel {
     } else if (typeof frame.seq === "number") {
       const hole = frame.seq !== this.#seq + 1;
       this.#seq = frame.seq;
-      if (hole) this.resync();
+      if (hole) {
+        this.#missed = true;
+        this.resync();
+      }
     }
-    this.#options.frame(frame);
+    const missed = frame.type === "snapshot" && this.#missed;
+    if (missed) this.#missed = false;
+    this.#options.frame(frame, missed);
   }
 
   #comeBack(): void {
     if (this.#stopped) return;
+    this.#missed = true;
     this.#options.state("lost");
     const pause = Math.min(longestPauseMs, firstPauseMs * 2 ** this.#tries++);
     const jitter = 0.5 + (this.#options.random ?? Math.random)() * 0.5;

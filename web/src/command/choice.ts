@@ -15,6 +15,7 @@ export const busy = signal(false);
 export const picks = signal<Record<string, string>>({});
 export const routes = signal<RouteLine[]>([]);
 
+const saidForMs = 6_000;
 let etag: string | null = null;
 let asked = 0;
 
@@ -79,6 +80,9 @@ async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: C
       take(data, response);
       picks.value = {};
       said.value = done;
+      setTimeout(() => {
+        if (said.value === done) said.value = null;
+      }, saidForMs);
     }
     return true;
   } catch (why) {

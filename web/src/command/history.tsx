@@ -1,8 +1,7 @@
 /** What happened to a case, newest first, in words. */
 import type { CaseDetail, CaseEvent } from "../api/types.ts";
-import { patrolName } from "../state/duty.ts";
 import { departmentName } from "../state/register.ts";
-import { clock } from "../i18n/format.ts";
+import { clock, duration } from "../i18n/format.ts";
 import { type Dict, words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
 import { session } from "../state/session.ts";
@@ -18,7 +17,7 @@ export function History({ c }: { c: CaseDetail }) {
           <li key={e.id}>
             <time dateTime={e.at} title={new Date(e.at).toLocaleString()}>{clock(e.at)}</time>
             <span>
-              {told(e, w)} <span class="by">{byWhom(e.actor, w)}</span>
+              {told(e, c, w)} <span class="by">{byWhom(e.actor, w)}</span>
             </span>
           </li>
         ))}
@@ -27,19 +26,26 @@ export function History({ c }: { c: CaseDetail }) {
   );
 }
 
-/** The sentence of an event: its kind, and what its detail adds that a person can read. */
-export function told(e: CaseEvent, w: Dict): string {
-  const kinds = w.event as Record<string, string>;
-  const tail = e.kind.split(".").at(-1) ?? e.kind;
-  const head = kinds[e.kind] ?? kinds[tail] ?? (w.stage as Record<string, string>)[tail] ?? (w.assignment as Record<string, string>)[tail] ?? e.kind;
+/** The sentence of an event: its kind, whom it concerns, and the reason given. */
+export function told(e: CaseEvent, c: CaseDetail, w: Dict): string {
   const d = e.detail as Record<string, unknown>;
   const text = (key: string) => (typeof d[key] === "string" && d[key] !== "" ? (d[key] as string) : null);
-  const patrol = text("patrol_name") ?? text("patrol") ?? text("patrol_id");
-  const department = text("department");
   const reason = text("reason") ?? text("because") ?? text("note");
+  if (e.kind === "stage") {
+    const stages = w.stage as Record<string, string>;
+    return [stages[text("to") ?? ""] ?? text("to"), reason ? inWords(reason, w) : null].filter(Boolean).join("：");
+  }
+  const kinds = w.event as Record<string, string>;
+  const tail = e.kind.split(".").at(-1) ?? e.kind;
+  const head = kinds[e.kind] ?? kinds[tail] ?? (w.assignment as Record<string, string>)[tail] ?? e.kind;
+  const about = c.assignments.find((a) => a.id === d.assignment);
+  const who = text("why");
   const parts = [
-    department ? departmentName(department) : null,
-    patrol ? (patrolName(patrol) ?? (patrol.length > 24 ? null : patrol)) : null,
+    about?.kind === "first_look" || d.kind === "first_look" ? w.firstLook : text("department") ? departmentName(text("department")) : null,
+    about?.patrol_name ?? null,
+    text("grid"),
+    who ? ((w.toldWhom as Record<string, string>)[who] ?? inWords(who, w)) : null,
+    typeof d.eta_s === "number" ? duration(d.eta_s, w) : null,
     reason ? inWords(reason, w) : null,
   ].filter(Boolean);
   return parts.length > 0 ? `${head}：${parts.join(" · ")}` : head;

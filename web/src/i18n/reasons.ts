@@ -32,6 +32,16 @@ const rules: Rule[] = [
   [/^leads category (\S+)$/, (w, m) => w.why.leads(m[1] ?? "")],
   [/^goes along in category (\S+)$/, (w, m) => w.why.along(m[1] ?? "")],
   [/^category (\S+) is settled by the (\S+)$/, (w, m) => w.why.settledBy(m[1] ?? "", m[2] ?? "")],
+  [/^its position was lost$/, (w) => w.why.positionLost],
+  [/^no answer in time$/, (w) => w.why.unanswered],
+  [/^an operator sent another$/, (w) => w.why.replaced],
+  [/^the dispatch was taken back$/, (w) => w.why.takenBack],
+  [/^the case was closed$/, (w) => w.why.caseClosed],
+  [/^reported$/, (w) => w.why.byReport],
+  [/^an operator sent it$/, (w) => w.why.operatorSent],
+  [/^the first patrol accepted$/, (w) => w.why.firstAccepted],
+  [/^the first patrol is on scene$/, (w) => w.why.firstThere],
+  [/^all patrols are done$/, (w) => w.why.allDone],
   [/^an operator asked for it$/, (w) => w.why.asked],
 ];
 

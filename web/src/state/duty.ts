@@ -161,7 +161,7 @@ export function keepCase(c: Case, tell = true): void {
   }
 }
 
-function take(frame: LiveFrame): void {
+function take(frame: LiveFrame, missed: boolean): void {
   heardMs.value = Date.now();
   switch (frame.type) {
     case "snapshot": {
@@ -173,7 +173,7 @@ function take(frame: LiveFrame): void {
       for (const l of listeners) l.patrols?.(moved, gone);
       for (const c of frame.cases ?? []) heardCase(c);
       // A gap may have hidden the end of a case, or a new patrol's name.
-      if (loaded.value) void Promise.all([loadPatrols(), loadCases()]).catch(ignoreRefusal);
+      if (loaded.value && missed) void Promise.all([loadPatrols(), loadCases()]).catch(ignoreRefusal);
       break;
     }
     case "delta": {
