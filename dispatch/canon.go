@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -16,70 +17,178 @@ import (
 // white space, and nothing escaped that need not be. What is signed, chained or
 // compared byte for byte is written this way.
 func Canonical(v any) ([]byte, error) {
-	plain, err := json.Marshal(v)
-	if err != nil {
+	var plain bytes.Buffer
+	e := json.NewEncoder(&plain)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return nil, fmt.Errorf("write as JSON: %w", err)
 	}
-	var tree any
-	d := json.NewDecoder(bytes.NewReader(plain))
-	d.UseNumber()
-	if err := d.Decode(&tree); err != nil {
-		return nil, fmt.Errorf("read own JSON: %w", err)
+	c := canonizer{in: plain.Bytes(), out: make([]byte, 0, plain.Len())}
+	if err := c.value(); err != nil {
+		return nil, fmt.Errorf("write canonical JSON: %w", err)
 	}
-	return appendCanonical(make([]byte, 0, len(plain)), tree)
+	return c.out, nil
 }
 
-func appendCanonical(b []byte, v any) ([]byte, error) {
-	var err error
-	switch v := v.(type) {
-	case nil:
-		return append(b, "null"...), nil
-	case bool:
-		return strconv.AppendBool(b, v), nil
-	case string:
-		return appendCanonicalString(b, v), nil
-	case json.Number:
-		return appendCanonicalNumber(b, v)
-	case []any:
-		b = append(b, '[')
-		for i, e := range v {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			if b, err = appendCanonical(b, e); err != nil {
-				return nil, err
-			}
+// canonizer rewrites valid JSON text member by member: values are written as they
+// come, and an object's members are put in order once the object is complete.
+type canonizer struct {
+	in   []byte
+	at   int
+	out  []byte
+	swap []byte   // where members are put in order
+	open []member // of all objects that are not complete yet
+}
+
+// member is the text of one member of an object, "key":value, within out.
+type member struct {
+	key      string
+	from, to int
+}
+
+func (c *canonizer) space() {
+	for c.at < len(c.in) {
+		switch c.in[c.at] {
+		case ' ', '\t', '\n', '\r':
+			c.at++
+		default:
+			return
 		}
-		return append(b, ']'), nil
-	case map[string]any:
-		keys := make([]string, 0, len(v))
-		for k := range v {
-			keys = append(keys, k)
-		}
-		slices.SortFunc(keys, byUTF16)
-		b = append(b, '{')
-		for i, k := range keys {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(appendCanonicalString(b, k), ':')
-			if b, err = appendCanonical(b, v[k]); err != nil {
-				return nil, err
-			}
-		}
-		return append(b, '}'), nil
 	}
-	return nil, fmt.Errorf("no JSON value: %T", v)
+}
+
+func (c *canonizer) value() error {
+	c.space()
+	switch c.in[c.at] {
+	case '{':
+		return c.object()
+	case '[':
+		return c.array()
+	case '"':
+		s, err := c.text()
+		c.out = appendCanonicalString(c.out, s)
+		return err
+	case 't', 'n':
+		c.out = append(c.out, c.in[c.at:c.at+4]...)
+		c.at += 4
+		return nil
+	case 'f':
+		c.out = append(c.out, "false"...)
+		c.at += 5
+		return nil
+	}
+	from := c.at
+	for c.at < len(c.in) && strings.IndexByte("+-.eE0123456789", c.in[c.at]) >= 0 {
+		c.at++
+	}
+	var err error
+	c.out, err = appendCanonicalNumber(c.out, string(c.in[from:c.at]))
+	return err
+}
+
+// text reads a string; only one with escapes needs more than a copy.
+func (c *canonizer) text() (string, error) {
+	from := c.at
+	escaped := false
+	for c.at++; c.in[c.at] != '"'; c.at++ {
+		if c.in[c.at] == '\\' {
+			escaped = true
+			c.at++
+		}
+	}
+	c.at++
+	if !escaped {
+		return string(c.in[from+1 : c.at-1]), nil
+	}
+	var s string
+	err := json.Unmarshal(c.in[from:c.at], &s)
+	return s, err
+}
+
+func (c *canonizer) array() error {
+	c.out = append(c.out, '[')
+	c.at++
+	for first := true; ; first = false {
+		c.space()
+		switch c.in[c.at] {
+		case ']':
+			c.at++
+			c.out = append(c.out, ']')
+			return nil
+		case ',':
+			c.at++
+		}
+		if !first {
+			c.out = append(c.out, ',')
+		}
+		if err := c.value(); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *canonizer) object() error {
+	c.out = append(c.out, '{')
+	c.at++
+	base := len(c.open)
+	for {
+		c.space()
+		if c.in[c.at] == ',' {
+			c.at++
+			c.space()
+		}
+		if c.in[c.at] == '}' {
+			c.at++
+			err := c.order(base)
+			c.out = append(c.out, '}')
+			return err
+		}
+		from := len(c.out)
+		key, err := c.text()
+		if err != nil {
+			return err
+		}
+		c.out = append(appendCanonicalString(c.out, key), ':')
+		c.space()
+		c.at++ // the colon
+		if err := c.value(); err != nil {
+			return err
+		}
+		c.open = append(c.open, member{key, from, len(c.out)})
+	}
+}
+
+// order puts the members since base in order, with commas between.
+func (c *canonizer) order(base int) error {
+	members := c.open[base:]
+	if len(members) == 0 {
+		return nil
+	}
+	from := members[0].from
+	slices.SortFunc(members, func(a, b member) int { return byUTF16(a.key, b.key) })
+	c.swap = c.swap[:0]
+	for i, m := range members {
+		if i > 0 {
+			if m.key == members[i-1].key {
+				return fmt.Errorf("key %q stands twice in one object", m.key)
+			}
+			c.swap = append(c.swap, ',')
+		}
+		c.swap = append(c.swap, c.out[m.from:m.to]...)
+	}
+	c.out = append(c.out[:from], c.swap...)
+	c.open = c.open[:base]
+	return nil
 }
 
 // appendCanonicalNumber writes a number as ECMAScript does; encoding/json does
 // the same for every float64 but minus zero.
-func appendCanonicalNumber(b []byte, n json.Number) ([]byte, error) {
-	f, err := strconv.ParseFloat(string(n), 64)
+func appendCanonicalNumber(b []byte, n string) ([]byte, error) {
+	f, err := strconv.ParseFloat(n, 64)
 	if err != nil {
 		return nil, fmt.Errorf("number %s: %w", n, err)
 	}
-	if f == math.Trunc(f) && math.Abs(f) > 1<<53 {
+	if math.Abs(f) > 1<<53 && !strings.ContainsAny(n, ".eE") {
 		return nil, fmt.Errorf("number %s is beyond what every reader holds exactly; write it as text", n)
 	}
 	if f == 0 {
@@ -119,5 +228,17 @@ func appendCanonicalString(b []byte, s string) []byte {
 }
 
 func byUTF16(a, b string) int {
+	if isASCII(a) && isASCII(b) {
+		return strings.Compare(a, b)
+	}
 	return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

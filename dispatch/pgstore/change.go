@@ -15,12 +15,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// lockCase and lockPatrols run as statements of their own: the second sees what
+// lockCase and lockClaimed run as statements of their own: the second sees what
 // was committed while the first waited for the case.
 const lockCase = `
 SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND c.id = $2 FOR NO KEY UPDATE`
 
-const lockPatrols = `
+const lockClaimed = `
 SELECT ` + heldColumns + ` FROM patrols p
 WHERE p.district_id = $1
   AND p.id IN (SELECT unnest($3::uuid[]) UNION SELECT patrol_id FROM assignments WHERE case_id = $2 AND active)
@@ -69,7 +69,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	batch := &pgx.Batch{}
 	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&cases))
 	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
-	batch.Queue(lockPatrols, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
+	batch.Queue(lockClaimed, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return d, fmt.Errorf("lock case %s: %w", id, err)

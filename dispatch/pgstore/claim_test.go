@@ -1,0 +1,207 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// claimOp is what was tried with one patrol: a claim for an assignment, or its release.
+type claimOp struct {
+	patrol  dispatch.PatrolID
+	release bool
+}
+
+// patrolModel is one patrol: free, or held by one claim. A claim that was won
+// needs it free, one that was lost needs it held.
+var patrolModel = porcupine.Model{
+	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
+		by := map[dispatch.PatrolID][]porcupine.Operation{}
+		for _, op := range history {
+			id := op.Input.(claimOp).patrol
+			by[id] = append(by[id], op)
+		}
+		var out [][]porcupine.Operation
+		for _, ops := range by {
+			out = append(out, ops)
+		}
+		return out
+	},
+	Init: func() any { return false },
+	Step: func(state, input, output any) (bool, any) {
+		held, won := state.(bool), output.(bool)
+		switch {
+		case input.(claimOp).release:
+			return held, false
+		case won:
+			return !held, true
+		}
+		return held, held
+	},
+}
+
+// witness is a store that writes down every claim and release with its time.
+type witness struct {
+	dispatch.Store
+	tries  atomic.Int64
+	lost   atomic.Int64
+	begun  time.Time
+	mu     sync.Mutex // guards history; all dispatchers write
+	record []porcupine.Operation
+}
+
+func (w *witness) Change(ctx context.Context, id dispatch.CaseID, claims []dispatch.PatrolID, decide func(dispatch.Docket) (dispatch.Turn, error)) error {
+	var turn dispatch.Turn
+	call := time.Since(w.begun)
+	err := w.Store.Change(ctx, id, claims, func(d dispatch.Docket) (dispatch.Turn, error) {
+		var err error
+		turn, err = decide(d)
+		return turn, err
+	})
+	ret := time.Since(w.begun)
+	var race *dispatch.LostRace
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	note := func(op claimOp, won bool) {
+		w.record = append(w.record, porcupine.Operation{Input: op, Call: int64(call), Output: won, Return: int64(ret)})
+	}
+	switch {
+	case errors.As(err, &race):
+		w.tries.Add(int64(len(claims)))
+		w.lost.Add(int64(len(race.Patrols)))
+		for _, p := range race.Patrols {
+			note(claimOp{patrol: p}, false)
+		}
+	case err == nil:
+		w.tries.Add(int64(len(claims)))
+		for _, m := range turn.Patrols {
+			note(claimOp{patrol: m.ID, release: m.Claim.IsZero()}, true)
+		}
+	}
+	return err
+}
+
+// claimTries is 20,000 unless GRIDPATROL_CLAIM_TRIES says otherwise.
+func claimTries(t *testing.T) int64 {
+	if text := os.Getenv("GRIDPATROL_CLAIM_TRIES"); text != "" {
+		n, err := strconv.ParseInt(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if testing.Short() {
+		return 2_000
+	}
+	return 20_000
+}
+
+// Each commit that touches an assignment or a patrol looks at what it is about to
+// make true, and keeps what must never be.
+const invariant = `
+CREATE TABLE violations (what text NOT NULL);
+GRANT INSERT, SELECT ON violations TO gp_app;
+CREATE FUNCTION watch_patrol() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE p uuid; n int; held uuid;
+BEGIN
+  IF TG_TABLE_NAME = 'patrols' THEN p := NEW.id; ELSE p := NEW.patrol_id; END IF;
+  SELECT count(*) INTO n FROM assignments WHERE patrol_id = p AND active;
+  SELECT claimed_by INTO held FROM patrols WHERE id = p;
+  IF n > 1 THEN INSERT INTO violations VALUES ('patrol ' || p || ' has ' || n || ' assignments'); END IF;
+  IF (held IS NOT NULL) <> (n = 1) THEN INSERT INTO violations VALUES ('patrol ' || p || ' is claimed by ' || coalesce(held::text, 'nobody') || ' with ' || n || ' assignments'); END IF;
+  IF held IS NOT NULL AND NOT EXISTS (SELECT FROM assignments WHERE id = held AND patrol_id = p AND active) THEN
+    INSERT INTO violations VALUES ('patrol ' || p || ' is claimed by what is no assignment of it'); END IF;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER watch AFTER INSERT OR UPDATE ON assignments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION watch_patrol();
+CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON patrols DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION watch_patrol();
+DROP INDEX assignments_one_active`
+
+// TestSixteenDispatchersNeverBookTwice lets 16 dispatchers plan at once for cases
+// that all want the same 50 patrols. The backstop, the unique index, is taken away,
+// so that the compare-and-set stands alone.
+func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	for i := range 47 {
+		w.patrol(fmt.Sprintf("M%02d", i), []string{"police", "environment"}[i%2], float64(1000+10*i))
+	}
+	if err := w.db.Owner(ctx, func(conn *pgx.Conn) error { _, err := conn.Exec(ctx, invariant); return err }); err != nil {
+		t.Fatal(err)
+	}
+	const dispatchers = 16
+	see := &witness{Store: w.store, begun: time.Now()}
+	w.open(func(c *dispatch.Config) { c.Store = see })
+	cases := make([]dispatch.CaseID, 24)
+	for i := range cases {
+		cases[i] = w.file("C01").ID
+		w.release(see, cases[i])
+	}
+	want := claimTries(t)
+	see.tries.Store(0)
+	var g errgroup.Group
+	for n := range dispatchers {
+		g.Go(func() error {
+			rnd := rand.New(rand.NewPCG(7, uint64(n)))
+			for see.tries.Load() < want {
+				id := cases[rnd.IntN(len(cases))]
+				if err := w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, Case: id, Step: dispatch.StepDispatch}); err != nil {
+					return err
+				}
+				if err := w.release(see, id); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d tries in %v, %d patrols lost to another dispatcher", see.tries.Load(), time.Since(see.begun).Round(time.Second), see.lost.Load())
+	eq(t, "violations", ask[int](w, `SELECT count(*) FROM violations`), 0)
+	if see.lost.Load() == 0 {
+		t.Error("nobody raced: the test shows nothing")
+	}
+	if result := porcupine.CheckOperationsTimeout(patrolModel, see.record, time.Minute); result != porcupine.Ok {
+		t.Errorf("the claims of some patrol fit no order: %v", result)
+	}
+}
+
+// release gives back what a case holds and puts it where it waits for a plan.
+func (w *world) release(s dispatch.Store, id dispatch.CaseID) error {
+	ctx := context.Background()
+	err := s.Change(ctx, id, nil, func(d dispatch.Docket) (dispatch.Turn, error) {
+		turn := dispatch.Turn{Case: d.Case, DisarmAll: true}
+		turn.Case.Version++
+		for _, a := range d.Case.Assignments {
+			if a.State.Active() {
+				a.State = dispatch.Done
+				turn.Set = append(turn.Set, a)
+				turn.Patrols = append(turn.Patrols, dispatch.PatrolMove{ID: a.PatrolID, Version: d.Patrols[a.PatrolID].Version, To: dispatch.Free})
+			}
+		}
+		return turn, nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = w.db.Exec(ctx, `DELETE FROM assignments WHERE case_id = $1 AND NOT active`, id.UUID)
+	if err == nil {
+		_, err = w.db.Exec(ctx, `UPDATE cases SET dispatch = 'pending', version = version + 1 WHERE id = $1`, id.UUID)
+	}
+	return err
+}

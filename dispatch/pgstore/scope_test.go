@@ -1,0 +1,128 @@
+package pgstore_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+// TestTheListsShowWhatVisibleSays holds the SQL of the lists against the one rule
+// of who sees what: random viewers, random cases, every page.
+func TestTheListsShowWhatVisibleSays(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	oneOf := func(words ...string) string { return words[rnd.IntN(len(words))] }
+	accounts := []dispatch.AccountID{{}, {UUID: uuid.New()}, {UUID: uuid.New()}}
+	devices := []dispatch.DeviceID{{}, {UUID: uuid.New()}, {UUID: uuid.New()}}
+	for range 20 {
+		w.patrol("X"+uuid.NewString(), oneOf("police", "environment", "market", "grid"), 100)
+	}
+	w.exec(`UPDATE patrols SET area_code = (ARRAY['D', 'T1', 'T1V1', 'T2', NULL])[1 + floor(random() * 5)::int]`)
+	for i := range 30 {
+		v := w.operator
+		v.Account, v.Device = accounts[rnd.IntN(3)], devices[rnd.IntN(3)]
+		d := w.report(oneOf("C01", "A05", "C04", "C11"))
+		filed, err := w.desk.FileReport(ctx, v, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := [][]string{{"D"}, {"T1", "D"}, {"T1V1", "T1", "D"}, {"T2", "D"}, {}}[i%5]
+		w.exec(`UPDATE cases SET areas = $2 WHERE id = $1`, filed.Case.ID.UUID, path)
+		for _, a := range filed.Case.Assignments {
+			if a.State != dispatch.Offered {
+				continue
+			}
+			state := oneOf("offered", "declined", "done", "recalled", "expired")
+			w.exec(`UPDATE assignments SET state = $2 WHERE id = $1`, a.ID.UUID, state)
+			w.exec(`UPDATE patrols SET status = 'free', claimed_by = NULL, version = version + 1 WHERE id = $1 AND $2 <> 'offered'`, a.PatrolID.UUID, state)
+		}
+	}
+	cases := readAll(t, func(cursor string) (dispatch.Page[dispatch.Case], error) {
+		return w.store.Cases(ctx, w.operator, dispatch.CaseFilter{PageAsk: dispatch.PageAsk{Limit: 7, Cursor: cursor}})
+	})
+	patrols := readAll(t, func(cursor string) (dispatch.Page[dispatch.Patrol], error) {
+		return w.store.Patrols(ctx, w.operator, dispatch.PatrolFilter{PageAsk: dispatch.PageAsk{Limit: 7, Cursor: cursor}})
+	})
+	if len(cases) != 30 || len(patrols) != 24 {
+		t.Fatalf("an operator of the district sees %d cases and %d patrols", len(cases), len(patrols))
+	}
+	scopes := map[dispatch.PatrolID]dispatch.Thing{}
+	for _, p := range patrols {
+		one, err := w.store.Patrol(ctx, p.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		scopes[p.ID] = one.Scope
+	}
+	roles := []dispatch.Role{dispatch.RoleAdmin, dispatch.RoleOperator, dispatch.RoleOfficer, dispatch.RoleTownLeader,
+		dispatch.RoleGridWorker, dispatch.RoleDevice, dispatch.RoleAuditor, dispatch.RolePartTimer}
+	seen, hidden := 0, 0
+	for range 150 {
+		v := dispatch.Viewer{District: district, Account: accounts[rnd.IntN(3)], Device: devices[rnd.IntN(3)], Role: roles[rnd.IntN(len(roles))],
+			AreaCode: oneOf("", "D", "T1", "T1V1", "T2", "elsewhere"), Department: oneOf("", "police", "environment", "grid", "nobody")}
+		if rnd.IntN(2) == 0 {
+			v.Patrol = patrols[rnd.IntN(len(patrols))].ID
+		}
+		if rnd.IntN(20) == 0 {
+			v.District = dispatch.DistrictID{UUID: uuid.New()}
+		}
+		var want []dispatch.CaseID
+		for _, c := range cases {
+			if dispatch.Visible(v, c.Scope) {
+				want = append(want, c.ID)
+				seen++
+			} else {
+				hidden++
+			}
+		}
+		got := readAll(t, func(cursor string) (dispatch.Page[dispatch.Case], error) {
+			return w.store.Cases(ctx, v, dispatch.CaseFilter{PageAsk: dispatch.PageAsk{Limit: 7, Cursor: cursor}})
+		})
+		if !slices.EqualFunc(got, want, func(c dispatch.Case, id dispatch.CaseID) bool { return c.ID == id }) {
+			t.Fatalf("viewer %+v: SQL shows %d cases, Visible %d", v, len(got), len(want))
+		}
+		reports := readAll(t, func(cursor string) (dispatch.Page[dispatch.Report], error) {
+			return w.store.Reports(ctx, v, dispatch.PageAsk{Limit: 7, Cursor: cursor})
+		})
+		if len(reports) != len(want) {
+			t.Fatalf("viewer %+v: %d reports of %d cases", v, len(reports), len(want))
+		}
+		shown := map[dispatch.PatrolID]bool{}
+		for _, p := range readAll(t, func(cursor string) (dispatch.Page[dispatch.Patrol], error) {
+			return w.store.Patrols(ctx, v, dispatch.PatrolFilter{PageAsk: dispatch.PageAsk{Limit: 7, Cursor: cursor}})
+		}) {
+			shown[p.ID] = true
+		}
+		for id, scope := range scopes {
+			if dispatch.Visible(v, scope) != shown[id] {
+				t.Fatalf("viewer %+v, patrol %+v: SQL says %v", v, scope, shown[id])
+			}
+		}
+	}
+	if seen < 500 || hidden < 500 {
+		t.Errorf("the sample is lopsided: %d seen, %d hidden", seen, hidden)
+	}
+}
+
+func readAll[T any](t *testing.T, page func(cursor string) (dispatch.Page[T], error)) []T {
+	t.Helper()
+	var out []T
+	cursor := ""
+	for {
+		p, err := page(cursor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, p.Items...)
+		if p.NextCursor == nil {
+			return out
+		}
+		cursor = *p.NextCursor
+	}
+}

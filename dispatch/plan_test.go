@@ -1,0 +1,318 @@
+package dispatch
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"pgregory.net/rapid"
+)
+
+func anyRunner(t *rapid.T, department string, post int) Runner {
+	var id PatrolID
+	copy(id.UUID[:], rapid.SliceOfN(rapid.Byte(), 1, 1).Draw(t, "id")) // few ids, so that they repeat
+	r := Runner{PatrolID: id, Code: "P" + id.String()[:2], Department: department, Mode: Car, Post: post,
+		Status:   rapid.SampledFrom([]Status{Free, Free, Free, Assigned, EnRoute, OnScene, Break, OffDuty}).Draw(t, "status"),
+		Presence: rapid.SampledFrom([]Presence{Online, Online, Still, Stale, Lost}).Draw(t, "presence"),
+		Skills:   rapid.SampledFrom([][]string{nil, {"camera"}}).Draw(t, "skills"),
+		Barred:   rapid.SampledFrom([]string{"", "", "", "", barredDeclined, barredContended}).Draw(t, "barred")}
+	if rapid.IntRange(0, 9).Draw(t, "seen") > 0 {
+		age, air := rapid.Float64Range(0, 1000).Draw(t, "age"), rapid.Float64Range(0, 9999).Draw(t, "air")
+		r.FixAgeS, r.AirM = &age, &air
+		r.Leg = &Leg{DurationS: float64(rapid.IntRange(0, 5).Draw(t, "eta")), DistanceM: float64(rapid.IntRange(0, 3).Draw(t, "road")),
+			Kind: "road", Reachable: rapid.IntRange(0, 9).Draw(t, "reachable") > 0}
+	}
+	return r
+}
+
+func anyInput(t *rapid.T) PlanInput {
+	in := PlanInput{Rules: planRules, Category: "C01", Place: geo.Point{Lon: 121.38, Lat: 28.58}, Now: time.Unix(1764000000, 0).UTC()}
+	for i := range rapid.IntRange(1, 3).Draw(t, "teams") {
+		team := Team{Kind: KindDepartment, Department: fmt.Sprintf("d%d", i), Part: PartAssist,
+			Skill: rapid.SampledFrom([]string{"", "camera"}).Draw(t, "skill")}
+		seen := map[PatrolID]bool{}
+		for range rapid.IntRange(0, 12).Draw(t, "runners") {
+			r := anyRunner(t, team.Department, 0)
+			if !seen[r.PatrolID] {
+				seen[r.PatrolID] = true
+				team.Runners = append(team.Runners, r)
+			}
+		}
+		in.Teams = append(in.Teams, team)
+	}
+	return in
+}
+
+// slowPick is the rule as the duty manual has it, one sentence at a time.
+func slowPick(team Team, given map[PatrolID]bool) (PatrolID, bool) {
+	var best *Runner
+	for i := range team.Runners {
+		r := &team.Runners[i]
+		hasSkill := team.Skill == "" || slices.Contains(r.Skills, team.Skill)
+		if r.Status != Free || r.Barred != "" || !hasSkill || r.Presence == Lost || r.FixAgeS == nil || !r.Leg.Reachable || given[r.PatrolID] {
+			continue
+		}
+		if best == nil {
+			best = r
+			continue
+		}
+		staler, fresher := r.Presence == Stale && best.Presence != Stale, r.Presence != Stale && best.Presence == Stale
+		switch {
+		case staler:
+		case fresher,
+			r.Leg.DurationS < best.Leg.DurationS,
+			r.Leg.DurationS == best.Leg.DurationS && r.Leg.DistanceM < best.Leg.DistanceM,
+			r.Leg.DurationS == best.Leg.DurationS && r.Leg.DistanceM == best.Leg.DistanceM && bytes.Compare(r.PatrolID.UUID[:], best.PatrolID.UUID[:]) < 0:
+			best = r
+		}
+	}
+	if best == nil {
+		return PatrolID{}, false
+	}
+	return best.PatrolID, true
+}
+
+func TestThePlanIsTheDutyManuals(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		plan := MakePlan(in)
+		given := map[PatrolID]bool{}
+		for i, pick := range plan.Teams {
+			want, some := slowPick(in.Teams[i], given)
+			if (pick.Chosen != nil) != some || some && *pick.Chosen != want {
+				t.Fatalf("team %d: chose %v, the manual says %v (%v)", i, pick.Chosen, want, some)
+			}
+			if some {
+				if given[want] {
+					t.Fatalf("patrol %v is given twice", want)
+				}
+				given[want] = true
+			}
+			if (pick.Shortfall == "") != some {
+				t.Fatalf("team %d: shortfall %q although chosen is %v", i, pick.Shortfall, some)
+			}
+			if len(pick.Candidates) != len(in.Teams[i].Runners) {
+				t.Fatalf("%d of %d runners are explained", len(pick.Candidates), len(in.Teams[i].Runners))
+			}
+			for j, c := range pick.Candidates {
+				if goes := some && j == 0; goes != (c.RejectedBecause == nil) {
+					t.Fatalf("candidate %d: goes %v, rejected because %v", j, goes, c.RejectedBecause)
+				}
+			}
+		}
+	})
+}
+
+func TestAPlanReplaysAndDoesNotMindTheOrderOfRunners(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := anyInput(t)
+		_, input, output, err := planBytes(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := Replay(input)
+		if err != nil || !bytes.Equal(again, output) {
+			t.Fatalf("replay differs (%v):\n%s\n%s", err, output, again)
+		}
+		for i := range in.Teams {
+			slices.Reverse(in.Teams[i].Runners)
+		}
+		turned, err := Canonical(MakePlan(in))
+		if err != nil || !bytes.Equal(turned, output) {
+			t.Fatalf("the order of runners matters (%v):\n%s\n%s", err, output, turned)
+		}
+	})
+}
+
+func TestShortfallsAreNamed(t *testing.T) {
+	t.Parallel()
+	one := 1.0
+	free := Runner{Status: Free, Presence: Online, FixAgeS: &one, AirM: &one, Leg: &Leg{Reachable: true}, Skills: []string{"camera"}}
+	with := func(edit func(*Runner)) Runner { r := free; edit(&r); return r }
+	busy, lost := with(func(r *Runner) { r.Status = Assigned }), with(func(r *Runner) { r.Presence = Lost })
+	far, plain := with(func(r *Runner) { r.Leg = &Leg{} }), with(func(r *Runner) { r.Skills = nil })
+	raced, off := with(func(r *Runner) { r.Barred = barredContended }), with(func(r *Runner) { r.Status = OffDuty })
+	for name, c := range map[string]struct {
+		runners    []Runner
+		want       ShortfallReason
+		considered int
+	}{
+		"nobody":           {nil, NobodyOnDuty, 0},
+		"all at home":      {[]Runner{off, off}, NobodyOnDuty, 0},
+		"no skill":         {[]Runner{plain, plain}, NoSkill, 2},
+		"busy":             {[]Runner{busy, plain}, AllBusy, 2},
+		"lost":             {[]Runner{lost, busy}, AllStale, 2},
+		"across the water": {[]Runner{far, busy, lost, off}, OutOfReach, 3},
+		"raced":            {[]Runner{raced, busy}, Contended, 2},
+		"somebody":         {[]Runner{busy, free}, "", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for i := range c.runners {
+				c.runners[i].PatrolID.UUID = uuid.UUID{byte(i + 1)}
+			}
+			pick := MakePlan(PlanInput{Teams: []Team{{Skill: "camera", Runners: slices.Clone(c.runners)}}}).Teams[0]
+			if pick.Shortfall != c.want || pick.Considered != c.considered {
+				t.Errorf("%q, %d considered", pick.Shortfall, pick.Considered)
+			}
+		})
+	}
+}
+
+func TestCanonicalIsRFC8785(t *testing.T) {
+	t.Parallel()
+	// From the appendices of RFC 8785.
+	in := `{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001,-0.0],"string":"\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"\/","literals":[null,true,false],"\u20ac":"Euro Sign","\r":"Carriage Return","\ufb33":"Hebrew Letter Dalet With Dagesh","1":"One","\ud83d\ude00":"Emoji: Grinning Face","\u0080":"Control","\u00f6":"Latin Small Letter O With Diaeresis"}`
+	want := "{\"\\r\":\"Carriage Return\",\"1\":\"One\",\"literals\":[null,true,false],\"numbers\":[333333333.3333333,1e+30,4.5,0.002,1e-27,0],\"string\":\"€$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\",\"\u0080\":\"Control\",\"ö\":\"Latin Small Letter O With Diaeresis\",\"€\":\"Euro Sign\",\"😀\":\"Emoji: Grinning Face\",\"\ufb33\":\"Hebrew Letter Dalet With Dagesh\"}"
+	got, err := Canonical(json.RawMessage(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, string(got)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// slowCanonical goes over a tree of values.
+func slowCanonical(v any) ([]byte, error) {
+	plain, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var tree any
+	d := json.NewDecoder(bytes.NewReader(plain))
+	d.UseNumber()
+	if err := d.Decode(&tree); err != nil {
+		return nil, err
+	}
+	return appendTree(nil, tree)
+}
+
+func appendTree(b []byte, v any) ([]byte, error) {
+	var err error
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...), nil
+	case bool:
+		return strconv.AppendBool(b, v), nil
+	case string:
+		return appendCanonicalString(b, v), nil
+	case json.Number:
+		return appendCanonicalNumber(b, string(v))
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, err = appendTree(b, e); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, ']'), nil
+	case map[string]any:
+		keys := make([]string, 0, len(v))
+		for k := range v {
+			keys = append(keys, k)
+		}
+		slices.SortFunc(keys, byUTF16)
+		b = append(b, '{')
+		for i, k := range keys {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendCanonicalString(b, k), ':')
+			if b, err = appendTree(b, v[k]); err != nil {
+				return nil, err
+			}
+		}
+		return append(b, '}'), nil
+	}
+	return nil, fmt.Errorf("no JSON value: %T", v)
+}
+
+func FuzzCanonicalAgainstATree(f *testing.F) {
+	f.Add([]byte(` {"b" : [1,2.50, "x\u2028<", {} , []], "a":{"":null,"\u00e9":-0, "z":{"y":true,"x":false}}} `))
+	f.Add([]byte(`[{"a":1,"a":2}]`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if !json.Valid(in) {
+			return
+		}
+		once, err := Canonical(json.RawMessage(in))
+		if err != nil {
+			return
+		}
+		slow, err := slowCanonical(json.RawMessage(in))
+		if err != nil || !bytes.Equal(once, slow) {
+			t.Fatalf("%s\n%s\n%v", once, slow, err)
+		}
+		twice, err := Canonical(json.RawMessage(once))
+		if err != nil || !bytes.Equal(once, twice) {
+			t.Fatalf("%s\n%s\n%v", once, twice, err)
+		}
+	})
+}
+
+func FuzzReplay(f *testing.F) {
+	_, input, _, err := planBytes(PlanInput{Rules: planRules, Teams: []Team{{Kind: KindDepartment, Runners: []Runner{{Status: Free}}}}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(input)
+	f.Fuzz(func(t *testing.T, in []byte) { _, _ = Replay(in) })
+}
+
+func TestTheMainLineIsLegal(t *testing.T) {
+	t.Parallel()
+	for i, s := range mainLine[1:] {
+		if !mainLine[i].May(s) {
+			t.Errorf("%s may not become %s", mainLine[i], s)
+		}
+	}
+	for s, to := range next {
+		if len(to) == 0 {
+			t.Errorf("%s leads nowhere", s)
+		}
+		at := s
+		for _, step := range s.wayTo(StageClosed) {
+			if !at.May(step) {
+				t.Errorf("from %s: %s may not become %s", s, at, step)
+			}
+			at = step
+		}
+	}
+}
+
+func benchInput(teams, runners int) PlanInput {
+	in := PlanInput{Rules: planRules, Category: "C01", Now: time.Unix(1764000000, 0).UTC()}
+	for i := range teams {
+		team := Team{Kind: KindDepartment, Department: fmt.Sprint("d", i), Part: PartAssist}
+		for j := range runners {
+			v := math.Sqrt(float64(j*7919%runners)) * 13.37
+			team.Runners = append(team.Runners, Runner{PatrolID: PatrolID{UUID: uuid.UUID{byte(i), byte(j)}}, Code: fmt.Sprint("P", j), Status: Free,
+				Presence: Online, Mode: Car, FixAgeS: &v, AirM: &v, Lon: &v, Lat: &v, Leg: &Leg{DurationS: v, DistanceM: v, Kind: "road", Reachable: true}})
+		}
+		in.Teams = append(in.Teams, team)
+	}
+	return in
+}
+
+func BenchmarkPlanBytes(b *testing.B) {
+	in := benchInput(3, 10)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, _, err := planBytes(in); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
