@@ -29,6 +29,9 @@ type commands struct {
 
 	Serve serveCmd `cmd:"" help:"Run the service."`
 
+	Demo    demoCmd    `cmd:"" help:"Run the synthetic demo district, with everyone moving."`
+	Import  importCmd  `cmd:"" help:"Bring departments, areas, staff, categories, places, shifts, grids or roads in."`
+	Explain explainCmd `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
 	User    userCmd    `cmd:"" help:"Accounts of people."`
 	Token   tokenCmd   `cmd:"" help:"Tokens of programs and devices."`
