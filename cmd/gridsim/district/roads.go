@@ -6,8 +6,9 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/feature"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/drawn"
 )
 
 // Road is one stretch between two junctions. Where a value is the common one, it is
@@ -23,35 +24,23 @@ type Road struct {
 	Line     [][2]float64 `json:"-"`      // lon, lat
 }
 
-var classes = map[string]road.Class{
-	"trunk": road.Trunk, "primary": road.Primary, "secondary": road.Secondary, "tertiary": road.Tertiary,
-	"residential": road.Residential, "track": road.Track, "path": road.Path,
-}
-
 // RoadSource is what the demo roads are called where it is asked which roads
 // serve.
 const RoadSource = "demo district"
 
-// Network builds the demo roads for all modes.
+// Network builds the demo roads for all modes, read as an import reads them.
 func Network(ctx context.Context) (*road.Network, error) {
-	roads, err := Roads()
+	file, err := Files().Open(RoadsFile)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("build demo roads: %w", err)
 	}
-	lines := make([]road.Line, 0, len(roads))
-	for _, r := range roads {
-		class, ok := classes[r.Class]
-		if !ok {
-			return nil, fmt.Errorf("demo road %d: unknown class %q", r.ID, r.Class)
-		}
-		l := road.Line{Class: class, SpeedKMH: float64(r.SpeedKMH), OneWay: r.OneWay == "yes", Name: r.Name}
-		if class == road.Track {
-			l.Modes = road.SetOf(road.Foot, road.EBike)
-		}
-		for _, p := range r.Line {
-			l.Points = append(l.Points, geo.Point{Lon: p[0], Lat: p[1]})
-		}
-		lines = append(lines, l)
+	defer func() { _ = file.Close() }() // it is memory
+	lines, _, refused, err := drawn.Lines(feature.GeoJSON(file, feature.Limits{}))
+	if err != nil {
+		return nil, fmt.Errorf("build demo roads: %w", err)
+	}
+	if len(refused) > 0 {
+		return nil, fmt.Errorf("build demo roads: %w", refused[0])
 	}
 	net, err := road.FromLines(ctx, lines, RoadSource)
 	if err != nil {

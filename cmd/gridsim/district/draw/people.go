@@ -63,11 +63,9 @@ func newPeople(rng *rand.Rand, l *land, r *register, special []specialGrid, road
 		p.add(person{code: fmt.Sprintf("S-P%03d", i+1), role: "part_timer", area: v.code, grid: code, part: "part_timer"})
 		p.workerShifts(patrol, i)
 	}
-	number := 0
 	for _, plan := range patrolPlans {
 		count := plan.foot + plan.ebike + plan.car
 		for k := range count {
-			number++
 			mode := "car"
 			if k < plan.foot {
 				mode = "foot"
@@ -78,12 +76,13 @@ func newPeople(rng *rand.Rand, l *land, r *register, special []specialGrid, road
 			if k%plan.everyNth == 0 {
 				skills = plan.skills
 			}
-			patrol := fmt.Sprintf("%s%02d", strings.ToUpper(plan.department[:3]), k+1)
+			patrol := fmt.Sprintf("%s%02d", plan.short, k+1) // what the radio says
+			tag := fmt.Sprintf("%s%02d", strings.ToUpper(plan.department[:3]), k+1)
 			for officer := range 2 {
-				o := person{code: fmt.Sprintf("S-%s-%d", patrol, officer+1), role: "officer", department: plan.department,
+				o := person{code: fmt.Sprintf("S-%s-%d", tag, officer+1), role: "officer", department: plan.department,
 					area: districtCode, patrol: patrol, mode: mode, skills: skills}
 				if officer == 0 {
-					o.device = "dev-" + strings.ToLower(patrol)
+					o.device = "dev-" + strings.ToLower(tag)
 				}
 				p.add(o)
 			}

@@ -2,7 +2,6 @@ package draw
 
 import (
 	"cmp"
-	"container/heap"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -30,7 +29,7 @@ type roadNet struct {
 
 // bridgeEveryM is how rarely a small road crosses water: about one bridge in
 // this many metres of river. Main roads always have theirs.
-const bridgeEveryM = 4200.0
+const bridgeEveryM = 12000.0
 
 func layRoads(l *land, rivers []river, mains []mainRoad) (*roadNet, error) {
 	rng := rand.New(rand.NewPCG(uint64(l.noise), 3))
@@ -56,7 +55,7 @@ func layRoads(l *land, rivers []river, mains []mainRoad) (*roadNet, error) {
 	return net, nil
 }
 
-var speedKMH = map[string]int{"trunk": 80, "primary": 60, "secondary": 50, "tertiary": 40, "residential": 30, "track": 20, "path": 12}
+var speedKMH = map[string]int{"trunk": 80, "primary": 60, "secondary": 50, "tertiary": 40, "residential": 30, "track": 20, "path": 15}
 
 // scatterNodes throws junctions: one near the middle of every grid, so that all
 // are reachable, then as close together as the land is built up.
@@ -174,7 +173,7 @@ func (n *roadNet) joinNeighbours(rivers []river, mainNodes int) {
 				continue
 			}
 			if n.crossesWater([]vec{p, q}, rivers) {
-				if slices.ContainsFunc(bridges, func(o vec) bool { return o.distance(mid) < bridgeEveryM }) || slices.ContainsFunc(mainBridges, func(o vec) bool { return o.distance(mid) < 1500 }) {
+				if slices.ContainsFunc(bridges, func(o vec) bool { return o.distance(mid) < bridgeEveryM }) || slices.ContainsFunc(mainBridges, func(o vec) bool { return o.distance(mid) < 3000 }) {
 					continue
 				}
 				bridges = append(bridges, mid)
@@ -210,7 +209,7 @@ func (n *roadNet) keepOneNetwork(rng *rand.Rand) error {
 			continue
 		}
 		mid := e.line[0].add(e.line[len(e.line)-1]).mul(0.5)
-		if e.main || tree[i] || rng.Float64() < 0.42+0.35*urban(mid) {
+		if e.main || tree[i] || rng.Float64() < 0.3+0.3*urban(mid) {
 			kept = append(kept, e)
 		}
 	}
@@ -246,9 +245,9 @@ func (n *roadNet) tree() ([]bool, []bool) {
 		best[i] = math.Inf(1)
 	}
 	best[0] = 0
-	heap.Push(&q, step{0, 0, -1})
-	for q.Len() > 0 {
-		s := heap.Pop(&q).(step)
+	q.push(step{0, 0, -1})
+	for len(q) > 0 {
+		s := q.pop()
 		if reached[s.cell] {
 			continue
 		}
@@ -262,7 +261,7 @@ func (n *roadNet) tree() ([]bool, []bool) {
 			cost := s.costM + e.line[0].distance(e.line[len(e.line)-1])*streetCost[e.main]
 			if cost < best[to] {
 				best[to] = cost
-				heap.Push(&q, step{cost, to, i})
+				q.push(step{cost, to, i})
 			}
 		}
 	}

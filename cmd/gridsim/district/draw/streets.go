@@ -73,14 +73,17 @@ func (n *roadNet) geoJSON(*land) []byte {
 		for k, p := range e.line {
 			line[k] = p.degrees()
 		}
-		oneway, bridge := "", ""
+		oneway, bridge, modes := "", "", ""
+		if e.class == "track" || e.class == "path" {
+			modes = "foot;ebike"
+		}
 		if e.oneway {
 			oneway = "yes"
 		}
 		if e.bridge {
 			bridge = "yes"
 		}
-		w.line(line, "id", i+1, "highway", e.class, "maxspeed", e.speedKMH, "oneway", oneway, "name", e.name, "bridge", bridge)
+		w.line(line, "id", i+1, "highway", e.class, "maxspeed", e.speedKMH, "oneway", oneway, "modes", modes, "name", e.name, "bridge", bridge)
 	}
 	return w.bytes()
 }
