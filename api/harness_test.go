@@ -51,12 +51,26 @@ const password = "correct horse 电池"
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
+	return setupWith(t, func(b *bundle) duty { return b.desk })
+}
+
+// duty is all four desks.
+type duty interface {
+	api.ReportDesk
+	api.CaseDesk
+	api.PatrolDesk
+	api.PlaceDesk
+}
+
+func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
+	t.Helper()
 	b := &bundle{t: t, db: pgtest.New(t), desk: &desk{}, log: &lockedBuffer{}}
+	on := dutyOf(b)
 	b.auth = pgauth.New(b.db, pgauth.Config{})
 	view := pgview.New(b.db)
 	var err error
 	b.server, err = api.New(api.Config{
-		Auth: b.auth, Reports: b.desk, Cases: b.desk, Patrols: b.desk, Places: b.desk,
+		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on,
 		Book: view, Register: view, Tracks: b.desk, Roads: road.Straight{}, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: echoSocket{},
 		Ready: func(ctx context.Context) error { return errors.Join(b.ready, view.Ready(ctx)) },
