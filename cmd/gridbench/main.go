@@ -1,0 +1,33 @@
+// Command gridbench measures the service from outside, as its users meet it: each
+// command plays one scenario, prints its figures beside their bars, and keeps them
+// in var/bench for docs/bench.md. A missed bar is said, and is no failure of the run.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Out string `default:"var/bench" type:"path" help:"Where the figures are kept."`
+
+	Dispatch dispatchCmd `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c commands
+	parsed := kong.Parse(&c, kong.Name("gridbench"), kong.Description("Scenario benchmarks of gridpatrol."))
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(&c); err != nil {
+		stop()
+		fmt.Fprintln(os.Stderr, "gridbench:", err)
+		os.Exit(1)
+	}
+}
