@@ -68,7 +68,7 @@ func bump(ctx context.Context, tx pgx.Tx, changes []roster.Change, topics ...str
 
 // known reads what rows may refer to.
 func known(ctx context.Context, tx pgx.Tx) (roster.Known, error) {
-	k := roster.Known{Departments: map[string]bool{}, AreaLevels: map[string]string{}, AreaParents: map[string]string{},
+	k := roster.Known{Departments: map[string]bool{}, AreaLevels: map[string]string{},
 		Patrols: map[string]roster.KnownPatrol{}, Grids: map[string]bool{}}
 	each := func(query string, fn func(a, b, c string)) error {
 		rows, err := tx.Query(ctx, query, pgdb.District)
@@ -84,9 +84,7 @@ func known(ctx context.Context, tx pgx.Tx) (roster.Known, error) {
 	}
 	err := errors.Join(
 		each(`SELECT code, '', '' FROM departments WHERE district_id = $1`, func(code, _, _ string) { k.Departments[code] = true }),
-		each(`SELECT code, level, coalesce(parent_code, '') FROM areas WHERE district_id = $1`, func(code, level, parent string) {
-			k.AreaLevels[code], k.AreaParents[code] = level, parent
-		}),
+		each(`SELECT code, level, '' FROM areas WHERE district_id = $1`, func(code, level, _ string) { k.AreaLevels[code] = level }),
 		each(`SELECT code, department, mode FROM patrols WHERE district_id = $1`, func(code, department, mode string) {
 			k.Patrols[code] = roster.KnownPatrol{Department: department, Mode: mode}
 		}),
@@ -182,11 +180,12 @@ func (g *Register) Departments(ctx context.Context, in io.Reader, o RegisterOpti
 		rows[i] = keyed{d.Code, []any{d.NameZH, d.NameEN}}
 	}
 	result := roster.NewResult(len(good), refused)
-	return result, g.tx(ctx, o, func(tx pgx.Tx) error {
+	err = g.tx(ctx, o, func(tx pgx.Tx) error {
 		changes, err := departmentTable.run(ctx, tx, rows)
 		result.Changes = append(result.Changes, changes...)
 		return err
 	})
+	return result, err
 }
 
 var areaTable = upsert{
@@ -202,7 +201,7 @@ const renameDistrict = `UPDATE districts SET code = $2, name_zh = $3, name_en = 
 // Areas imports the tree of areas; the district's own row names the district.
 func (g *Register) Areas(ctx context.Context, in io.Reader, o RegisterOptions) (roster.Result, error) {
 	var result roster.Result
-	return result, g.tx(ctx, o, func(tx pgx.Tx) error {
+	err := g.tx(ctx, o, func(tx pgx.Tx) error {
 		k, err := known(ctx, tx)
 		if err != nil {
 			return err
@@ -225,6 +224,7 @@ func (g *Register) Areas(ctx context.Context, in io.Reader, o RegisterOptions) (
 		result.Changes = append(result.Changes, changes...)
 		return err
 	})
+	return result, err
 }
 
 var placeTable = upsert{
@@ -247,9 +247,10 @@ func (g *Register) Places(ctx context.Context, in io.Reader, o RegisterOptions) 
 		rows[i] = keyed{p.Code, []any{p.Name, p.Kind, p.At.Lon, p.At.Lat, p.URL, p.VisitsPerWeek}}
 	}
 	result := roster.NewResult(len(good), refused)
-	return result, g.tx(ctx, o, func(tx pgx.Tx) error {
+	err = g.tx(ctx, o, func(tx pgx.Tx) error {
 		changes, err := placeTable.run(ctx, tx, rows)
 		result.Changes = append(result.Changes, changes...)
 		return err
 	})
+	return result, err
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/jackc/pgx/v5"
@@ -36,7 +37,7 @@ func (g *Register) Categories(ctx context.Context, in io.Reader, o RegisterOptio
 		return roster.Result{}, err
 	}
 	result := roster.NewResult(len(good), refused)
-	return result, g.tx(ctx, o, func(tx pgx.Tx) error {
+	err = g.tx(ctx, o, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, openCategories, pgdb.District)
 		if err != nil {
 			return err
@@ -74,6 +75,7 @@ func (g *Register) Categories(ctx context.Context, in io.Reader, o RegisterOptio
 		}
 		return bump(ctx, tx, result.Changes, "categories")
 	})
+	return result, err
 }
 
 // layShifts gives each patrol that the table names its shifts. What is past stays
@@ -98,18 +100,19 @@ WITH asked AS (
   DELETE FROM duties d USING wanted w
   WHERE d.patrol_id = w.id AND d.source = 'shift' AND NOT d.during = ANY (SELECT unnest(w.during))
 )
-SELECT w.id, p.code, isempty(w.shifts) AS fresh, part AS during
-FROM wanted w JOIN patrols p ON p.id = w.id, unnest(w.during) part
+SELECT w.id, lower(part), upper(part) FROM wanted w, unnest(w.during) part
 WHERE w.during <> w.shifts AND NOT EXISTS (
   SELECT FROM duties d WHERE d.patrol_id = w.id AND d.source = 'shift' AND d.during = part)`
 
 // The duties of a patrol may not overlap, so what goes is gone before this.
-const insertShift = `INSERT INTO duties (id, patrol_id, during, source) VALUES (gen_random_uuid(), $1, $2, 'shift')`
+const insertShifts = `INSERT INTO duties (id, patrol_id, during, source)
+SELECT gen_random_uuid(), id, tstzrange(since, until), 'shift'
+FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) s (id, since, until)`
 
 // Shifts imports the table of shifts. Offsets count from the database's present.
 func (g *Register) Shifts(ctx context.Context, in io.Reader, o RegisterOptions) (roster.Result, error) {
 	var result roster.Result
-	return result, g.tx(ctx, o, func(tx pgx.Tx) error {
+	err := g.tx(ctx, o, func(tx pgx.Tx) error {
 		k, err := known(ctx, tx)
 		if err != nil {
 			return err
@@ -124,33 +127,30 @@ func (g *Register) Shifts(ctx context.Context, in io.Reader, o RegisterOptions) 
 		}
 		result = roster.NewResult(len(good), refused)
 		var codes []string
-		var from, until []time.Time
+		var begins, ends []time.Time
 		for _, s := range good {
-			codes, from, until = append(codes, s.Patrol), append(from, s.From), append(until, s.Until)
+			codes, begins, ends = append(codes, s.Patrol), append(begins, s.From), append(ends, s.Until)
 		}
 		before, err := shiftCounts(ctx, tx, codes)
 		if err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, layShifts, pgdb.District, codes, from, until)
+		rows, err := tx.Query(ctx, layShifts, pgdb.District, codes, begins, ends)
 		if err != nil {
 			return fmt.Errorf("lay shifts: %w", err)
 		}
-		type shiftRow struct {
-			ID     [16]byte `db:"id"`
-			Code   string   `db:"code"`
-			Fresh  bool     `db:"fresh"`
-			During string   `db:"during"`
-		}
-		laid, err := pgx.CollectRows(rows, pgx.RowToStructByName[shiftRow])
+		var ids []uuid.UUID
+		var id uuid.UUID
+		var since, until time.Time
+		from, till := []time.Time{}, []time.Time{}
+		_, err = pgx.ForEachRow(rows, []any{&id, &since, &until}, func() error {
+			ids, from, till = append(ids, id), append(from, since), append(till, until)
+			return nil
+		})
 		if err != nil {
 			return fmt.Errorf("lay shifts: %w", err)
 		}
-		batch := &pgx.Batch{}
-		for _, s := range laid {
-			batch.Queue(insertShift, s.ID, s.During)
-		}
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		if _, err := tx.Exec(ctx, insertShifts, ids, from, till); err != nil {
 			return fmt.Errorf("write shifts: %w", err)
 		}
 		after, err := shiftCounts(ctx, tx, codes)
@@ -160,6 +160,7 @@ func (g *Register) Shifts(ctx context.Context, in io.Reader, o RegisterOptions) 
 		result.Changes = append(result.Changes, shiftChanges(before, after)...)
 		return bump(ctx, tx, result.Changes, "roster")
 	})
+	return result, err
 }
 
 // shiftDigest tells the shifts of a patrol apart.

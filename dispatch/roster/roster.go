@@ -65,7 +65,6 @@ func NewResult(accepted int, refused []Refusal) Result {
 type Known struct {
 	Departments map[string]bool
 	AreaLevels  map[string]string // level by code
-	AreaParents map[string]string
 	Patrols     map[string]KnownPatrol
 	// Grids are the codes of all versions; empty where no grid was ever imported,
 	// and then any code is taken.

@@ -1,0 +1,459 @@
+package pgstore_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
+	"github.com/gridpatrol/gridpatrol/dispatch/roster"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/feature"
+	"github.com/gridpatrol/gridpatrol/geo/geotest"
+	"github.com/gridpatrol/gridpatrol/geo/grid"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+)
+
+// office is a register on a real database.
+type office struct {
+	t  testing.TB
+	db *pgdb.DB
+	*pgstore.Register
+}
+
+func newOffice(t testing.TB) *office {
+	db := pgtest.New(t)
+	return &office{t, db, pgstore.NewRegister(db)}
+}
+
+type importer func(context.Context, io.Reader, pgstore.RegisterOptions) (roster.Result, error)
+
+func (o *office) take(fn importer, text string, options ...pgstore.RegisterOptions) roster.Result {
+	o.t.Helper()
+	r, err := fn(o.t.Context(), strings.NewReader(text), append(options, pgstore.RegisterOptions{})[0])
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	return r
+}
+
+// rows answers a query's rows as text.
+func (o *office) rows(query string) string {
+	o.t.Helper()
+	rows, err := o.db.Query(o.t.Context(), query)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	defer rows.Close()
+	var out []string
+	for rows.Next() {
+		values, err := rows.Values()
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		out = append(out, strings.TrimSpace(fmt.Sprintln(values...)))
+	}
+	if err := rows.Err(); err != nil {
+		o.t.Fatal(err)
+	}
+	return strings.Join(out, "; ")
+}
+
+// refusals tells the refused rows, changes what was done.
+func refusals(r roster.Result) (out []string) {
+	for _, f := range r.Refused {
+		out = append(out, fmt.Sprintf("%d %s %s", f.Line, f.Column, f.Code))
+	}
+	return out
+}
+
+func changes(r roster.Result) (out []string) {
+	for _, c := range r.Changes {
+		out = append(out, strings.TrimSpace(fmt.Sprint(c.Change, " ", c.What, " ", c.Code, " ", c.Detail)))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func same(t testing.TB, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+const (
+	someDepartments = "code,name_zh,name_en\ngrid,网格,Grid\npolice,公安,Police\n"
+	someAreas       = "code,name,level,parent_code\nV1,村,village,T1\nT1,镇,town,D\nD,区,district,\n"
+	staffHeader     = "code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id\n"
+)
+
+func (o *office) settle() {
+	o.take(o.Departments, someDepartments)
+	o.take(o.Areas, someAreas)
+}
+
+func TestRegisterIsStoredOnce(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	same(t, "departments", changes(o.take(o.Departments, someDepartments)), "added department grid", "added department police")
+	same(t, "areas", changes(o.take(o.Areas, someAreas)), "added area D", "added area T1", "added area V1")
+	same(t, "again", changes(o.take(o.Departments, someDepartments)))
+	same(t, "areas again", changes(o.take(o.Areas, someAreas)))
+	eq(t, "district", o.rows(`SELECT code, name_zh FROM districts`), "D 区")
+	same(t, "renamed", changes(o.take(o.Departments, strings.Replace(someDepartments, "Police", "Constabulary", 1))),
+		"changed department police name_en: Police -> Constabulary")
+	eq(t, "revision", o.rows(`SELECT revision FROM revisions WHERE topic = 'roster'`), "3")
+
+	const places = "code,name,kind,lon,lat,url,visits_per_week\nR1,出租房,rental_house,121.3873515,28.4998105,,2\nC1,camera,camera,121.4,28.5,https://cam.example/1,\n"
+	same(t, "places", changes(o.take(o.Places, places)), "added place C1", "added place R1")
+	same(t, "places again", changes(o.take(o.Places, places)))
+	r := o.take(o.Places, strings.Replace(places, ",2\n", ",x\n", 1))
+	same(t, "a bad row", refusals(r), "2 visits_per_week bad_value")
+	eq(t, "accepted", r.Accepted, 1)
+}
+
+func TestDryRunChangesNothing(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	dry := pgstore.RegisterOptions{DryRun: true}
+	same(t, "would", changes(o.take(o.Departments, someDepartments, dry)), "added department grid", "added department police")
+	eq(t, "departments", o.rows(`SELECT count(*) FROM departments`), "0")
+	eq(t, "revision", o.rows(`SELECT revision FROM revisions WHERE topic = 'roster'`), "0")
+}
+
+func TestCategoriesAreDated(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	const table = "code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode,skill\nC01,酸洗,Vat,environment,police,,urgent,auto,hazmat\nA05,盗窃,Theft,police,,,ordinary,manual,\n"
+	same(t, "first", changes(o.take(o.Categories, table)), "added category A05", "added category C01")
+	same(t, "again", changes(o.take(o.Categories, table)))
+	pgtest.Advance(t, o.db, time.Hour)
+	same(t, "changed", changes(o.take(o.Categories, strings.Replace(table, ",auto,", ",confirm,", 1))), "changed category C01 dispatch_mode: auto -> confirm")
+	eq(t, "history", o.rows(`SELECT dispatch_mode, upper_inf(valid), valid @> gp_now() - interval '30 min' FROM categories WHERE code = 'C01' ORDER BY lower(valid)`),
+		"auto false true; confirm true false")
+}
+
+func TestStaffIsDated(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	const table = staffHeader +
+		"w1,王,grid_worker,,V1,G1,W1,foot,,d1\n" +
+		"c1,陈,grid_chief,,V1,G1,,,,\n" +
+		"p1,李,officer,police,T1,,P1,car,hazmat,d2\n" +
+		"p2,刘,officer,police,T1,,P1,,dog;hazmat,\n"
+	r := o.take(o.Staff, table)
+	same(t, "refused", refusals(r))
+	same(t, "first", changes(r),
+		"added device d1", "added device d2", "added device_binding d1 W1", "added device_binding d2 P1",
+		"added member p1 P1", "added member p2 P1", "added member w1 W1", "added patrol P1", "added patrol W1",
+		"added post c1 chief of G1", "added post w1 worker of G1",
+		"added staff c1", "added staff p1", "added staff p2", "added staff w1")
+	same(t, "again", changes(o.take(o.Staff, table)))
+	eq(t, "patrols", o.rows(`SELECT code, name, department, mode, skills, area_code FROM patrols ORDER BY code`),
+		"P1 P1 police car [dog hazmat] T1; W1 王 grid foot [] V1")
+	eq(t, "a fix that was held back still belongs", o.rows(`SELECT bool_and(valid @> gp_now() - interval '3 days') FROM device_bindings`), "true")
+
+	// An hour later somebody else takes the grid over, with the old device, and p2 goes on foot alone.
+	pgtest.Advance(t, o.db, time.Hour)
+	r = o.take(o.Staff, staffHeader+
+		"w2,赵,grid_worker,,V1,G1,W2,ebike,,d1\n"+
+		"p2,刘,officer,police,T1,,P2,foot,,\n")
+	same(t, "handed over", changes(r),
+		"added device_binding d1 W2", "added member p2 P2", "added member w2 W2", "added patrol P2", "added patrol W2",
+		"added post w2 worker of G1", "added staff w2",
+		"closed device_binding d1 W1", "closed member p2 P1", "closed post w1 worker of G1")
+	eq(t, "worker now and then", o.rows(`SELECT s.code, g.valid @> gp_now(), g.valid @> gp_now() - interval '30 min'
+		FROM grid_staff g JOIN staff s ON s.id = g.staff_id WHERE part = 'worker' ORDER BY 1`), "w1 false true; w2 true false")
+	eq(t, "device now and then", o.rows(`SELECT p.code, b.valid @> gp_now(), b.valid @> gp_now() - interval '30 min'
+		FROM device_bindings b JOIN devices d ON d.id = b.device_id JOIN patrols p ON p.id = b.patrol_id WHERE d.code = 'd1' ORDER BY 1`),
+		"W1 false true; W2 true false")
+}
+
+func TestTwoWorkersChangePlaces(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	const row1, row2 = "w1,王,grid_worker,,V1,G1,W1,foot,,d1\n", "w2,赵,grid_worker,,V1,G2,W2,foot,,d2\n"
+	o.take(o.Staff, staffHeader+row1+row2)
+	pgtest.Advance(t, o.db, time.Hour)
+	r := o.take(o.Staff, staffHeader+strings.Replace(row1, "G1", "G2", 1)+strings.Replace(row2, "G2", "G1", 1))
+	same(t, "changes", changes(r), "added post w1 worker of G2", "added post w2 worker of G1", "closed post w1 worker of G1", "closed post w2 worker of G2")
+	eq(t, "now", o.rows(`SELECT s.code, grid_code FROM grid_staff g JOIN staff s ON s.id = g.staff_id WHERE valid @> gp_now() ORDER BY 1`), "w1 G2; w2 G1")
+}
+
+func TestStaffRefusals(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	r := o.take(o.Staff, staffHeader+
+		"a,,officer,police,,,,,,\n"+ // 2 no name
+		"b,B,boss,police,,,,,,\n"+ // 3 no such role
+		"c,C,officer,fire,,,,,,\n"+ // 4 no such department
+		"d,D,officer,police,X,,,,,\n"+ // 5 no such area
+		"e,E,officer,police,,,P1,,,\n"+ // 6 a new patrol without mode
+		"f,F,officer,police,,,P1,car,,d1\n"+ // good
+		"g,G,grid_worker,grid,,,P1,car,,\n"+ // 8 other department
+		"h,H,officer,police,,,P1,foot,,\n"+ // 9 other mode
+		"i,I,officer,police,,,P2,foot,,d1\n"+ // 10 device of another patrol
+		"j,J,grid_worker,,,G1,,,,\n"+ // good
+		"k,K,grid_worker,,,G1,,,,\n"+ // 12 second worker
+		"j,J,officer,police,,,,,,\n"+ // 13 duplicate
+		"l,L,officer,police,,G1,,,,\n"+ // 14 what part
+		"m,M,officer,police,,,,,dog,\n"+ // 15 skills without patrol
+		"n,N,officer,police,,\n") // 16 fields
+	same(t, "refused", refusals(r), "2 name required", "3 role bad_value", "4 department department", "5 area_code area",
+		"6 patrol_mode required", "8 department patrol", "9 patrol_mode patrol", "10 device_id device", "12 grid_code second_post",
+		"13 code duplicate", "14 grid_part grid", "15 skills patrol", "16  fields")
+	eq(t, "accepted", r.Accepted, 2)
+	eq(t, "in", o.rows(`SELECT code FROM staff ORDER BY 1`), "f; j")
+}
+
+func TestShifts(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	o.take(o.Staff, staffHeader+"p1,李,officer,police,,,P1,car,,d1\np2,李,officer,police,,,P2,car,,d2\n")
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	pgtest.SetNow(t, o.db, now)
+	at := func(d time.Duration) string { return now.Add(d).Format(time.RFC3339) }
+	duties := func() string {
+		return o.rows(`SELECT p.code, round(extract(epoch FROM lower(during) - '2026-11-23 12:00Z') / 3600)::int,
+			round(extract(epoch FROM upper(during) - '2026-11-23 12:00Z') / 3600)::int, source
+			FROM duties d JOIN patrols p ON p.id = d.patrol_id ORDER BY 1, 2`)
+	}
+	const header = "patrol_code,from,until\n"
+	r := o.take(o.Shifts, header+"P1,-2h,+6h\nP1,+20h,+28h30m\nP1,"+at(-50*time.Hour)+","+at(-40*time.Hour)+"\n")
+	same(t, "first", changes(r), "added shifts P1 3 shifts")
+	eq(t, "first", duties(), "P1 -50 -40 shift; P1 -2 6 shift; P1 20 29 shift")
+
+	absolute := header + "P1," + at(-2*time.Hour) + "," + at(4*time.Hour) + "\nP1," + at(10*time.Hour) + "," + at(12*time.Hour) + "\n"
+	pgtest.SetNow(t, o.db, now.Add(time.Hour))
+	same(t, "a new plan", changes(o.take(o.Shifts, absolute)), "changed shifts P1 3 shifts -> 3 shifts")
+	eq(t, "the past stays, the future is replaced", duties(), "P1 -50 -40 shift; P1 -2 4 shift; P1 10 12 shift")
+	same(t, "again", changes(o.take(o.Shifts, absolute)))
+
+	// A duty by hand goes before the plan.
+	if _, err := o.db.Exec(t.Context(), `INSERT INTO duties (id, patrol_id, during, source)
+		SELECT gen_random_uuid(), id, tstzrange(gp_now() - interval '1 h', gp_now() + interval '3 h'), 'manual' FROM patrols WHERE code = 'P2'`); err != nil {
+		t.Fatal(err)
+	}
+	o.take(o.Shifts, header+"P2,-2h,+8h\n")
+	eq(t, "by hand", duties(), "P1 -50 -40 shift; P1 -2 4 shift; P1 10 12 shift; P2 0 4 manual; P2 4 9 shift")
+
+	same(t, "refused", refusals(o.take(o.Shifts, header+"P9,-1h,+1h\nP1,+2h,+1h\nP1,noon,+1h\nP1,-1h,+1000h\n,,\nP1,-1h,\n")),
+		"2 patrol_code patrol", "3 until bad_value", "4 from bad_value", "5 until bad_value", "7 until required")
+}
+
+func polygon(code string, extra string, coords ...[2]float64) string {
+	text := fmt.Sprintf(`{"type":"Feature","properties":{"code":%q,"name":"n%s"%s},"geometry":{"type":"Polygon","coordinates":[[`, code, code, extra)
+	for i, c := range coords {
+		if i > 0 {
+			text += ","
+		}
+		text += fmt.Sprintf("[%g,%g]", c[0], c[1])
+	}
+	return text + "]]}}"
+}
+
+// square has its south-west corner at x, y hundredths of a degree east of 121, north of 28.
+func square(code string, x, y, w, h float64, extra string) string {
+	p := func(dx, dy float64) [2]float64 {
+		return [2]float64{math.Round(12100+x+dx) / 100, math.Round(2800+y+dy) / 100}
+	}
+	return polygon(code, extra, p(0, 0), p(w, 0), p(w, h), p(0, h), p(0, 0))
+}
+
+func (o *office) draw(i pgstore.GridImport, features ...string) (pgstore.GridResult, error) {
+	i.Source, i.Code, i.Name, i.Kind, i.Area, i.Categories = "test", "code", "name", "kind", "area", "categories"
+	text := `{"type":"FeatureCollection","features":[` + strings.Join(features, ",\n") + `]}`
+	return o.Grids(o.t.Context(), feature.GeoJSON(strings.NewReader(text), feature.Limits{}), i)
+}
+
+func TestGridVersions(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	now := pgstore.GridImport{Activate: true}
+	r, err := o.draw(now, square("A", 0, 0, 1, 1, `,"area":"V1"`), square("B", 1, 0, 1, 1, ""), square("M", 0, 0, 2, 1, `,"kind":"special","categories":["B08","C14"]`))
+	if err != nil || !r.Activated {
+		t.Fatalf("%+v %v", r, err)
+	}
+	same(t, "first", changes(r.Result), "added grid A", "added grid B", "added grid M")
+	if c := r.Checked; len(c.Overlaps)+len(c.Gaps)+len(c.Repaired) != 0 || c.Grids != 3 || math.Abs(c.AreaM2-c.UnionM2) > 0.1 || c.AreaM2 < 2e6 {
+		t.Errorf("%+v", c)
+	}
+	r, err = o.draw(now, square("A", 0, 0, 1, 1, `,"area":"V1"`), square("B", 1, 0, 1, 1, ""), square("M", 0, 0, 2, 1, `,"kind":"special","categories":"B08;C14"`))
+	if err != nil || len(r.Changes) != 0 || r.Version != "" {
+		t.Errorf("the same map again: %+v %v", r, err)
+	}
+	eq(t, "versions", o.rows(`SELECT count(*) FROM grid_versions`), "1")
+
+	// A day later the border moves; the day before keeps its map.
+	pgtest.Advance(t, o.db, 24*time.Hour)
+	r, err = o.draw(now, square("A", 0, 0, 2, 1, ""), square("C", 2, 0, 1, 1, ""))
+	if err != nil || !r.Activated {
+		t.Fatalf("%+v %v", r, err)
+	}
+	same(t, "second", changes(r.Result), "added grid C", "changed grid A area_code: V1 -> , area_m2: 1089991 -> 2179983", "closed grid B", "closed grid M")
+	versions, _, err := pgstore.New(o.db).MapVersions(t.Context())
+	if err != nil || len(versions) != 2 {
+		t.Fatalf("%v %v", versions, err)
+	}
+	p := geo.Point{Lon: 121.015, Lat: 28.005}
+	for i, want := range []string{"B", "A"} {
+		if ref := versions[i].Index.Find(p, nil); ref == grid.None || versions[i].Grids[ref].Code != want {
+			t.Errorf("version %d: grid %v, want %s", i, ref, want)
+		}
+	}
+	if !versions[0].Until.Equal(versions[1].From) {
+		t.Errorf("one map ends at %v, the next begins at %v", versions[0].Until, versions[1].From)
+	}
+
+	// One for next week; nothing may come before it.
+	var at time.Time
+	if err := o.db.QueryRow(t.Context(), `SELECT gp_now() + interval '7 days'`).Scan(&at); err != nil {
+		t.Fatal(err)
+	}
+	if r, err = o.draw(pgstore.GridImport{Activate: true, EffectiveFrom: at}, square("A", 0, 0, 3, 1, "")); err != nil || !r.Activated {
+		t.Fatalf("%+v %v", r, err)
+	}
+	if _, err = o.draw(now, square("A", 0, 0, 1, 1, "")); !errors.Is(err, pgstore.ErrNotActivated) {
+		t.Errorf("before a map that is to come: %v", err)
+	}
+	eq(t, "states", o.rows(`SELECT state, count(*) FROM grid_versions GROUP BY 1 ORDER BY 1`), "active 3; draft 1")
+}
+
+func TestGridFaults(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	now := pgstore.GridImport{Activate: true}
+	// B claims a strip of A.
+	r, err := o.draw(now, square("A", 0, 0, 1, 1, ""), polygon("B", "", [2]float64{121.009, 28}, [2]float64{121.02, 28}, [2]float64{121.02, 28.01}, [2]float64{121.009, 28.01}, [2]float64{121.009, 28}))
+	if !errors.Is(err, pgstore.ErrNotActivated) || r.Activated || !strings.Contains(err.Error(), "A with B") {
+		t.Errorf("%v", err)
+	}
+	if len(r.Checked.Overlaps) != 1 || math.Abs(r.Checked.Overlaps[0].AreaM2-108999) > 50 {
+		t.Errorf("%+v", r.Checked)
+	}
+	eq(t, "it is kept", o.rows(`SELECT state, checked->'overlaps'->0->>'a' FROM grid_versions`), "draft A")
+
+	// A ring of four with a hole in the middle.
+	ring := []string{square("A", 0, 0, 3, 1, ""), square("B", 2, 1, 1, 2, ""), square("C", 0, 2, 2, 1, ""), square("D", 0, 1, 1, 1, "")}
+	r, err = o.draw(now, ring...)
+	if !errors.Is(err, pgstore.ErrNotActivated) || len(r.Checked.Gaps) != 1 || math.Abs(r.Checked.Gaps[0].AreaM2-1089892) > 500 {
+		t.Errorf("%v %+v", err, r.Checked)
+	}
+	if r, err = o.draw(pgstore.GridImport{Activate: true, AcceptGaps: true}, ring...); err != nil || !r.Activated {
+		t.Errorf("%v %+v", err, r)
+	}
+	// An exclave of A fills the hole: no gap.
+	ring[0] = strings.Replace(strings.Replace(ring[0], `"Polygon","coordinates":[[`, `"MultiPolygon","coordinates":[[[[121.01,28.01],[121.02,28.01],[121.02,28.02],[121.01,28.02],[121.01,28.01]]],[[`, 1), "]]}}", "]]]}}", 1)
+	if r, err = o.draw(pgstore.GridImport{}, ring...); err != nil || len(r.Checked.Gaps) != 0 || len(r.Refused) != 0 {
+		t.Errorf("%v %+v", err, r)
+	}
+
+	// What can be repaired is, and said; what cannot be used is refused by line.
+	r, err = o.draw(pgstore.GridImport{RegisterOptions: pgstore.RegisterOptions{DryRun: true}, Activate: true},
+		polygon("bow", "", [2]float64{121, 28}, [2]float64{121.01, 28.01}, [2]float64{121.01, 28}, [2]float64{121, 28.01}, [2]float64{121, 28}), // a bow tie
+		polygon("open", "", [2]float64{121.02, 28}, [2]float64{121.03, 28}, [2]float64{121.03, 28}, [2]float64{121.03, 28.01}),
+		polygon("flat", "", [2]float64{121, 28}, [2]float64{121.01, 28}, [2]float64{121.005, 28}, [2]float64{121, 28}),
+		square("", 0, 0, 1, 1, ""), square("open", 0, 0, 1, 1, ""), square("k", 0, 0, 1, 1, `,"kind":"odd"`),
+		square("a", 0, 0, 1, 1, `,"area":"nowhere"`), square("c", 0, 0, 1, 1, `,"categories":["C01"]`),
+		`{"type":"Feature","properties":{"code":"p"},"geometry":{"type":"Point","coordinates":[121,28]}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "refused", refusals(r.Result), "3  geometry", "4 code required", "5 code duplicate", "6 kind bad_value", "7 area area", "8 categories bad_value", "9  geometry")
+	eq(t, "accepted", r.Accepted, 2)
+	var repaired []string
+	for _, m := range r.Checked.Repaired {
+		repaired = append(repaired, strings.SplitN(m.Code+" "+m.What, "[", 2)[0])
+		if m.AreaM2 <= 0 {
+			t.Errorf("a repair without its area: %+v", m)
+		}
+	}
+	same(t, "repaired", repaired, "bow Self-intersection", "open closed_ring", "open duplicate_points")
+}
+
+func TestLiechtensteinsGrids(t *testing.T) {
+	t.Parallel()
+	path := geotest.Data(t, "liechtenstein-communes.geojson")
+	o := newOffice(t)
+	r, err := o.Grids(t.Context(), feature.Open(path, feature.Limits{}), pgstore.GridImport{Code: "code", Name: "name", Activate: true})
+	if err != nil || r.Accepted != 11 || !r.Activated {
+		t.Fatalf("%+v %v", r, err)
+	}
+	t.Logf("%+v", r.Checked)
+	// The principality has 160 km2.
+	if c := r.Checked; math.Abs(c.UnionM2-160.5e6) > 1e6 || math.Abs(c.AreaM2-c.UnionM2) > 10 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestTheDemoDistrict imports all of the shipped district, and again.
+func TestTheDemoDistrict(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	data := filepath.Join("..", "..", "cmd", "gridsim", "district", "data")
+	if _, err := os.Stat(filepath.Join(data, "grids.geojson")); err != nil {
+		t.Skipf("the demo district is not there: %v", err)
+	}
+	table := func(fn importer, name string) roster.Result {
+		t.Helper()
+		in, err := os.Open(filepath.Join(data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer in.Close()
+		began := time.Now()
+		r, err := fn(t.Context(), in, pgstore.RegisterOptions{Simulated: true})
+		if err != nil || len(r.Refused) > 0 {
+			t.Fatalf("%s: %v %v", name, r.Refused, err)
+		}
+		t.Logf("%s: %d rows, %d changes, %v", name, r.Accepted, len(r.Changes), time.Since(began).Round(time.Millisecond))
+		return r
+	}
+	grids := func() pgstore.GridResult {
+		t.Helper()
+		began := time.Now()
+		r, err := o.Grids(t.Context(), feature.Open(filepath.Join(data, "grids.geojson"), feature.Limits{}), pgstore.GridImport{
+			Code: "code", Name: "name", Kind: "kind", Area: "area_code", Categories: "categories", Activate: true})
+		if err != nil || len(r.Refused) > 0 {
+			t.Fatalf("%+v %v", r.Refused, err)
+		}
+		t.Logf("grids: %d, overlaps %v, gaps %v, %v", r.Accepted, r.Checked.Overlaps, r.Checked.Gaps, time.Since(began).Round(time.Millisecond))
+		return r
+	}
+	table(o.Departments, "departments.csv")
+	table(o.Areas, "areas.csv")
+	table(o.Categories, "categories.csv")
+	if r := grids(); r.Accepted != 627 || !r.Activated || math.Abs(r.Checked.AreaM2-r.Checked.UnionM2) > 1 {
+		t.Errorf("%d grids, sum %f m2, union %f m2", r.Accepted, r.Checked.AreaM2, r.Checked.UnionM2)
+	}
+	table(o.Staff, "staff.csv")
+	table(o.Places, "places.csv")
+	table(o.Shifts, "shifts.csv")
+	eq(t, "workers", o.rows(`SELECT count(*) FROM grid_staff WHERE part = 'worker'`), "622")
+	eq(t, "simulated", o.rows(`SELECT bool_and(p.simulated), bool_and(d.simulated) FROM patrols p, devices d`), "true true")
+
+	for name, fn := range map[string]importer{"departments.csv": o.Departments, "areas.csv": o.Areas, "categories.csv": o.Categories, "staff.csv": o.Staff, "places.csv": o.Places} {
+		if r := table(fn, name); len(r.Changes) != 0 {
+			t.Errorf("%s again: %d changes, the first %+v", name, len(r.Changes), r.Changes[0])
+		}
+	}
+	if r := grids(); len(r.Changes) != 0 {
+		t.Errorf("grids again: %d changes, the first %+v", len(r.Changes), r.Changes[0])
+	}
+}
