@@ -49,7 +49,7 @@ func (s *Store) AddAccount(ctx context.Context, a NewAccount) (dispatch.AccountI
 		}
 	}
 	var hash string
-	if err := s.hasher.run(ctx, func() { hash = hashPassword(a.Password, standardCost) }); err != nil {
+	if err := s.hasher.run(ctx, func() { hash = hashPassword(a.Password, s.cost) }); err != nil {
 		return dispatch.AccountID{}, err
 	}
 	id := dispatch.AccountID{UUID: uuid.Must(uuid.NewV7())}
@@ -79,7 +79,7 @@ func (s *Store) SetPassword(ctx context.Context, username, password string) erro
 		return err
 	}
 	var hash string
-	if err := s.hasher.run(ctx, func() { hash = hashPassword(password, standardCost) }); err != nil {
+	if err := s.hasher.run(ctx, func() { hash = hashPassword(password, s.cost) }); err != nil {
 		return err
 	}
 	var changed int

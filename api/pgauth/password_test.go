@@ -12,6 +12,11 @@ import (
 
 var cheap = cost{MemoryKiB: 64, Passes: 1, Lanes: 1}
 
+// Cheapen makes passwords cost next to nothing, known and unknown users' alike.
+func (s *Store) Cheapen() {
+	s.cost, s.nobody = cheap, func() string { return hashPassword("nobody", cheap) }
+}
+
 func TestPasswordHash(t *testing.T) {
 	t.Parallel()
 	phc := hashPassword("路桥 patrol", cheap)
@@ -21,7 +26,7 @@ func TestPasswordHash(t *testing.T) {
 	if phc == hashPassword("路桥 patrol", cheap) {
 		t.Error("two hashes of one password are the same; is there no salt?")
 	}
-	if c, _, _, err := parseHash(nobody); err != nil || c != standardCost {
+	if c, _, _, err := parseHash(nobody()); err != nil || c != standardCost {
 		t.Errorf("checking an unknown user costs %+v (%v), a known one %+v", c, err, standardCost)
 	}
 }

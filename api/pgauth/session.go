@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,7 +26,7 @@ type Session struct {
 
 // nobody is what the password of an unknown user is checked against, so that it
 // takes as long as that of a known one.
-var nobody = hashPassword("nobody", standardCost)
+var nobody = sync.OnceValue(func() string { return hashPassword("nobody", standardCost) })
 
 const findPassword = `SELECT id, password_hash FROM accounts
   WHERE lower(username) = lower($1) AND disabled_at IS NULL`
@@ -52,7 +53,7 @@ func (s *Store) SignIn(ctx context.Context, username, password, address string) 
 		return Session{}, fmt.Errorf("find account: %w", err)
 	}
 	if !known {
-		hash = nobody
+		hash = s.nobody()
 	}
 	right := false
 	if err := s.hasher.run(ctx, func() { right = checkPassword(hash, password) }); err != nil {

@@ -56,6 +56,8 @@ type Store struct {
 	idle       time.Duration
 	absolute   time.Duration
 	hasher     *hasher
+	cost       cost
+	nobody     func() string // the hash an unknown user's password is checked against
 	byUsername *throttle
 	byAddress  *throttle
 }
@@ -73,6 +75,7 @@ func New(db *pgdb.DB, c Config) *Store {
 	}
 	return &Store{
 		db: db, idle: c.Idle, absolute: c.Absolute, hasher: newHasher(),
+		cost: standardCost, nobody: nobody,
 		byUsername: newThrottle(c.Now, 10, 30*time.Second),
 		byAddress:  newThrottle(c.Now, 50, 2*time.Second),
 	}
