@@ -80,7 +80,8 @@ func zip(body []byte, level int) ([]byte, error) {
 		return nil, err
 	}
 	_, err = w.Write(body)
-	return buf.Bytes(), errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // the end of the stream is written here
+	return buf.Bytes(), err
 }
 
 // file answers a page or one of its files; what is no file is a 404 like any
