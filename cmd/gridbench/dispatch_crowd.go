@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ var speedMS = map[string]float64{"foot": 1.4, "ebike": 5, "car": 9}
 // crowd moves every patrol that is on duty, each with its own device on its own
 // socket, one fix each interval, until ctx ends.
 func crowd(ctx context.Context, s *service, grids []gridRow, seed uint64, interval time.Duration) (patrols int, run func() error, err error) {
-	rows, err := list[patrolRow](ctx, s, "/api/v1/patrols")
+	rows, err := onDuty(ctx, s)
 	if err != nil {
 		return 0, nil, fmt.Errorf("list patrols: %w", err)
 	}
@@ -56,7 +57,7 @@ func crowd(ctx context.Context, s *service, grids []gridRow, seed uint64, interv
 	}
 	var walkers []*walker
 	for i, p := range rows {
-		if p.Status == "off_duty" || device[p.ID] == "" {
+		if device[p.ID] == "" {
 			continue
 		}
 		client, err := beaconclient.New(beaconclient.Config{URL: "ws" + strings.TrimPrefix(s.URL, "http") + "/ws/beacon", Token: device[p.ID]})
@@ -75,6 +76,29 @@ func crowd(ctx context.Context, s *service, grids []gridRow, seed uint64, interv
 		}
 		return g.Wait()
 	}, nil
+}
+
+// onDuty answers who is on duty once the shifts have begun: two looks a while apart
+// must find the same.
+func onDuty(ctx context.Context, s *service) ([]patrolRow, error) {
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	for before := 0; ; {
+		rows, err := list[patrolRow](ctx, s, "/api/v1/patrols")
+		if err != nil {
+			return nil, err
+		}
+		rows = slices.DeleteFunc(rows, func(p patrolRow) bool { return p.Status == "off_duty" })
+		if len(rows) > 0 && len(rows) == before {
+			return rows, nil
+		}
+		before = len(rows)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-tick.C:
+		}
+	}
 }
 
 func (w *walker) place() geo.Point { return w.grids[w.rnd.IntN(len(w.grids))].somewhere(w.rnd) }
