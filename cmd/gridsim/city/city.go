@@ -38,7 +38,8 @@ const lookEvery = 20 * time.Second
 // mostPatrols bounds what is read of the register, and so how many patrols run.
 const mostPatrols = 20_000
 
-// city is a run of Config. All fields but counters belong to the goroutine of Run.
+// city is a run of Config. All fields but counters, seen and the log belong
+// to the goroutine of Run.
 type city struct {
 	config   Config
 	service  *service
@@ -50,6 +51,7 @@ type city struct {
 	out      map[string]*onDuty
 	ended    map[string]bool // the service does not want these any more
 	patrols  sync.WaitGroup
+	logging  sync.Mutex // one line at a time
 	mu       sync.Mutex // guards the witnesses, which reporters read
 	seen     []*onDuty
 }
@@ -87,7 +89,7 @@ func Run(ctx context.Context, config Config) (*Counters, error) {
 
 	r := &reporters{
 		rng: rand.New(rand.NewPCG(config.Seed, 2)), service: c.service, places: c.places, counters: counters,
-		rate: config.ReportsPerMinute, kinds: kinds, people: c.witnesses, hotline: c.hotline(ctx), log: c.log,
+		rate: config.ReportsPerMinute, kinds: kinds, people: c.witnesses, hotline: &hotline{signIn: c.signIn}, log: c.log,
 	}
 	reported := make(chan error, 1)
 	go func() { reported <- r.Run(ctx) }()
@@ -97,6 +99,8 @@ func Run(ctx context.Context, config Config) (*Counters, error) {
 }
 
 func (c *city) log(format string, args ...any) {
+	c.logging.Lock()
+	defer c.logging.Unlock()
 	_, _ = fmt.Fprintf(c.config.Out, "gridsim: "+format+"\n", args...) // the city runs on without its log
 }
 
@@ -142,9 +146,9 @@ func (c *city) open(ctx context.Context, rng *rand.Rand) ([]kind, error) {
 	return kinds, nil
 }
 
-// hotline is who files what residents report: an operator by password, as a
-// person would; failing that the token.
-func (c *city) hotline(ctx context.Context) caller {
+// signIn makes the caller who files what residents report: an operator by
+// password, as a person would; failing that the token.
+func (c *city) signIn(ctx context.Context) caller {
 	for _, a := range c.config.Demo.Accounts {
 		if a.Role == "operator" && a.Password != "" {
 			who, err := c.service.signIn(ctx, a.Username, a.Password)

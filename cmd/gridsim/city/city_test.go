@@ -35,6 +35,7 @@ type fakeCity struct {
 	offered sync.Once
 	answers chan string
 	reports chan []byte // the JSON part
+	signIns atomic.Int64
 }
 
 func (f *fakeCity) serve() *httptest.Server {
@@ -62,6 +63,7 @@ func (f *fakeCity) serve() *httptest.Server {
 		_, _ = fmt.Fprintf(w, `{"duration_s":100,"geometry":{"coordinates":[[%f,%f],[%f,%f]]}}`, a, b, c, d)
 	})
 	mux.HandleFunc("POST /api/v1/session", func(w http.ResponseWriter, _ *http.Request) {
+		f.signIns.Add(1)
 		http.SetCookie(w, &http.Cookie{Name: "gp_session", Value: "operator"})
 		_, _ = io.WriteString(w, `{"csrf":"token"}`)
 	})
@@ -76,6 +78,10 @@ func (f *fakeCity) serve() *httptest.Server {
 
 func (f *fakeCity) report(w http.ResponseWriter, r *http.Request) {
 	byCookie := strings.Contains(r.Header.Get("Cookie"), "gp_session=operator")
+	if byCookie && f.signIns.Load() == 1 { // the first session has ended
+		http.Error(w, `{"detail":"sign in"}`, http.StatusUnauthorized)
+		return
+	}
 	if byCookie && r.Header.Get("X-CSRF-Token") != "token" {
 		f.t.Error("a report by cookie has no CSRF token")
 	}
@@ -196,7 +202,7 @@ func TestCity(t *testing.T) {
 		t.Fatal(r.err)
 	}
 	t.Log(r.counters.Line())
-	if f.fixes.Load() < 20 || f.offDuty.Load() != 0 || r.counters.Acked.Load() < 20 || r.counters.OnDuty.Load() != 2 {
+	if f.fixes.Load() < 20 || f.offDuty.Load() != 0 || r.counters.Acked.Load() < 20 || r.counters.OnDuty.Load() != 2 || r.counters.ReportsFailed.Load() != 0 {
 		t.Errorf("%d fixes came, %d of somebody off duty; %s", f.fixes.Load(), f.offDuty.Load(), r.counters.Line())
 	}
 }

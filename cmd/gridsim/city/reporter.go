@@ -2,9 +2,11 @@ package city
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"sync"
 	"time"
 
@@ -21,7 +23,7 @@ type reporters struct {
 	rate     float64 // a minute
 	kinds    []kind
 	people   func() []witness // who is out now
-	hotline  caller           // the operator who takes calls from residents
+	hotline  *hotline
 	log      func(format string, args ...any)
 	failed   sync.Once // the first failure is told in full
 }
@@ -40,6 +42,32 @@ type witness struct {
 }
 
 const maxFiling = 4
+
+// hotline is the operator who files what residents report by telephone. A session
+// ends some day; then the operator signs in again.
+type hotline struct {
+	signIn func(ctx context.Context) caller
+	mu     sync.Mutex // guards now
+	now    caller
+}
+
+func (h *hotline) caller(ctx context.Context) caller {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.now == (caller{}) {
+		h.now = h.signIn(ctx)
+	}
+	return h.now
+}
+
+// expired forgets the session, unless somebody has signed in again already.
+func (h *hotline) expired(old caller) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.now == old {
+		h.now = caller{}
+	}
+}
 
 var sights = []string{"巡查发现：%s，现场有人员活动", "群众反映%s，请核实", "%s，附近有异味，已拍照", "路过看到%s，情况较急", "%s，影响周边居民"}
 
@@ -60,7 +88,7 @@ func (r *reporters) Run(ctx context.Context) error {
 		case <-timer.C:
 			timer.Reset(r.pause())
 		}
-		who, w, err := r.see(time.Now())
+		who, w, err := r.see(ctx, time.Now())
 		if err != nil {
 			return err
 		}
@@ -84,8 +112,8 @@ func (r *reporters) pause() time.Duration {
 
 // see makes up what somebody sees: half of the time a patrol near where it walks,
 // else a resident anywhere, who calls the hotline.
-func (r *reporters) see(now time.Time) (caller, sighting, error) {
-	who, at := r.hotline, r.places.all[r.rng.IntN(len(r.places.all))]
+func (r *reporters) see(ctx context.Context, now time.Time) (caller, sighting, error) {
+	who, at := r.hotline.caller(ctx), r.places.all[r.rng.IntN(len(r.places.all))]
 	if people := r.people(); len(people) > 0 && r.rng.IntN(2) == 0 {
 		w := people[r.rng.IntN(len(people))]
 		who, at = w.who, w.where
@@ -122,6 +150,13 @@ func (r *reporters) file(ctx context.Context, who caller, key string, w sighting
 		case agreed:
 			r.counters.Reports.Add(1)
 			return
+		case refused:
+			var s *statusError
+			if errors.As(err, &s) && s.status == http.StatusUnauthorized && who.cookie != "" && try < tries {
+				r.hotline.expired(who)
+				who = r.hotline.caller(ctx)
+				continue
+			}
 		case again:
 			if try < tries && wait(ctx, backoff(rng, try)) {
 				continue
