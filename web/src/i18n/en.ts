@@ -274,6 +274,7 @@ export const en: Dict = {
     firstAccepted: "the first patrol accepted",
     firstThere: "the first patrol is on scene",
     allDone: "all patrols are done",
+    byRule: (c, mode) => `category ${c} is dispatched ${mode}`,
     asked: "an operator asked for it",
   },
   byMe: "you",

@@ -42,6 +42,7 @@ const rules: Rule[] = [
   [/^the first patrol accepted$/, (w) => w.why.firstAccepted],
   [/^the first patrol is on scene$/, (w) => w.why.firstThere],
   [/^all patrols are done$/, (w) => w.why.allDone],
+  [/^category (\S+) is dispatched (\S+)$/, (w, m) => w.why.byRule(m[1] ?? "", m[2] ?? "")],
   [/^an operator asked for it$/, (w) => w.why.asked],
 ];
 

@@ -280,6 +280,7 @@ export const zh = {
     firstAccepted: "首支力量已接单",
     firstThere: "首支力量已到场",
     allDone: "全部力量处置完毕",
+    byRule: (c: string, mode: string) => `类别 ${c} ${mode === "auto" ? "自动派单" : "人工派单"}`,
     asked: "值班员要求",
   },
   byMe: "你",
