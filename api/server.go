@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
 // Config is what the door is made of. Every part without a default named here is
@@ -198,8 +200,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/docs", anybody, s.docs)
 	s.add("GET", "/metrics", may(dispatch.ActAdminister), echo.WrapHandler(s.MetricsHandler()))
 
-	e.GET("/ws/beacon", s.guard(access{anyOf: []dispatch.Action{dispatch.ActSendBeacon}, socket: "beacon"}, s.openSocket(beaconProtocol, beacon)))
-	e.GET("/ws/live", s.guard(access{anyOf: []dispatch.Action{dispatch.ActWatchLive}, socket: "live", cookie: true}, s.openSocket(liveProtocol, live)))
+	e.GET("/ws/beacon", s.guard(access{anyOf: []dispatch.Action{dispatch.ActSendBeacon}, socket: "beacon"}, s.openSocket(realtime.BeaconUpgrader(), beacon)))
+	e.GET("/ws/live", s.guard(access{anyOf: []dispatch.Action{dispatch.ActWatchLive}, socket: "live", cookie: true}, s.openSocket(websocket.Upgrader{HandshakeTimeout: 10 * time.Second}, live)))
 
 	// What is left belongs to the page, except below /api.
 	s.add("GET", "/api/*", anybody, func(echo.Context) error { return errNotFound })

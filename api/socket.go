@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gorilla/websocket"
@@ -17,33 +18,31 @@ type Socket interface {
 	Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer)
 }
 
-// Subprotocols of the two sockets.
-const (
-	beaconProtocol = "gridpatrol.beacon.v1.json"
-	liveProtocol   = "gridpatrol.live.v1.json"
-)
-
 // openSocket upgrades a request whose caller is known and hands it on. Anybody
 // by cookie has had their origin checked (identify); the upgrader need not again.
-func (s *Server) openSocket(protocol string, to Socket) echo.HandlerFunc {
-	upgrader := websocket.Upgrader{
-		Subprotocols: []string{protocol},
-		CheckOrigin:  func(*http.Request) bool { return true },
-		Error: func(http.ResponseWriter, *http.Request, int, error) {
-			// The door writes the problem itself.
-		},
+// An upgrader without subprotocols takes whatever name the client offers first: what
+// viewers speak has one version.
+func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.HandlerFunc {
+	upgrader.CheckOrigin = func(*http.Request) bool { return true }
+	upgrader.Error = func(http.ResponseWriter, *http.Request, int, error) {
+		// The door writes the problem itself.
 	}
+	known := upgrader.Subprotocols
 	return func(c echo.Context) error {
 		r := c.Request()
 		if !websocket.IsWebSocketUpgrade(r) {
 			return refuse(http.StatusUpgradeRequired, "not-a-websocket", "This address is a WebSocket; open it with a WebSocket client.").
 				with("Upgrade", "websocket")
 		}
-		if offered := protocolsOf(r); len(offered) > 0 && offered[0] != protocol {
-			return refuse(http.StatusBadRequest, "subprotocol", "This socket speaks "+protocol+"; offer it first.",
-				FieldProblem{Pointer: "/header/Sec-WebSocket-Protocol", Detail: "must begin with " + protocol})
+		offered := protocolsOf(r)
+		if len(known) > 0 && len(offered) > 0 && !slices.Contains(known, offered[0]) {
+			names := strings.Join(known, " or ")
+			return refuse(http.StatusBadRequest, "subprotocol", "This socket speaks "+names+"; offer it first.",
+				FieldProblem{Pointer: "/header/Sec-WebSocket-Protocol", Detail: "must begin with " + names})
 		}
-		conn, err := upgrader.Upgrade(c.Response(), r, nil)
+		u := upgrader
+		u.Subprotocols = offered // the first is answered; a ticket never is
+		conn, err := u.Upgrade(c.Response(), r, nil)
 		if err != nil {
 			return refuse(http.StatusBadRequest, "handshake", "The WebSocket handshake is not complete: "+err.Error())
 		}
