@@ -54,3 +54,8 @@ generate: web/node_modules/.package-lock.json ## Make the generated code again f
 .PHONY: check-fresh
 check-fresh: ## Prove demo and test on a bare Debian in a chroot (root, debootstrap; not in CI)
 	@scripts/check-fresh
+
+.PHONY: test-crash
+test-crash: prereqs ## Kill the program and the database under load, ten rounds, and look for what is missing
+	@scripts/setup
+	@GRIDPATROL_CRASH_ROUNDS=10 go test -count=1 -v -timeout=20m -run 'TestKilledUnderLoad' ./cmd/gridpatrol

@@ -48,7 +48,16 @@ func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func()
 			return nil, fmt.Errorf("start the private cluster: %w", err)
 		}
 		url = cluster.URL()
+		// What is still to be written after ctx has ended needs the cluster too.
+		watch, endWatch := context.WithCancel(context.WithoutCancel(ctx))
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			cluster.Run(watch)
+		}()
 		stop = func() {
+			endWatch()
+			<-watched
 			if err := cluster.Stop(context.WithoutCancel(ctx)); err != nil {
 				env.Log.Error("stop the private cluster", "error", err)
 			}

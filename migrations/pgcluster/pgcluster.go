@@ -120,15 +120,14 @@ func locate(c Config) (place, error) {
 // URL reaches the cluster's database as its owner.
 func (c *Cluster) URL() string { return c.place.url(databaseName) }
 
-// Run starts the server again whenever it dies, until ctx ends. A service that
-// lives for long runs this beside its work; a command need not.
-func (c *Cluster) Run(ctx context.Context) error {
+// Run starts the server again whenever it dies, until ctx ends.
+func (c *Cluster) Run(ctx context.Context) {
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-tick.C:
 		}
 		if err := c.revive(ctx); err != nil && ctx.Err() == nil {
