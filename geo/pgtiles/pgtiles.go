@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
@@ -27,10 +29,17 @@ const MaxZoom = 18
 // index serves it; the margin is the 64 units of 4096 that a tile shows beyond its
 // edge, so that lines and labels meet.
 type layer struct {
-	topic   string // of revisions
+	topics  []string // of revisions
 	bounded bool
 	query   string
 }
+
+// below is an area and every area below it.
+const below = `below AS (
+    SELECT code FROM areas WHERE district_id = $1 AND code = $5
+    UNION
+    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
+  )`
 
 const box = `box AS (
     SELECT ST_TileEnvelope($2, $3, $4) AS tile,
@@ -39,11 +48,7 @@ const box = `box AS (
 
 var layers = map[string]layer{
 	// Grids are drawn general ones first, so that special ones lie over them.
-	"grids": {topic: "grids", bounded: true, query: `WITH RECURSIVE below AS (
-    SELECT code FROM areas WHERE district_id = $1 AND code = $5
-    UNION
-    SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
-  ), ` + box + `, drawn AS (
+	"grids": {topics: []string{"grids"}, bounded: true, query: `WITH RECURSIVE ` + below + `, ` + box + `, drawn AS (
     SELECT g.id::text AS id, g.code, g.name, g.kind, coalesce(g.area_code, '') AS area_code,
            ST_AsMVTGeom(ST_Transform(g.geom, 3857), box.tile, 4096, 64) AS geom
     FROM box, grids g JOIN grid_versions v ON v.id = g.version_id
@@ -55,7 +60,7 @@ SELECT coalesce(ST_AsMVT(drawn, 'grids', 4096, 'geom'), '') FROM drawn WHERE geo
 
 	// Roads are everybody's. Small ones join as the map comes nearer; pieces of one
 	// name and class travel as one feature, important ones last and so on top.
-	"roads": {topic: "roads", query: `WITH ` + box + `, drawn AS (
+	"roads": {topics: []string{"roads"}, query: `WITH ` + box + `, drawn AS (
     SELECT r.class, r.rank, r.name,
            ST_AsMVTGeom(ST_Transform(ST_Collect(r.geom), 3857), box.tile, 4096, 64) AS geom
     FROM box, road_segments r
@@ -65,6 +70,19 @@ SELECT coalesce(ST_AsMVT(drawn, 'grids', 4096, 'geom'), '') FROM drawn WHERE geo
     ORDER BY r.rank DESC, r.name
   )
 SELECT coalesce(ST_AsMVT(drawn, 'roads', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
+
+	// A place belongs to the area of the grid it lies in.
+	"places": {topics: []string{"places", "grids"}, bounded: true, query: `WITH RECURSIVE ` + below + `, ` + box + `, drawn AS (
+    SELECT p.id::text AS id, p.code, p.name, p.kind, coalesce(p.url, '') AS url, p.visits_per_week,
+           ST_AsMVTGeom(ST_Transform(p.geom, 3857), box.tile, 4096, 64) AS geom
+    FROM box, places p
+    WHERE p.district_id = $1 AND p.geom && box.seen
+      AND ($5 = '' OR EXISTS (
+        SELECT FROM grids g JOIN grid_versions v ON v.id = g.version_id
+        WHERE g.district_id = $1 AND v.valid @> gp_now() AND ST_Covers(g.geom, p.geom) AND g.area_code IN (SELECT code FROM below)))
+    ORDER BY p.code
+  )
+SELECT coalesce(ST_AsMVT(drawn, 'places', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
 }
 
 // Store cuts tiles. It is safe for concurrent use.
@@ -77,7 +95,7 @@ type Store struct {
 func New(db *pgdb.DB) *Store { return &Store{db: db, cache: newCache(32 << 20)} }
 
 // Layers names what can be asked for.
-func (s *Store) Layers() []string { return []string{"grids", "places", "roads"} }
+func (s *Store) Layers() []string { return slices.Sorted(maps.Keys(layers)) }
 
 // Revision names the state of a layer's data. What is in force can change with
 // the hour, at an activation, without anybody writing, so the grids' map version
@@ -85,9 +103,10 @@ func (s *Store) Layers() []string { return []string{"grids", "places", "roads"} 
 func (s *Store) Revision(ctx context.Context, name string) (string, error) {
 	var revision int64
 	var version *string
-	err := s.db.QueryRow(ctx, `SELECT coalesce((SELECT revision FROM revisions WHERE topic = $1), 0),
-	  (SELECT id::text FROM grid_versions WHERE district_id = $2 AND valid @> gp_now() AND $1 = 'grids')`,
-		layers[name].topic, pgdb.District).Scan(&revision, &version)
+	topics := layers[name].topics
+	err := s.db.QueryRow(ctx, `SELECT coalesce((SELECT sum(revision) FROM revisions WHERE topic = ANY($1)), 0)::bigint,
+	  (SELECT id::text FROM grid_versions WHERE district_id = $2 AND valid @> gp_now() AND 'grids' = ANY($1))`,
+		topics, pgdb.District).Scan(&revision, &version)
 	if err != nil {
 		return "", fmt.Errorf("read revision of %s: %w", name, err)
 	}
@@ -98,15 +117,12 @@ func (s *Store) Revision(ctx context.Context, name string) (string, error) {
 	return text, nil
 }
 
-// Tile cuts one tile; nothing in it is no bytes. Its error wraps ErrTile for an
-// address that cannot be.
+// Tile cuts one tile; nothing in it is no bytes. Its error wraps ErrTile for a
+// layer or an address that cannot be.
 func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string) ([]byte, error) {
 	l, known := layers[name]
-	if z < 0 || z > MaxZoom || x < 0 || y < 0 || x >= 1<<z || y >= 1<<z {
+	if !known || z < 0 || z > MaxZoom || x < 0 || y < 0 || x >= 1<<z || y >= 1<<z {
 		return nil, fmt.Errorf("%w: %s/%d/%d/%d", ErrTile, name, z, x, y)
-	}
-	if !known {
-		return nil, nil
 	}
 	args := []any{pgdb.District, z, x, y}
 	if l.bounded {

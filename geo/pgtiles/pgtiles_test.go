@@ -73,6 +73,18 @@ func TestGridsOfATile(t *testing.T) {
 			t.Errorf("area %q: %v, want %v", area, got, want)
 		}
 	}
+	exec(t, db, `INSERT INTO places (id, district_id, code, name, kind, geom) VALUES
+	  (gen_random_uuid(), $1, 'C-1', '路口', 'camera', ST_SetSRID(ST_MakePoint(121.385, 28.605), 4326)),
+	  (gen_random_uuid(), $1, 'C-2', '市场', 'market', ST_SetSRID(ST_MakePoint(121.385, 28.585), 4326))`, pgdb.District)
+	for area, want := range map[string]int{"": 2, "north": 1, "mill": 0, "d": 2} {
+		tile, err := s.Tile(t.Context(), "places", z, x, y, area)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := draw(t, tile, z, x, y, "places", "code"); len(got) != want {
+			t.Errorf("area %q: %d places, want %d", area, len(got), want)
+		}
+	}
 	tile, err := s.Tile(t.Context(), "grids", z, x, y, "")
 	if err != nil {
 		t.Fatal(err)
@@ -119,6 +131,9 @@ func TestRoadsOfATile(t *testing.T) {
 func TestBadAddress(t *testing.T) {
 	t.Parallel()
 	s := pgtiles.New(nil) // refused before the database is asked
+	if _, err := s.Tile(t.Context(), "secrets", 0, 0, 0, ""); !errors.Is(err, pgtiles.ErrTile) {
+		t.Errorf("an unknown layer: %v", err)
+	}
 	for _, a := range [][3]int{{-1, 0, 0}, {0, 1, 0}, {0, 0, 1}, {3, -1, 0}, {19, 0, 0}} {
 		if _, err := s.Tile(t.Context(), "grids", a[0], a[1], a[2], ""); !errors.Is(err, pgtiles.ErrTile) {
 			t.Errorf("%v: %v", a, err)
