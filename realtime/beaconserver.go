@@ -34,7 +34,7 @@ type Config struct {
 	Writers    int           // commits under way at once; 2 if zero
 	BatchFixes int           // most fixes in a commit; 5,000 if zero
 	QueueFixes int           // fixes that may wait for a writer; 65,536 if zero
-	Linger     time.Duration // pause between commits in which the next gathers; 5 ms if zero
+	Linger     time.Duration // least pause between commits, in which the next gathers; 10 ms if zero
 	DrainFor   time.Duration // most time for the last commits at the end; 10 s if zero
 }
 
@@ -59,7 +59,7 @@ func (c *Config) complete() error {
 	setDefault(&c.Writers, 2)
 	setDefault(&c.BatchFixes, 5000)
 	setDefault(&c.QueueFixes, 65536)
-	setDefault(&c.Linger, 5*time.Millisecond)
+	setDefault(&c.Linger, 10*time.Millisecond)
 	setDefault(&c.DrainFor, 10*time.Second)
 	if c.QueueFixes < beacon.MaxFixes {
 		faults = append(faults, fmt.Errorf("realtime: Config.QueueFixes must be at least %d", beacon.MaxFixes))

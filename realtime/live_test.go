@@ -229,9 +229,10 @@ func TestAViewerSeesItsScopeOnly(t *testing.T) {
 		}
 		c.Version++
 		b.node.beacons.Announce(dispatch.Announcement{Case: c})
-		s.send(`{"type":"resync"}`) // answered after the case
-		f := s.until("a case or the snapshot", func(f liveFrame) bool { return f.Type != "delta" })
-		if heard := f.Type == "case"; heard != v.want.hears {
+		mine := &dispatch.CaseChanged{Number: "mine", Scope: dispatch.Thing{District: v.who.District, Areas: []string{v.who.AreaCode}, Departments: []string{v.who.Department}}}
+		b.node.beacons.Announce(dispatch.Announcement{Case: mine}) // heard after the other one
+		f := s.until("a case", func(f liveFrame) bool { return f.Type == "case" })
+		if heard := f.Case["number"] != "mine"; heard != v.want.hears {
 			t.Errorf("%s: hears of the case: %v", v.name, heard)
 		} else if heard && (f.Case["number"] != "2026-1" || f.Case["scope"] != nil) {
 			t.Errorf("%s: %v", v.name, f.Case)

@@ -61,6 +61,8 @@ type writer struct {
 	streams map[StreamKey]StreamRecord // run's own
 }
 
+const maxLinger = 50 * time.Millisecond
+
 func newWriter(server *BeaconServer, c *Config) *writer {
 	return &writer{
 		ledger: c.Ledger, server: server, log: c.Log, maxFixes: c.BatchFixes, linger: c.Linger,
@@ -130,7 +132,9 @@ func (w *writer) run(ctx context.Context) {
 				}
 				break
 			}
+			began := time.Now()
 			w.settle(ctx, batch)
+			took := time.Since(began)
 			var weight int64
 			for i := range batch {
 				weight += batch[i].weight()
@@ -141,16 +145,18 @@ func (w *writer) run(ctx context.Context) {
 			}
 			w.forget()
 			if !closed {
-				w.gather(ctx)
+				w.gather(ctx, took)
 			}
 		}
 	}
 }
 
 // gather gives the sockets a moment, so that under load many of them share a
-// commit. It costs a lone device this much latency, and many devices nothing.
-func (w *writer) gather(ctx context.Context) {
-	timer := time.NewTimer(w.linger)
+// commit: at least linger, and as long as the last commit took, up to maxLinger, so
+// that a machine that has too much to do commits less often. A lone device waits
+// for none of it, since the pause comes after its commit.
+func (w *writer) gather(ctx context.Context, took time.Duration) {
+	timer := time.NewTimer(max(w.linger, min(took, maxLinger)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

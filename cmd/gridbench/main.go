@@ -16,6 +16,7 @@ import (
 type commands struct {
 	Out string `default:"var/bench" type:"path" help:"Where the figures are kept."`
 
+	Beacon   beaconCmd   `cmd:"" help:"Positions in: what is acknowledged after a commit, and what a viewer sees of it."`
 	Dispatch dispatchCmd `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
 }
 

@@ -65,6 +65,7 @@ type Client struct {
 	held     []beacon.Fix  // by sequence: not known to be safe
 	next     int64         // the next sequence
 	sent     int64         // the highest sequence sent on this connection
+	greeted  bool          // this connection has had its hello
 	restart  bool          // something was let go: say start again
 	interval time.Duration // as told
 	progress time.Time     // of the last word of the service
@@ -133,6 +134,13 @@ func (c *Client) Interval() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.interval
+}
+
+// Greeted says whether the service has answered the present connection's start.
+func (c *Client) Greeted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.greeted
 }
 
 // Stats answers the counts so far.
@@ -217,6 +225,9 @@ func (c *Client) connect(ctx context.Context) (greeted bool, err error) {
 	go func() { ended <- c.read(conn, hello) }()
 	err = c.write(conn, hello, ended)
 	conn.Close()
+	c.mu.Lock()
+	c.greeted = false
+	c.mu.Unlock()
 	if err == nil {
 		err = <-ended // the writer failed; the reader knows why
 	}
@@ -334,7 +345,7 @@ func (c *Client) take(down beacon.Down) {
 	case beacon.Hello:
 		c.settle(beacon.Ack{Seq: m.Acked}, &c.stats.Acked)
 		c.mu.Lock()
-		c.next = max(c.next, m.Acked+1)
+		c.next, c.greeted = max(c.next, m.Acked+1), true
 		c.mu.Unlock()
 		c.setInterval(m.IntervalS)
 	case beacon.Ack:
