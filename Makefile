@@ -59,3 +59,7 @@ check-fresh: ## Prove demo and test on a bare Debian in a chroot (root, debootst
 test-crash: prereqs ## Kill the program and the database under load, ten rounds, and look for what is missing
 	@scripts/setup
 	@GRIDPATROL_CRASH_ROUNDS=10 go test -count=1 -v -timeout=20m -run 'TestKilledUnderLoad' ./cmd/gridpatrol
+
+.PHONY: bench-beacon
+bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
+	@go run ./cmd/gridbench beacon
