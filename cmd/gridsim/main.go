@@ -19,7 +19,7 @@ import (
 
 type commands struct {
 	Demo             string        `required:"" type:"path" help:"The file that the demo wrote (var/demo.json)."`
-	ReportsPerMinute float64       `default:"4" help:"Reports filed, on average."`
+	ReportsPerMinute float64       `default:"1.5" help:"Reports filed, on average."`
 	Devices          int           `help:"How many of the devices on duty take part; 0 is all."`
 	Seed             uint64        `default:"1" help:"What everything random follows from."`
 	Duration         time.Duration `help:"Stop after so long; 0 is until interrupted."`
