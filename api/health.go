@@ -14,9 +14,11 @@ func (s *Server) live(c echo.Context) error {
 	return answer(c, http.StatusOK, Health{Status: HealthStatusOk})
 }
 
+var errDraining = refuse(http.StatusServiceUnavailable, "draining", "This node is stopping; ask another.").with("Retry-After", "2")
+
 func (s *Server) readiness(c echo.Context) error {
 	if s.draining.Err() != nil {
-		return refuse(http.StatusServiceUnavailable, "draining", "This node is stopping; ask another.")
+		return errDraining
 	}
 	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
 	defer cancel()

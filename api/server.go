@@ -85,6 +85,7 @@ type Server struct {
 	// draining ends when Drain is called; sockets end with it and are waited for.
 	draining context.Context
 	drain    context.CancelFunc
+	socketMu sync.Mutex // guards sockets.Add against the end of draining
 	sockets  sync.WaitGroup
 }
 
@@ -230,7 +231,9 @@ func (s *Server) MetricsHandler() http.Handler {
 // ended or ctx has. Call it before http.Server.Shutdown, which waits for plain
 // requests only.
 func (s *Server) Drain(ctx context.Context) error {
+	s.socketMu.Lock()
 	s.drain()
+	s.socketMu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		s.sockets.Wait()

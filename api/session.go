@@ -25,12 +25,13 @@ func (s *Server) signIn(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	c.SetCookie(s.cookie(c, session.Secret, *session.ExpiresAt))
-	return c.JSON(http.StatusOK, sessionOf(caller{Identity: session.Identity, session: session.Secret}))
+	// The cookie outlives an idle session: it is the database that ends one.
+	c.SetCookie(s.cookie(c, session.Secret, session.Until))
+	return answer(c, http.StatusOK, sessionOf(caller{Identity: session.Identity, session: session.Secret}))
 }
 
 func (s *Server) getSession(c echo.Context) error {
-	return c.JSON(http.StatusOK, sessionOf(theCaller(c)))
+	return answer(c, http.StatusOK, sessionOf(theCaller(c)))
 }
 
 func (s *Server) signOut(c echo.Context) error {
@@ -102,5 +103,5 @@ func (s *Server) makeTicket(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, Ticket{Ticket: ticket, ExpiresAt: utc(until)})
+	return answer(c, http.StatusOK, Ticket{Ticket: ticket, ExpiresAt: utc(until)})
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
-// signedIn adds an account with a password and signs it in.
+// signIn adds an account with a password and signs it in.
 func (b *bundle) signIn(role dispatch.Role) (*http.Cookie, api.Session) {
 	b.t.Helper()
 	name := "person-" + string(role)
@@ -30,6 +30,9 @@ func (b *bundle) signIn(role dispatch.Role) (*http.Cookie, api.Session) {
 	if len(r.cookies) != 1 || r.cookies[0].Name != "gp_session" {
 		b.t.Fatalf("cookies %v", r.cookies)
 	}
+	if r.header.Get("Cache-Control") != "no-store" {
+		b.t.Errorf("a session may be kept by what is between: %v", r.header)
+	}
 	return r.cookies[0], session
 }
 
@@ -37,7 +40,7 @@ func TestSignInAndOut(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	cookie, session := b.signIn(dispatch.RoleOperator)
-	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Secure || !cookie.Expires.After(time.Now()) {
+	if !cookie.HttpOnly || cookie.SameSite != http.SameSiteLaxMode || cookie.Path != "/" || cookie.Secure || !cookie.Expires.After(time.Now().Add(6*24*time.Hour)) {
 		t.Errorf("cookie %+v", cookie)
 	}
 	if session.Kind != "account" || session.Role != "operator" || session.Name != "person-operator" || session.Csrf == nil ||
@@ -203,6 +206,7 @@ func TestSockets(t *testing.T) {
 		{"an allowed page", "/ws/live", byCookie("https://map.example"), []string{live}, "duty_leader", 101},
 		{"a strange page", "/ws/live", byCookie("https://evil.example"), nil, "", 403},
 		{"a cookie from nowhere", "/ws/live", byCookie(""), nil, "", 403},
+		{"a page that calls it otherwise", "/ws/live", byCookie(b.url), []string{"live.v1"}, "duty_leader", 101},
 		{"nobody", "/ws/live", nil, []string{live}, "", 401},
 	} {
 		first, status := b.dial(row.path, row.header, row.protocols...)
@@ -246,5 +250,8 @@ func TestDrainEndsSockets(t *testing.T) {
 	}
 	if _, _, err := conn.ReadMessage(); err == nil {
 		t.Error("the socket outlived the door")
+	}
+	if _, status := b.dial("/ws/live", http.Header{"Authorization": {"Bearer " + b.as(dispatch.RoleOperator)}}); status != http.StatusServiceUnavailable {
+		t.Errorf("a socket while the door drains: %d", status)
 	}
 }

@@ -40,14 +40,16 @@ func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.Handler
 			return refuse(http.StatusBadRequest, "subprotocol", "This socket speaks "+names+"; offer it first.",
 				FieldProblem{Pointer: "/header/Sec-WebSocket-Protocol", Detail: "must begin with " + names})
 		}
+		if !s.enter() {
+			return errDraining
+		}
+		defer s.sockets.Done()
 		u := upgrader
 		u.Subprotocols = offered // the first is answered; a ticket never is
 		conn, err := u.Upgrade(c.Response(), r, nil)
 		if err != nil {
 			return refuse(http.StatusBadRequest, "handshake", "The WebSocket handshake is not complete: "+err.Error())
 		}
-		s.sockets.Add(1)
-		defer s.sockets.Done()
 		// The request's context does not end with a hijacked connection; the server's
 		// own does when it drains.
 		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
@@ -56,6 +58,18 @@ func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.Handler
 		to.Serve(ctx, conn, viewer(c))
 		return nil
 	}
+}
+
+// enter counts a socket in, unless the door drains: Drain must not wait for one
+// that comes after it has begun to.
+func (s *Server) enter() bool {
+	s.socketMu.Lock()
+	defer s.socketMu.Unlock()
+	if s.draining.Err() != nil {
+		return false
+	}
+	s.sockets.Add(1)
+	return true
 }
 
 // protocolsOf is what the client offers, without the ticket.

@@ -17,11 +17,13 @@ import (
 )
 
 // Session is what a person gets for a right password. Secret goes into the
-// cookie, CSRF to the page.
+// cookie, CSRF to the page. Until is its last end, however busy it is; ExpiresAt
+// of the Identity is when it ends if it is not used again.
 type Session struct {
 	Identity
 	Secret string
 	CSRF   string
+	Until  time.Time
 }
 
 // nobody is what the password of an unknown user is checked against, so that it
@@ -33,7 +35,7 @@ const findPassword = `SELECT id, password_hash FROM accounts
 
 const addSession = `WITH swept AS (DELETE FROM sessions WHERE expires_at < gp_now())
 INSERT INTO sessions (secret_hash, district_id, account_id, expires_at)
-SELECT $1, district_id, id, gp_now() + $3::interval FROM accounts WHERE id = $2`
+SELECT $1, district_id, id, gp_now() + $3::interval FROM accounts WHERE id = $2 RETURNING expires_at`
 
 // SignIn checks a password and opens a session. Its errors are ErrUnknown,
 // ErrBusy and *ThrottledError.
@@ -68,14 +70,15 @@ func (s *Store) SignIn(ctx context.Context, username, password, address string) 
 	s.byUsername.giveBack(userKey)
 
 	secret := newSecret(sessionPrefix)
-	if _, err := s.db.Exec(ctx, addSession, hashSecret(secret), account, s.absolute); err != nil {
+	var until time.Time
+	if err := s.db.QueryRow(ctx, addSession, hashSecret(secret), account, s.absolute).Scan(&until); err != nil {
 		return Session{}, fmt.Errorf("open session: %w", err)
 	}
 	who, err := s.BySession(ctx, secret)
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{Identity: who, Secret: secret, CSRF: CSRF(secret)}, nil
+	return Session{Identity: who, Secret: secret, CSRF: CSRF(secret), Until: until}, nil
 }
 
 // The session is marked as seen once a minute at most, so that reading costs no
