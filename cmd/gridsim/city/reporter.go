@@ -69,7 +69,7 @@ func (h *hotline) expired(old caller) {
 	}
 }
 
-var sights = []string{"巡查发现：%s，现场有人员活动", "群众反映%s，请核实", "%s，附近有异味，已拍照", "路过看到%s，情况较急", "%s，影响周边居民"}
+var sights = []string{"巡查发现：%s，现场有人员活动", "群众反映%s，请核实", "%s，现场已拍照", "路过看到%s，情况较急", "%s，影响周边居民"}
 
 // Run files reports, on average so many a minute, until ctx ends.
 func (r *reporters) Run(ctx context.Context) error {
