@@ -17,7 +17,7 @@
 // or not at all, and only then does anybody hear of it. Whoever takes locks takes
 // them in this order:
 //
-//	case number of the day -> case -> patrols by id
+//	idempotency key -> case -> patrols by id
 //
 // Nothing is computed from roads while a transaction is open: a plan is made
 // first, from what was known then, and a patrol that somebody else claimed in

@@ -17,7 +17,7 @@ import (
 const caseColumns = `c.id, c.number, c.stage, c.dispatch, c.category, c.urgency, c.lon, c.lat, c.accuracy_m, c.cell, c.description,
   c.reporter_account, c.reporter_device, c.map_id, c.responsible, c.runner_up, c.areas, c.departments, c.called, c.shortfalls,
   c.undo_until, c.due_at, c.made_at, c.closed_at, c.version,
-  coalesce(c.closed_at IS NULL AND c.due_at < gp_now(), false) AS overdue`
+  coalesce(c.closed_at IS NULL AND c.due_at < (SELECT gp_now()), false) AS overdue`
 
 type caseRow struct {
 	ID              uuid.UUID                 `db:"id"`

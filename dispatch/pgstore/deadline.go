@@ -13,7 +13,7 @@ import (
 const leaseDeadlines = `
 UPDATE deadlines d SET leased_until = gp_now() + make_interval(secs => $3), tries = d.tries + 1
 WHERE d.id IN (SELECT id FROM deadlines
-  WHERE district_id = $1 AND due_at <= gp_now() AND (leased_until IS NULL OR leased_until <= gp_now())
+  WHERE district_id = $1 AND due_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
 RETURNING d.id, d.case_id, d.assignment_id, d.stage, d.step, d.due_at`
 
@@ -62,9 +62,9 @@ func (s *Store) DropDeadline(ctx context.Context, id dispatch.DeadlineID) error 
 	return fault(err)
 }
 
-const forgetKeys = `DELETE FROM idempotency_keys WHERE made_at < gp_now() - interval '72 h'`
+const forgetKeys = `DELETE FROM idempotency_keys WHERE made_at < (SELECT gp_now()) - interval '72 h'`
 
-const forgetOutbox = `DELETE FROM outbox WHERE made_at < gp_now() - interval '1 h'`
+const forgetOutbox = `DELETE FROM outbox WHERE made_at < (SELECT gp_now()) - interval '1 h'`
 
 // Forget drops what nobody asks for any more: idempotency keys after 72 h, and
 // announcements after an hour.

@@ -15,14 +15,22 @@ import (
 const insertKey = `
 INSERT INTO idempotency_keys (district_id, scope, key, body_sha256, report_id, case_id) VALUES ($1, $2, $3, $4, $5, $6)`
 
-const nextNumber = `
-INSERT INTO case_counters AS n (district_id, day, last) VALUES ($1, (gp_now() AT TIME ZONE $2)::date, 1)
-ON CONFLICT (district_id, day) DO UPDATE SET last = n.last + 1
-RETURNING day, last, gp_now()`
+const today = `
+SELECT x.day, gp_now() AS now, (SELECT base FROM case_days WHERE district_id = $1 AND day = x.day) AS base,
+  nextval('case_numbers') AS n
+FROM (SELECT (gp_now() AT TIME ZONE $2)::date AS day) x`
+
+// The first report of a day lays its base. Whoever comes second at the same moment
+// waits here, finds it laid, and takes their number after it.
+const beginDay = `
+INSERT INTO case_days (district_id, day, base) VALUES ($1, $2, nextval('case_numbers')) ON CONFLICT DO NOTHING`
+
+const numberOfDay = `
+SELECT base, nextval('case_numbers') AS n FROM case_days WHERE district_id = $1 AND day = $2`
 
 const categoryNow = `
 SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill FROM categories
-WHERE district_id = $1 AND code = $2 AND valid @> gp_now()`
+WHERE district_id = $1 AND code = $2 AND valid @> (SELECT gp_now())`
 
 const insertCase = `
 INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, accuracy_m, cell, description,
@@ -80,18 +88,24 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 	if o.Draft.Key != "" {
 		batch.Queue(insertKey, s.district.UUID, o.Scope, o.Draft.Key, o.Draft.BodySHA256[:], o.ReportID.UUID, o.CaseID.UUID)
 	}
-	batch.Queue(nextNumber, s.district.UUID, o.Zone.String()).QueryRow(func(row pgx.Row) error {
-		var day time.Time
-		var last int
-		err := row.Scan(&day, &last, &opened.Now)
-		opened.Number = fmt.Sprintf("%s-%04d", day.Format("20060102"), last)
-		opened.Now = opened.Now.UTC()
-		return err
-	})
+	var day time.Time
+	var base *int64 // nil: nobody reported today
+	var n int64
+	batch.Queue(today, s.district.UUID, o.Zone.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&day, &opened.Now, &base, &n) })
 	batch.Queue(categoryNow, s.district.UUID, o.Draft.Category).Query(collect(&rules))
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return opened, fmt.Errorf("number a case: %w", err)
 	}
+	if base == nil {
+		if _, err := tx.Exec(ctx, beginDay, s.district.UUID, day); err != nil {
+			return opened, fmt.Errorf("begin the day's numbers: %w", err)
+		}
+		if err := tx.QueryRow(ctx, numberOfDay, s.district.UUID, day).Scan(&base, &n); err != nil {
+			return opened, fmt.Errorf("number a case: %w", err)
+		}
+	}
+	opened.Number = fmt.Sprintf("%s-%04d", day.Format("20060102"), n-*base)
+	opened.Now = opened.Now.UTC()
 	if len(rules) == 0 {
 		const detail = "is not in the published list; ask for the categories and choose one of them"
 		return opened, &dispatch.Fault{Kind: dispatch.Invalid, Code: "unknown-category",

@@ -13,13 +13,13 @@ import (
 // The rule that is in force, or the last that was: a case outlives its category.
 const categoryLast = `
 SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill FROM categories
-WHERE district_id = $1 AND code = $2 ORDER BY valid @> gp_now() DESC, lower(valid) DESC LIMIT 1`
+WHERE district_id = $1 AND code = $2 ORDER BY valid @> (SELECT gp_now()) DESC, lower(valid) DESC LIMIT 1`
 
 const gridPosts = `
 SELECT g.part, g.staff_id, m.patrol_id
 FROM grid_staff g JOIN staff s ON s.id = g.staff_id
-LEFT JOIN patrol_members m ON m.staff_id = g.staff_id AND m.valid @> gp_now()
-WHERE g.district_id = $1 AND g.grid_code = $2 AND g.valid @> gp_now() ORDER BY s.code, m.patrol_id`
+LEFT JOIN patrol_members m ON m.staff_id = g.staff_id AND m.valid @> (SELECT gp_now())
+WHERE g.district_id = $1 AND g.grid_code = $2 AND g.valid @> (SELECT gp_now()) ORDER BY s.code, m.patrol_id`
 
 const townLeaders = `
 SELECT id FROM staff WHERE district_id = $1 AND role = 'town_leader' AND area_code = ANY ($2) ORDER BY code`
@@ -29,8 +29,8 @@ SELECT id, code, name, department, mode, status, skills FROM patrols
 WHERE id IN (
   SELECT id FROM patrols WHERE district_id = $1 AND department = ANY ($2) AND status <> 'off_duty'
   UNION SELECT unnest($3::uuid[])
-  UNION SELECT m.patrol_id FROM grid_staff g JOIN patrol_members m ON m.staff_id = g.staff_id AND m.valid @> gp_now()
-    WHERE g.district_id = $1 AND g.grid_code = $4 AND g.valid @> gp_now())
+  UNION SELECT m.patrol_id FROM grid_staff g JOIN patrol_members m ON m.staff_id = g.staff_id AND m.valid @> (SELECT gp_now())
+    WHERE g.district_id = $1 AND g.grid_code = $4 AND g.valid @> (SELECT gp_now()))
   AND district_id = $1`
 
 type dutyRow struct {
@@ -177,7 +177,7 @@ FROM patrols p LEFT JOIN assignments a ON a.id = p.claimed_by WHERE p.id = $1`
 
 const patrolPeople = `
 SELECT s.id, s.code, s.name, s.role FROM patrol_members m JOIN staff s ON s.id = m.staff_id
-WHERE m.patrol_id = $1 AND m.valid @> gp_now() ORDER BY s.code`
+WHERE m.patrol_id = $1 AND m.valid @> (SELECT gp_now()) ORDER BY s.code`
 
 type memberRow struct {
 	ID   uuid.UUID `db:"id"`
@@ -220,8 +220,10 @@ func (s *Store) Patrol(ctx context.Context, id dispatch.PatrolID) (dispatch.Patr
 	return out, nil
 }
 
-const heldColumns = `p.id, p.department, p.status, p.version, p.claimed_by, gp_now() AS now,
-  EXISTS (SELECT FROM duties d WHERE d.patrol_id = p.id AND d.during @> gp_now()) AS on_duty`
+// heldColumns asks for the duty of one patrol at a time. EXISTS would be made a hash
+// of everybody's duties, which is what shiftsDue wants and a claim does not.
+const heldColumns = `p.id, p.department, p.status, p.version, p.claimed_by, (SELECT gp_now()) AS now,
+  coalesce((SELECT true FROM duties d WHERE d.patrol_id = p.id AND d.during @> (SELECT gp_now()) LIMIT 1), false) AS on_duty`
 
 const lockPatrol = `
 SELECT ` + heldColumns + ` FROM patrols p WHERE p.district_id = $1 AND p.id = $2 FOR NO KEY UPDATE OF p`
@@ -256,14 +258,14 @@ func (s *Store) ChangePatrol(ctx context.Context, id dispatch.PatrolID, decide f
 const dropEmptyDuty = `DELETE FROM duties WHERE patrol_id = $1 AND lower(during) = gp_now()`
 
 const endDuty = `
-UPDATE duties SET during = tstzrange(lower(during), gp_now()) WHERE patrol_id = $1 AND during @> gp_now()`
+UPDATE duties SET during = tstzrange(lower(during), gp_now()) WHERE patrol_id = $1 AND during @> (SELECT gp_now())`
 
 // A duty begun by hand lasts 12 h, or until the next shift begins.
 const beginDuty = `
 INSERT INTO duties (id, patrol_id, during, source)
 SELECT $2, $1, tstzrange(gp_now(), least(gp_now() + interval '12 h',
   (SELECT min(lower(during)) FROM duties WHERE patrol_id = $1 AND lower(during) > gp_now()))), 'manual'
-WHERE NOT EXISTS (SELECT FROM duties WHERE patrol_id = $1 AND during @> gp_now())`
+WHERE NOT EXISTS (SELECT FROM duties WHERE patrol_id = $1 AND during @> (SELECT gp_now()))`
 
 const bumpRoster = `UPDATE revisions SET revision = revision + 1, changed_at = gp_now() WHERE topic = 'roster'`
 
@@ -291,7 +293,7 @@ func (s *Store) queuePatrolTurn(batch *pgx.Batch, t dispatch.PatrolTurn) error {
 const shiftsDue = `
 SELECT ` + heldColumns + ` FROM patrols p
 WHERE p.district_id = $1 AND p.claimed_by IS NULL
-  AND (p.status = 'off_duty') = EXISTS (SELECT FROM duties d WHERE d.patrol_id = p.id AND d.during @> gp_now())
+  AND (p.status = 'off_duty') = EXISTS (SELECT FROM duties d WHERE d.patrol_id = p.id AND d.during @> (SELECT gp_now()))
 ORDER BY p.id LIMIT $2 FOR NO KEY UPDATE OF p SKIP LOCKED`
 
 // shiftsAtOnce bounds one transaction; the rest follows with the next tick.

@@ -397,3 +397,27 @@ func asText(v any) string {
 	b, _ := json.Marshal(v)
 	return string(b)
 }
+
+func TestNumbersCountByTheDistrictsDay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	// 23:59 in Shanghai; the first reports of a day come together.
+	pgtest.SetNow(t, w.db, time.Date(2026, 11, 23, 15, 59, 0, 0, time.UTC))
+	var mu sync.Mutex
+	numbers := map[string]bool{}
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			c := w.file("A05")
+			mu.Lock()
+			defer mu.Unlock()
+			numbers[c.Number] = true
+		})
+	}
+	wg.Wait()
+	if len(numbers) != 12 || numbers["20261123-0000"] {
+		t.Errorf("numbers: %v", numbers)
+	}
+	pgtest.SetNow(t, w.db, time.Date(2026, 11, 23, 16, 0, 1, 0, time.UTC))
+	eq(t, "the next day", w.file("A05").Number, "20261124-0001")
+}
