@@ -444,7 +444,7 @@ func run(t *testing.T, client *beaconclient.Client) (stop func()) {
 
 func flush(t *testing.T, client *beaconclient.Client) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // less than the client's own patience
 	defer cancel()
 	if err := client.Flush(ctx); err != nil {
 		t.Fatal(fmt.Errorf("flush: %w; %+v", err, client.Stats()))
