@@ -7,7 +7,7 @@ export default defineConfig({
     environment: "node",
     globalSetup: ["test/browser/service.ts"],
     fileParallelism: false,
-    testTimeout: 90_000,
-    hookTimeout: 90_000,
+    testTimeout: 240_000,
+    hookTimeout: 120_000,
   },
 });

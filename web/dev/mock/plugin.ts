@@ -117,6 +117,10 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
   if (path === "/categories") return page(categories);
   if (path === "/areas") return page(areas);
   if (path === "/patrols") return page(patrols);
+  if (parts[0] === "patrols") {
+    const p = patrols.find((x) => x.id === parts[1]);
+    return p ? { body: p } : problem(404, "not-found", "No such patrol.");
+  }
   if (path === "/grids") return page(grids.map(({ geometry: _g, people: _p, valid_from: _f, valid_to: _t, ...g }) => g));
   if (parts[0] === "grids") {
     const g = grids.find((x) => x.id === parts[1]);

@@ -48,6 +48,7 @@ const cat = (code: string, name_zh: string, name_en: string, lead: string, joint
 export const categories: Category[] = [
   cat("A02", "三合一场所", "People living in a workshop", "fire", ["police"], "confirm"),
   cat("A05", "盗窃", "Theft", "police", [], "confirm"),
+  cat("A10", "群体性事件", "Mass incident", "police", [], "auto"),
   cat("B01", "食品黑作坊", "Illegal food workshop", "market", ["police"], "auto"),
   cat("B02", "无证经营", "Unlicensed trade", "market", [], "manual"),
   cat("C01", "酸洗电镀", "Metal treatment vat", "environment", ["police"], "auto"),
@@ -152,7 +153,7 @@ function walker(code: string, name: string, department: string, mode: Patrol["mo
 grids.forEach((g, i) => {
   if (i % 2 === 0) patrols.push(walker(`G${g.code}`, `${pick(names)}`, "grid", "foot", middleOf(g)));
 });
-for (let i = 0; i < 60; i++) {
+for (let i = 0; i < 140; i++) {
   const d = departments[1 + (i % 6)] as Department;
   const mode = i % 3 === 0 ? "car" : i % 3 === 1 ? "ebike" : "car";
   patrols.push(walker(`${d.code.slice(0, 3).toUpperCase()}-${i + 1}`, `${d.name_zh.slice(0, 2)}巡 ${String(i + 1).padStart(2, "0")}`, d.code, mode, middleOf(pick(grids))));

@@ -39,7 +39,7 @@ export type DistrictMapOptions = {
   lost?: () => void;
 };
 
-const slowestMs = 2_000;
+const slowestMs = 6_000;
 
 export type LayerGroup = "grids" | "roads" | "heat" | "people" | "labels";
 const groups: Record<Exclude<LayerGroup, "people">, string[]> = {

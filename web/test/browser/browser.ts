@@ -8,12 +8,15 @@ import type { Place } from "./service.ts";
 // Software rendering, and nothing that asks the outside for anything.
 const flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
+/** Everything else on the machine may be busier than the page. */
+const patienceMs = 75_000;
+
 export const service = inject("service");
 export const open = (): Promise<Browser> => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
 
 /** A page that notes each host it asks and each fault it has. */
 export async function newPage(browser: Browser, size = { width: 1280, height: 760 }): Promise<{ page: Page; context: BrowserContext; hosts: Set<string>; faults: string[] }> {
-  const context = await browser.newContext({ viewport: size, geolocation: { longitude: 121.4, latitude: 28.58, accuracy: 8 }, permissions: ["geolocation"], reducedMotion: "no-preference" });
+  const context = await browser.newContext({ viewport: size, geolocation: { longitude: 121.4, latitude: 28.58, accuracy: 8 }, permissions: ["geolocation"], reducedMotion: "reduce" });
   const page = await context.newPage();
   const hosts = new Set<string>();
   const faults: string[] = [];
@@ -23,7 +26,7 @@ export async function newPage(browser: Browser, size = { width: 1280, height: 76
   });
   page.on("websocket", (s) => hosts.add(new URL(s.url()).host));
   page.on("pageerror", (e) => faults.push(e.stack ?? e.message));
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(patienceMs);
   return { page, context, hosts, faults };
 }
 
@@ -43,7 +46,7 @@ export async function watching(page: Page): Promise<void> {
 }
 
 /** Files a report as a program would, and gives the case's id and number. */
-export async function fileReport(page: Page, category: string, at: Place, description: string): Promise<{ id: string; number: string }> {
+export async function fileReport(category: string, at: Place, description: string): Promise<{ id: string; number: string }> {
   const headers: Record<string, string> = { "Idempotency-Key": crypto.randomUUID() };
   if (service.token) headers.Authorization = `Bearer ${service.token}`;
   // A program keeps no cookies: the page's session must not be what lets this in.
@@ -54,7 +57,6 @@ export async function fileReport(page: Page, category: string, at: Place, descri
   });
   const body = (await answer.json()) as { case?: { id: string; number: string } };
   if (!body.case) throw new Error(`report refused: ${answer.status} ${JSON.stringify(body)}`);
-  void page;
   return body.case;
 }
 
@@ -62,6 +64,11 @@ type CaseText = { version: number; stage: string; assignments: { id: string; kin
 /** A case as the service tells it, with the page's own session. */
 export async function caseOf(page: Page, id: string): Promise<CaseText> {
   return page.evaluate(async (path) => (await fetch(path)).json(), `/api/v1/cases/${id}`);
+}
+
+export async function isFree(page: Page, patrol: string): Promise<boolean> {
+  const p: { status?: string; presence?: string } = await page.evaluate(async (path) => (await fetch(path)).json(), `/api/v1/patrols/${patrol}`);
+  return p.status === "free" && p.presence !== "lost";
 }
 
 /** Somewhere inside the district: the middle of a general grid. */
