@@ -36,35 +36,26 @@ var answers = map[Verb]struct {
 // Answer is what a patrol, or an operator for it, says to an assignment. A declined
 // one goes to the next best at once.
 func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, reason string) (CaseDetail, error) {
-	c, err := s.Store.Case(ctx, id, "")
-	if err != nil {
-		return CaseDetail{}, err
-	}
-	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == aid })
-	// Whoever had it and lost it may hear that, though the case is hidden from them now.
-	if i < 0 || v.Patrol != c.Assignments[i].PatrolID && !Visible(v, c.Scope) {
-		return CaseDetail{}, hidden("assignment")
-	}
 	if err := allow(v, ActAnswer); err != nil {
 		return CaseDetail{}, err
-	}
-	if v.Patrol != c.Assignments[i].PatrolID && !May(v, ActDispatch) {
-		return CaseDetail{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Only the patrol that it was given to, or an operator, may answer this assignment."}
 	}
 	rule, known := answers[verb]
 	if !known {
 		return CaseDetail{}, invalid("/path/action", "must be accept, decline, en_route, on_scene or done")
 	}
-	err = s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
-		if err := d.expect(version); err != nil {
-			return Turn{}, err
-		}
+	err := s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
 		t := newTurn(d, v)
 		i := t.find(aid)
 		if i < 0 {
 			return Turn{}, hidden("assignment")
 		}
 		a := &t.Case.Assignments[i]
+		if err := mayAnswer(v, d.Case, *a); err != nil {
+			return Turn{}, err
+		}
+		if err := d.expect(version); err != nil {
+			return Turn{}, err
+		}
 		if a.State == rule.to {
 			return Turn{}, errNothingToDo
 		}
@@ -90,7 +81,21 @@ func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 	if verb == Decline && err == nil {
 		s.nextBest(ctx, id, "declined")
 	}
-	return s.detail(ctx, id)
+	return s.Store.Detail(ctx, id)
+}
+
+// mayAnswer says whether a viewer may answer for an assignment. Whoever had it and
+// lost it may hear that, though the case is hidden from them by now.
+func mayAnswer(v Viewer, c Case, a Assignment) error {
+	switch {
+	case v.District == c.Scope.District && v.Patrol == a.PatrolID:
+		return nil
+	case !Visible(v, c.Scope):
+		return hidden("assignment")
+	case !May(v, ActDispatch):
+		return &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Only the patrol that it was given to, or an operator, may answer this assignment."}
+	}
+	return nil
 }
 
 // errNothingToDo: what is asked for is so already.

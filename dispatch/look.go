@@ -49,10 +49,14 @@ func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, er
 	if err := allow(v, ActSeeCases); err != nil {
 		return CaseDetail{}, err
 	}
-	if _, err := s.visible(ctx, v, id); err != nil {
+	c, err := s.Store.Detail(ctx, id)
+	if err != nil {
 		return CaseDetail{}, err
 	}
-	return s.detail(ctx, id)
+	if !Visible(v, c.Scope) {
+		return CaseDetail{}, hidden("case")
+	}
+	return c, nil
 }
 
 func (s *Service) visible(ctx context.Context, v Viewer, id CaseID) (Case, error) {
@@ -64,22 +68,6 @@ func (s *Service) visible(ctx context.Context, v Viewer, id CaseID) (Case, error
 		return Case{}, hidden("case")
 	}
 	return c, nil
-}
-
-func (s *Service) detail(ctx context.Context, id CaseID) (CaseDetail, error) {
-	c, err := s.Store.Case(ctx, id, "")
-	if err != nil {
-		return CaseDetail{}, err
-	}
-	reports, err := s.Store.ReportsOf(ctx, id)
-	if err != nil {
-		return CaseDetail{}, fmt.Errorf("read reports of case %s: %w", c.Number, err)
-	}
-	events, err := s.Store.Events(ctx, id)
-	if err != nil {
-		return CaseDetail{}, fmt.Errorf("read history of case %s: %w", c.Number, err)
-	}
-	return CaseDetail{Case: c, UndoUntil: c.UndoUntil, Reports: reports, Events: events}, nil
 }
 
 // Patrols lists patrols within scope, by code.

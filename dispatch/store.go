@@ -26,7 +26,6 @@ type ReportStore interface {
 	// KeepAnswer keeps a response unless there is one.
 	KeepAnswer(ctx context.Context, scope, key string, response []byte) error
 	Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error)
-	ReportsOf(ctx context.Context, id CaseID) ([]Report, error)
 	// Photo answers a photo and the cases whose reports hold it.
 	Photo(ctx context.Context, sha256 [32]byte) (PhotoContent, []Thing, error)
 	ReportPoints(ctx context.Context, v Viewer, from, to time.Time) ([]geo.Point, error)
@@ -41,7 +40,8 @@ type CaseStore interface {
 	Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error)
 	// Case finds a case by id, or by number when the id is zero.
 	Case(ctx context.Context, id CaseID, number string) (Case, error)
-	Events(ctx context.Context, id CaseID) ([]CaseEvent, error)
+	// Detail is a case with its reports and history.
+	Detail(ctx context.Context, id CaseID) (CaseDetail, error)
 	Plans(ctx context.Context, id CaseID) ([]PlanRecord, error)
 	DropDeadline(ctx context.Context, id DeadlineID) error
 	// Unarrived answers the assignments whose patrols are still to arrive.

@@ -135,34 +135,74 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow) []dispatch.Ca
 }
 
 const selectCase = `
-SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND (c.id = $2 OR c.number = $3)`
+SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND c.id = $2`
+
+const caseID = `SELECT id FROM cases WHERE district_id = $1 AND number = $2`
 
 // Case implements dispatch.CaseStore.
 func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (dispatch.Case, error) {
-	rows, err := s.db.Query(ctx, selectCase, s.district.UUID, orNull(id), number)
-	if err != nil {
+	if id.IsZero() {
+		err := s.db.QueryRow(ctx, caseID, s.district.UUID, number).Scan(&id.UUID)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return dispatch.Case{}, missing("case")
+		}
+		if err != nil {
+			return dispatch.Case{}, fault(err)
+		}
+	}
+	batch := &pgx.Batch{}
+	answer := s.queueCase(batch, id)
+	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
 		return dispatch.Case{}, fault(err)
 	}
-	found, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[caseRow])
-	if errors.Is(err, pgx.ErrNoRows) {
-		return dispatch.Case{}, missing("case")
-	}
-	if err != nil {
-		return dispatch.Case{}, fault(err)
-	}
-	cases, err := s.withAssignments(ctx, []caseRow{found}, true)
-	if err != nil {
-		return dispatch.Case{}, err
-	}
-	return cases[0], nil
+	return answer()
 }
 
-func (s *Store) withAssignments(ctx context.Context, rows []caseRow, candidates bool) ([]dispatch.Case, error) {
+// Detail implements dispatch.CaseStore, in one round trip.
+func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDetail, error) {
+	var out dispatch.CaseDetail
+	var reports []reportRow
+	var events []eventRow
+	batch := &pgx.Batch{}
+	answer := s.queueCase(batch, id)
+	batch.Queue(reportsOf, id.UUID).Query(collect(&reports))
+	batch.Queue(selectEvents, id.UUID).Query(collect(&events))
+	err := s.db.SendBatch(ctx, batch).Close()
+	if err != nil {
+		return out, fault(err)
+	}
+	if out.Case, err = answer(); err != nil {
+		return out, err
+	}
+	out.UndoUntil = out.Case.UndoUntil
+	out.Reports = reportsFrom(reports)
+	out.Events = make([]dispatch.CaseEvent, len(events))
+	for i, r := range events {
+		out.Events[i] = dispatch.CaseEvent{ID: r.ID, Kind: r.Kind, At: r.At.UTC(), Actor: r.Actor, Detail: r.Detail}
+	}
+	return out, nil
+}
+
+// queueCase asks for a case and answers it once the batch has run.
+func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID) func() (dispatch.Case, error) {
+	var found []caseRow
+	var assignments []assignmentRow
+	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
+	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
+	return func() (dispatch.Case, error) {
+		if len(found) == 0 {
+			return dispatch.Case{}, missing("case")
+		}
+		return s.cases(found, assignments)[0], nil
+	}
+}
+
+func (s *Store) withAssignments(ctx context.Context, rows []caseRow) ([]dispatch.Case, error) {
 	ids := make([]uuid.UUID, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
 	}
-	got, err := s.db.Query(ctx, assignmentsOf, ids, candidates)
+	got, err := s.db.Query(ctx, assignmentsOf, ids, false)
 	if err != nil {
 		return nil, fault(err)
 	}
@@ -196,13 +236,15 @@ func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFil
 	if err != nil {
 		return page, fault(err)
 	}
-	cases, err := s.withAssignments(ctx, found, false)
+	cases, err := s.withAssignments(ctx, found)
 	if err != nil {
 		return page, err
 	}
 	return pageOf(cases, limit, func(c dispatch.Case) string { return c.ID.String() }), nil
 }
 
+// The changes of one case follow each other under its lock, so the order of their
+// ids is the order in which they happened.
 const selectEvents = `
 SELECT id::text AS id, kind, at, body->>'actor' AS actor, body->'detail' AS detail FROM case_events WHERE case_id = $1 ORDER BY case_events.id`
 
@@ -212,24 +254,6 @@ type eventRow struct {
 	At     time.Time       `db:"at"`
 	Actor  string          `db:"actor"`
 	Detail json.RawMessage `db:"detail"`
-}
-
-// Events implements dispatch.CaseStore. The changes of one case follow each other
-// under its lock, so the order of their ids is the order in which they happened.
-func (s *Store) Events(ctx context.Context, id dispatch.CaseID) ([]dispatch.CaseEvent, error) {
-	rows, err := s.db.Query(ctx, selectEvents, id.UUID)
-	if err != nil {
-		return nil, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[eventRow])
-	if err != nil {
-		return nil, fault(err)
-	}
-	out := make([]dispatch.CaseEvent, len(found))
-	for i, r := range found {
-		out[i] = dispatch.CaseEvent{ID: r.ID, Kind: r.Kind, At: r.At.UTC(), Actor: r.Actor, Detail: r.Detail}
-	}
-	return out, nil
 }
 
 const selectPlans = `SELECT id, state, why, input, output, made_at FROM plans WHERE case_id = $1 ORDER BY id`
@@ -298,13 +322,17 @@ func (s *Store) reports(ctx context.Context, query string, args ...any) ([]dispa
 	if err != nil {
 		return nil, fault(err)
 	}
+	return reportsFrom(found), nil
+}
+
+func reportsFrom(found []reportRow) []dispatch.Report {
 	out := make([]dispatch.Report, len(found))
 	for i, r := range found {
 		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Category: r.Category,
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
 			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos}
 	}
-	return out, nil
+	return out
 }
 
 // Reports implements dispatch.ReportStore.
@@ -319,11 +347,6 @@ func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, ask dispatch.Pag
 		return dispatch.Page[dispatch.Report]{}, err
 	}
 	return pageOf(found, limit, func(r dispatch.Report) string { return r.ID.String() }), nil
-}
-
-// ReportsOf implements dispatch.ReportStore.
-func (s *Store) ReportsOf(ctx context.Context, id dispatch.CaseID) ([]dispatch.Report, error) {
-	return s.reports(ctx, reportsOf, id.UUID)
 }
 
 const reportPoints = `
@@ -366,7 +389,7 @@ func (s *Store) Photo(ctx context.Context, sha256 [32]byte) (dispatch.PhotoConte
 	if err != nil {
 		return out, nil, fault(err)
 	}
-	cases, err := s.withAssignments(ctx, found, false)
+	cases, err := s.withAssignments(ctx, found)
 	if err != nil {
 		return out, nil, err
 	}
