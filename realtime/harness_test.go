@@ -43,6 +43,10 @@ type bundle struct {
 	node   *node
 	config realtime.Config
 	cases  atomic.Pointer[realtime.CaseSource]
+
+	looksMu   sync.Mutex // guards looksFail and looked
+	looksFail int
+	looked    map[dispatch.Viewer]map[dispatch.PatrolID]bool
 }
 
 // node is one run of the service.
@@ -75,6 +79,26 @@ func setup(t *testing.T, units int, change ...func(*realtime.Config)) *bundle {
 	return b
 }
 
+// look keeps who saw whom, after as many failures as the test asks for.
+func (b *bundle) look(who dispatch.Viewer, patrols []dispatch.PatrolID) error {
+	b.looksMu.Lock()
+	defer b.looksMu.Unlock()
+	if b.looksFail > 0 {
+		b.looksFail--
+		return errors.New("the database is away")
+	}
+	if b.looked == nil {
+		b.looked = map[dispatch.Viewer]map[dispatch.PatrolID]bool{}
+	}
+	if b.looked[who] == nil {
+		b.looked[who] = map[dispatch.PatrolID]bool{}
+	}
+	for _, id := range patrols {
+		b.looked[who][id] = true
+	}
+	return nil
+}
+
 // start runs the service; it is stopped with the test at the latest.
 func (b *bundle) start() *node {
 	b.t.Helper()
@@ -87,6 +111,9 @@ func (b *bundle) start() *node {
 	}
 	n.live, err = realtime.NewLiveServer(realtime.LiveConfig{
 		Index: n.index, Bus: n.bus, Tick: 20 * time.Millisecond, Log: b.config.Log,
+		Record: func(_ context.Context, who dispatch.Viewer, patrols []dispatch.PatrolID) error {
+			return b.look(who, patrols)
+		},
 		Cases: func(ctx context.Context, who dispatch.Viewer) ([]dispatch.Case, error) {
 			return (*b.cases.Load())(ctx, who)
 		},

@@ -19,6 +19,7 @@ type hub struct {
 	viewers   map[*viewer]*audience // nil before the first snapshot
 	audiences map[audienceKey]*audience
 	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
+	looks     looks                          // who saw whom, still to be handed over
 }
 
 // audienceKey is what makes two viewers see the same: all that the rule of
@@ -69,6 +70,7 @@ func (h *hub) part(v *viewer) {
 	if a == nil {
 		return
 	}
+	h.looks.add(v.who, a.shown)
 	delete(a.members, v)
 	if len(a.members) == 0 {
 		delete(h.audiences, a.key)
@@ -177,6 +179,23 @@ func (h *hub) look(v *viewer, at view) {
 	}
 }
 
+// handOver gives the recorder what was seen, unless it is still busy with the last.
+func (h *hub) handOver(recorder chan<- looks) {
+	for v, a := range h.viewers {
+		if a != nil {
+			h.looks.add(v.who, a.shown)
+		}
+	}
+	if len(h.looks) == 0 {
+		return
+	}
+	select {
+	case recorder <- h.looks:
+		h.looks = looks{}
+	default:
+	}
+}
+
 // hear takes news from the bus.
 func (h *hub) hear(news News) {
 	for id := range news.Moved {
@@ -238,6 +257,9 @@ func (h *hub) flush(now time.Time) {
 				a.shown[id] = struct{}{}
 				d.move(body)
 			case was:
+				for v := range a.members {
+					h.looks.add(v.who, map[dispatch.PatrolID]struct{}{id: {}})
+				}
 				delete(a.shown, id)
 				d.leave(id)
 			}

@@ -21,8 +21,10 @@ type LiveConfig struct {
 	Index *Index
 	Bus   Bus
 	Cases CaseSource
-	Log   *slog.Logger  // slog.Default if nil
-	Tick  time.Duration // between two frames to a viewer; 250 ms if zero
+	// Record writes down who saw whom; nil writes nothing.
+	Record LookRecorder
+	Log    *slog.Logger  // slog.Default if nil
+	Tick   time.Duration // between two frames to a viewer; 250 ms if zero
 }
 
 // LiveServer shows viewers what moves. Viewers who may see the same and look at the
@@ -33,11 +35,12 @@ type LiveConfig struct {
 // Run's goroutine owns the audiences; a viewer's reader and writer reach it through
 // channels, and it never waits for them: a viewer whose queue is full is closed.
 type LiveServer struct {
-	index *Index
-	bus   Bus
-	cases CaseSource
-	log   *slog.Logger
-	tick  time.Duration
+	index  *Index
+	bus    Bus
+	cases  CaseSource
+	record LookRecorder
+	log    *slog.Logger
+	tick   time.Duration
 
 	asks chan ask      // from viewers to Run
 	done chan struct{} // closed when Run has ended
@@ -58,9 +61,12 @@ func NewLiveServer(c LiveConfig) (*LiveServer, error) {
 	if c.Log == nil {
 		c.Log = slog.Default()
 	}
+	if c.Record == nil {
+		c.Record = func(context.Context, dispatch.Viewer, []dispatch.PatrolID) error { return nil }
+	}
 	setDefault(&c.Tick, 250*time.Millisecond)
 	return &LiveServer{
-		index: c.Index, bus: c.Bus, cases: c.Cases, log: c.Log, tick: c.Tick,
+		index: c.Index, bus: c.Bus, cases: c.Cases, record: c.Record, log: c.Log, tick: c.Tick,
 		asks: make(chan ask), done: make(chan struct{}), news: c.Bus.Subscribe(),
 	}, nil
 }
@@ -84,7 +90,7 @@ const (
 
 // Run works until ctx ends, then tells every viewer to come back elsewhere (1001).
 func (l *LiveServer) Run(ctx context.Context) error {
-	h := hub{index: l.index, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}}
+	h := hub{index: l.index, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}}
 	heard := make(chan News)
 	var hearing sync.WaitGroup
 	hearing.Go(func() {
@@ -100,6 +106,11 @@ func (l *LiveServer) Run(ctx context.Context) error {
 			}
 		}
 	})
+	handed := make(chan looks)
+	var recording sync.WaitGroup
+	recording.Go(func() { recordLooks(ctx, handed, l.record, l.log) })
+	handOver := time.NewTicker(looksEvery)
+	defer handOver.Stop()
 	ticker := time.NewTicker(l.tick)
 	for running := true; running; {
 		select {
@@ -111,10 +122,18 @@ func (l *LiveServer) Run(ctx context.Context) error {
 			h.ask(a)
 		case <-ticker.C:
 			h.flush(time.Now())
+		case <-handOver.C:
+			h.handOver(handed)
 		}
 	}
 	ticker.Stop()
 	hearing.Wait()
+	for v := range h.viewers {
+		h.part(v)
+	}
+	handed <- h.looks
+	close(handed)
+	recording.Wait()
 	l.news.Close()
 	l.mu.Lock()
 	l.closed = true

@@ -65,13 +65,19 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	live, err := realtime.NewLiveServer(realtime.LiveConfig{Index: index, Bus: bus, Cases: openCases(desk), Log: env.Log})
+	auth := pgauth.New(env.DB, pgauth.Config{})
+	live, err := realtime.NewLiveServer(realtime.LiveConfig{
+		Index: index, Bus: bus, Cases: openCases(desk), Log: env.Log,
+		Record: func(ctx context.Context, who dispatch.Viewer, patrols []dispatch.PatrolID) error {
+			return auth.RecordViews(ctx, who, pgauth.ViewedPosition, patrols)
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
 	view := pgview.New(env.DB)
 	door, err := api.New(api.Config{
-		Auth:    pgauth.New(env.DB, pgauth.Config{}),
+		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore},
 		Roads: roads, Tiles: pgtiles.New(env.DB),
