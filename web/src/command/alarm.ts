@@ -68,7 +68,7 @@ export function startAlarms(title: () => string, name: (category: string) => str
   const quiet = hear({
     fresh: (c) => {
       tone(1, 880);
-      announcement.value = `${words.value.lookNew}：${name(c.category)} ${c.responsible.name ?? ""}`;
+      announcement.value = `${words.value.lookNew}${words.value.colon}${name(c.category)} ${c.responsible.name ?? ""}`;
     },
   });
   let lastMs = 0;

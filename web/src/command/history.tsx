@@ -1,6 +1,6 @@
 /** What happened to a case, newest first, in words. */
 import type { CaseDetail, CaseEvent } from "../api/types.ts";
-import { departmentName } from "../state/register.ts";
+import { departmentName, gridByCode } from "../state/register.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { type Dict, words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
@@ -33,22 +33,23 @@ export function told(e: CaseEvent, c: CaseDetail, w: Dict): string {
   const reason = text("reason") ?? text("because") ?? text("note");
   if (e.kind === "stage") {
     const stages = w.stage as Record<string, string>;
-    return [stages[text("to") ?? ""] ?? text("to"), reason ? inWords(reason, w) : null].filter(Boolean).join("：");
+    return [stages[text("to") ?? ""] ?? text("to"), reason ? inWords(reason, w) : null].filter(Boolean).join(w.colon);
   }
   const kinds = w.event as Record<string, string>;
   const tail = e.kind.split(".").at(-1) ?? e.kind;
   const head = kinds[e.kind] ?? kinds[tail] ?? (w.assignment as Record<string, string>)[tail] ?? e.kind;
   const about = c.assignments.find((a) => a.id === d.assignment);
   const who = text("why");
+  const grid = text("grid");
   const parts = [
     about?.kind === "first_look" || d.kind === "first_look" ? w.firstLook : text("department") ? departmentName(text("department")) : null,
     about?.patrol_name ?? null,
-    text("grid"),
+    grid ? (gridByCode.value.get(grid)?.name ?? grid) : null,
     who ? ((w.toldWhom as Record<string, string>)[who] ?? inWords(who, w)) : null,
     typeof d.eta_s === "number" ? duration(d.eta_s, w) : null,
     reason ? inWords(reason, w) : null,
   ].filter(Boolean);
-  return parts.length > 0 ? `${head}：${parts.join(" · ")}` : head;
+  return parts.length > 0 ? `${head}${w.colon}${parts.join(" · ")}` : head;
 }
 
 /** Accounts and devices come as ids; a person reads who it was to them. */

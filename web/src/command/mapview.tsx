@@ -252,10 +252,13 @@ function mark(map: DistrictMap): void {
   map.draw();
 }
 
+/** A single report is not a hot spot, however quiet the day. */
+const fullHeat = 5;
+
 async function heat(map: DistrictMap): Promise<void> {
   try {
     const { items } = await ask(client.GET("/api/v1/cells", { params: { query: { res: 8, layer: "reports" } } }));
-    const most = Math.max(1, ...items.map((i) => i.count));
+    const most = Math.max(fullHeat, ...items.map((i) => i.count));
     map.setHeat(items.map((i) => ({ boundary: i.boundary, share: i.count / most })));
   } catch (why) {
     if (!(why instanceof Refused)) throw why;

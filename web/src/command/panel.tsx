@@ -82,7 +82,7 @@ function Photos({ c }: { c: CaseDetail }) {
     <div class="photos">
       {all.map((p, i) => (
         <a key={p.sha256} href={p.url} target="_blank" rel="noreferrer">
-          <img src={p.url} alt={words.value.photoOf(i + 1)} width={p.width} height={p.height} style={{ width: "auto" }} loading="lazy" />
+          <img src={p.url} alt={words.value.photoOf(i + 1)} loading="lazy" />
         </a>
       ))}
     </div>

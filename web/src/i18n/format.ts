@@ -12,6 +12,7 @@ export function duration(seconds: number, w: Dict): string {
 /** Minutes to one place, as the wall shows them: 3.2, 12. */
 export function minutes(seconds: number): string {
   const m = seconds / 60;
+  if (m < 0.05) return "0";
   return m < 9.95 ? m.toFixed(1) : String(Math.round(m));
 }
 

@@ -174,6 +174,7 @@ export const zh = {
   unfollow: "取消跟随",
   staleNote: "时间已变化",
 
+  colon: "：",
   none: "无",
   now: "刚刚",
   secondsShort: (n: number) => `${n} 秒`,
@@ -286,6 +287,22 @@ export const zh = {
   byMe: "你",
   byAccount: "值班员",
   byDevice: "手机",
+  /** Departments that a category may name though the district has no row of them. */
+  elsewhere: {
+    village: "村社",
+    town: "镇街",
+    transport: "交通运输",
+    agriculture: "农业农村",
+    housing: "住建",
+    water: "水利",
+    natural_resources: "自然资源",
+    traffic_police: "交警",
+    civil_affairs: "民政",
+    human_resources: "人力社保",
+    judicial: "司法所",
+    judicial_office: "司法所",
+    market_brigade: "市场专属网格",
+  },
   bySystem: "系统",
   event: {
     located: "确定责任网格",

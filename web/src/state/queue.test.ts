@@ -13,6 +13,8 @@ describe("tabs", () => {
     ["a proposal waits", some({ dispatch: "proposed" }), "waiting", "new"],
     ["a plan in the making waits", some({ dispatch: "pending" }), "waiting", "new"],
     ["a first look alone still waits for the departments", some({ dispatch: "done", assignments: [sent("en_route", { kind: "first_look" })] }), "waiting", "new"],
+    ["a first look is all there is where the department has nobody", some({ dispatch: "done", assignments: [sent("en_route", { kind: "first_look" })], shortfalls: [{ department: "police", reason: "nobody_on_duty", considered: 0 }] }), "handling", "moving"],
+    ["all busy waits for a word", some({ dispatch: "done", assignments: [sent("en_route", { kind: "first_look" })], shortfalls: [{ department: "police", reason: "all_busy", considered: 4 }] }), "waiting", "new"],
     ["a refused offer waits again", some({ dispatch: "done", assignments: [sent("declined")] }), "waiting", "new"],
     ["somebody under way is being handled", some({ dispatch: "done", stage: "dispatched", assignments: [sent("en_route")] }), "handling", "moving"],
     ["somebody there is being handled", some({ dispatch: "done", stage: "handling", assignments: [sent("on_scene")] }), "handling", "scene"],

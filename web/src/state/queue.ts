@@ -17,11 +17,15 @@ export function isOverdue(c: Case, nowMs: number): boolean {
   return c.overdue || (c.due_at !== null && Date.parse(c.due_at) < nowMs);
 }
 
-/** Waiting is what needs an operator: no department is on its way though one is called for. */
+/** Waiting is what needs an operator: no department is on its way though one could be. */
 export function isWaiting(c: Case): boolean {
   if (isFinished(c)) return false;
-  if (c.dispatch === "pending" || c.dispatch === "proposed") return true;
-  return !c.assignments.some((a) => a.kind === "department" && (active.has(a.state) || a.state === "done")) && c.departments.length > 0;
+  if (c.dispatch !== "done") return true;
+  const goes = (kind: "department" | "first_look") => c.assignments.some((a) => a.kind === kind && (active.has(a.state) || a.state === "done"));
+  if (goes("department")) return false;
+  // Where a department has no patrols at all there is nobody to send: the first look is what there is.
+  const nobody = new Set(c.shortfalls.filter((s) => s.considered === 0).map((s) => s.department));
+  return !goes("first_look") || c.departments.some((d) => !nobody.has(d.code));
 }
 
 /** A case has one tab, but an overdue one also shows where it belongs otherwise. */

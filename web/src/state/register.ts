@@ -2,7 +2,7 @@
 import { computed, signal } from "@preact/signals";
 import { ask, client, everyPage } from "../api/client.ts";
 import type { Area, Category, Department, Grid } from "../api/types.ts";
-import { language, named } from "../i18n/index.ts";
+import { language, named, words } from "../i18n/index.ts";
 import type { Label } from "../map/districtmap.ts";
 import { boundsOf, type Bounds } from "../map/mercator.ts";
 
@@ -30,8 +30,8 @@ export async function loadGrids(): Promise<void> {
 }
 
 export function departmentName(code: string | null | undefined): string {
-  void language.value;
-  return code ? named(departments.value.get(code), code) : "";
+  if (!code) return "";
+  return named(departments.value.get(code), (words.value.elsewhere as Record<string, string>)[code] ?? code);
 }
 
 export function categoryName(code: string): string {
