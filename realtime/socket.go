@@ -308,12 +308,17 @@ func (s *socket) write() {
 }
 
 // closeConn sends a close frame and lets the reader wait for the peer's: closing
-// at once would throw the frame away with what the peer has in flight.
+// at once would throw the frame away with what the peer has in flight. A slow peer
+// gets the time of a message, as it must read what waits for it first.
 func closeConn(conn *websocket.Conn, code int, reason string) {
 	if len(reason) > 123 {
 		reason = reason[:123]
 	}
-	deadline := time.Now().Add(closeWithin)
+	within := closeWithin
+	if code == closeSlow {
+		within = writeWithin
+	}
+	deadline := time.Now().Add(within)
 	if err := conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), deadline); err != nil {
 		conn.Close()
 		return
