@@ -1,5 +1,5 @@
 /** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
-import { computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { ask, askWithResponse, client, Refused } from "../api/client.ts";
 import type { Assignment, Candidate, CaseDetail, Choice } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
@@ -21,12 +21,14 @@ let asked = 0;
 
 export function choose(id: string | null): void {
   if (id === chosenID.value) return;
-  chosenID.value = id;
-  detail.value = null;
-  trouble.value = null;
-  said.value = null;
-  picks.value = {};
-  routes.value = [];
+  batch(() => {
+    chosenID.value = id;
+    detail.value = null;
+    trouble.value = null;
+    said.value = null;
+    picks.value = {};
+    routes.value = [];
+  });
   etag = null;
   if (id) void load(id);
 }

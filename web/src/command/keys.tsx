@@ -77,6 +77,7 @@ function press(key: string, on: HTMLElement): boolean {
 function enter(on: HTMLElement): boolean {
   const c = detail.value;
   if (on.closest("button, a") && !on.closest(".row")) return false;
+  if (document.documentElement.classList.contains("wall")) return false; // a wall is looked at
   if (!c || c.id !== chosenID.value || busy.value || isFinished(c) || c.dispatch === "done" || !may("dispatch")) return false;
   void dispatchNow();
   return true;

@@ -118,7 +118,10 @@ export class DistrictMap {
     });
     // A tile that failed is asked for again by moving the map; the page itself says when the line is down.
     map.on("error", () => {});
-    map.on("webglcontextlost", () => options.lost?.());
+    map.on("webglcontextlost", () => {
+      this.#ready = false; // there is no style to change any more
+      options.lost?.();
+    });
     map.on("moveend", () => options.moved?.(this.bounds(), map.getZoom()));
     for (const kind of ["dragstart", "wheel", "touchstart"] as const)
       map.on(kind, () => {
@@ -139,6 +142,7 @@ export class DistrictMap {
   }
 
   close(): void {
+    this.#ready = false;
     clearTimeout(this.#tick);
     cancelAnimationFrame(this.#hoverFrame);
     this.#map.remove();
