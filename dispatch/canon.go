@@ -42,7 +42,7 @@ type canonizer struct {
 
 // member is the text of one member of an object, "key":value, within out.
 type member struct {
-	key      string
+	key      []byte
 	from, to int
 }
 
@@ -87,7 +87,7 @@ func (c *canonizer) value() error {
 }
 
 // text reads a string; only one with escapes needs more than a copy.
-func (c *canonizer) text() (string, error) {
+func (c *canonizer) text() ([]byte, error) {
 	from := c.at
 	escaped := false
 	for c.at++; c.in[c.at] != '"'; c.at++ {
@@ -98,11 +98,11 @@ func (c *canonizer) text() (string, error) {
 	}
 	c.at++
 	if !escaped {
-		return string(c.in[from+1 : c.at-1]), nil
+		return c.in[from+1 : c.at-1], nil
 	}
 	var s string
 	err := json.Unmarshal(c.in[from:c.at], &s)
-	return s, err
+	return []byte(s), err
 }
 
 func (c *canonizer) array() error {
@@ -169,7 +169,7 @@ func (c *canonizer) order(base int) error {
 	c.swap = c.swap[:0]
 	for i, m := range members {
 		if i > 0 {
-			if m.key == members[i-1].key {
+			if bytes.Equal(m.key, members[i-1].key) {
 				return fmt.Errorf("key %q stands twice in one object", m.key)
 			}
 			c.swap = append(c.swap, ',')
@@ -181,30 +181,35 @@ func (c *canonizer) order(base int) error {
 	return nil
 }
 
-// appendCanonicalNumber writes a number as ECMAScript does; encoding/json does
-// the same for every float64 but minus zero.
+// appendCanonicalNumber writes a number as ECMAScript does.
 func appendCanonicalNumber(b []byte, n string) ([]byte, error) {
 	f, err := strconv.ParseFloat(n, 64)
 	if err != nil {
 		return nil, fmt.Errorf("number %s: %w", n, err)
 	}
-	if math.Abs(f) > 1<<53 && !strings.ContainsAny(n, ".eE") {
+	if abs := math.Abs(f); abs > 1<<53 && abs < 1e21 {
 		return nil, fmt.Errorf("number %s is beyond what every reader holds exactly; write it as text", n)
 	}
 	if f == 0 {
 		return append(b, '0'), nil
 	}
-	text, err := json.Marshal(f)
-	if err != nil {
-		return nil, fmt.Errorf("number %s: %w", n, err)
+	if abs := math.Abs(f); abs >= 1e-6 && abs < 1e21 {
+		return strconv.AppendFloat(b, f, 'f', -1, 64), nil
 	}
-	return append(b, text...), nil
+	b = strconv.AppendFloat(b, f, 'e', -1, 64)
+	if last := len(b) - 1; b[last-1] == '0' && (b[last-2] == '-' || b[last-2] == '+') {
+		b = append(b[:last-1], b[last]) // ECMAScript writes e-7, not e-07
+	}
+	return b, nil
 }
 
-func appendCanonicalString(b []byte, s string) []byte {
+func appendCanonicalString(b, s []byte) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
-	for _, r := range s {
+	if !slices.ContainsFunc(s, func(c byte) bool { return c < 0x20 || c == '"' || c == '\\' || c >= utf8.RuneSelf }) {
+		return append(append(b, s...), '"')
+	}
+	for _, r := range string(s) {
 		switch {
 		case r == '"' || r == '\\':
 			b = append(b, '\\', byte(r))
@@ -227,18 +232,13 @@ func appendCanonicalString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-func byUTF16(a, b string) int {
+func byUTF16(a, b []byte) int {
 	if isASCII(a) && isASCII(b) {
-		return strings.Compare(a, b)
+		return bytes.Compare(a, b)
 	}
-	return slices.Compare(utf16.Encode([]rune(a)), utf16.Encode([]rune(b)))
+	return slices.Compare(utf16.Encode([]rune(string(a))), utf16.Encode([]rune(string(b))))
 }
 
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
+func isASCII(s []byte) bool {
+	return !slices.ContainsFunc(s, func(c byte) bool { return c >= utf8.RuneSelf })
 }

@@ -206,7 +206,7 @@ func appendTree(b []byte, v any) ([]byte, error) {
 	case bool:
 		return strconv.AppendBool(b, v), nil
 	case string:
-		return appendCanonicalString(b, v), nil
+		return appendCanonicalString(b, []byte(v)), nil
 	case json.Number:
 		return appendCanonicalNumber(b, string(v))
 	case []any:
@@ -225,13 +225,13 @@ func appendTree(b []byte, v any) ([]byte, error) {
 		for k := range v {
 			keys = append(keys, k)
 		}
-		slices.SortFunc(keys, byUTF16)
+		slices.SortFunc(keys, func(a, b string) int { return byUTF16([]byte(a), []byte(b)) })
 		b = append(b, '{')
 		for i, k := range keys {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendCanonicalString(b, k), ':')
+			b = append(appendCanonicalString(b, []byte(k)), ':')
 			if b, err = appendTree(b, v[k]); err != nil {
 				return nil, err
 			}

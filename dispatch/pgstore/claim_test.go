@@ -15,6 +15,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 )
@@ -109,15 +110,15 @@ func claimTries(t *testing.T) int64 {
 	return 20_000
 }
 
-// Each commit that touches an assignment or a patrol looks at what it is about to
-// make true, and keeps what must never be.
+// Each commit that claims or releases a patrol looks at what it is about to make
+// true, and keeps what must never be.
 const invariant = `
 CREATE TABLE violations (what text NOT NULL);
 GRANT INSERT, SELECT ON violations TO gp_app;
 CREATE FUNCTION watch_patrol() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE p uuid; n int; held uuid;
 BEGIN
-  IF TG_TABLE_NAME = 'patrols' THEN p := NEW.id; ELSE p := NEW.patrol_id; END IF;
+  p := NEW.id;
   SELECT count(*) INTO n FROM assignments WHERE patrol_id = p AND active;
   SELECT claimed_by INTO held FROM patrols WHERE id = p;
   IF n > 1 THEN INSERT INTO violations VALUES ('patrol ' || p || ' has ' || n || ' assignments'); END IF;
@@ -126,7 +127,6 @@ BEGIN
     INSERT INTO violations VALUES ('patrol ' || p || ' is claimed by what is no assignment of it'); END IF;
   RETURN NULL;
 END $$;
-CREATE CONSTRAINT TRIGGER watch AFTER INSERT OR UPDATE ON assignments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION watch_patrol();
 CREATE CONSTRAINT TRIGGER watch AFTER UPDATE ON patrols DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION watch_patrol();
 DROP INDEX assignments_one_active`
 
@@ -136,8 +136,13 @@ DROP INDEX assignments_one_active`
 func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
 	w := newWorld(t)
 	ctx := context.Background()
+	departments := []string{"police", "environment", "market", "fire", "health"}
+	w.exec(`INSERT INTO departments (district_id, code, name_zh, name_en) VALUES ($1, 'fire', 'f', 'f'), ($1, 'health', 'h', 'h')`, pgdb.District)
 	for i := range 47 {
-		w.patrol(fmt.Sprintf("M%02d", i), []string{"police", "environment"}[i%2], float64(1000+10*i))
+		w.patrol(fmt.Sprintf("M%02d", i), departments[i%5], float64(1000+10*i))
+	}
+	for i, lead := range departments {
+		w.category(fmt.Sprintf("X%02d", i), lead, []string{departments[(i+1)%5]}, "auto")
 	}
 	if err := w.db.Owner(ctx, func(conn *pgx.Conn) error { _, err := conn.Exec(ctx, invariant); return err }); err != nil {
 		t.Fatal(err)
@@ -147,8 +152,10 @@ func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
 	w.open(func(c *dispatch.Config) { c.Store = see })
 	cases := make([]dispatch.CaseID, 24)
 	for i := range cases {
-		cases[i] = w.file("C01").ID
-		w.release(see, cases[i])
+		cases[i] = w.file(fmt.Sprintf("X%02d", i%5)).ID
+		if err := w.release(see, cases[i]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	want := claimTries(t)
 	see.tries.Store(0)

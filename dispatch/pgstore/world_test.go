@@ -76,7 +76,8 @@ func (w *world) open(edit func(*dispatch.Config)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := dispatch.Config{District: district, Store: w.store, Live: w.live, Roads: w.roads, Grids: w.grids, Zone: zone}
+	c := dispatch.Config{District: district, Store: w.store, Live: w.live, Roads: w.roads, Grids: w.grids, Zone: zone,
+		PlanWithin: time.Minute} // a loaded machine is no reason to put a plan off
 	if edit != nil {
 		edit(&c)
 	}
