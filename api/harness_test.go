@@ -30,7 +30,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, pgtest.LeftRunning()) }
 
 // bundle is a door over a real database for identity, registers and tiles, with a
 // desk whose answers a test sets.

@@ -28,7 +28,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/realtime/realtimetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, pgtest.LeftRunning()) }
 
 // patience bounds every wait; a test that meets it has failed.
 const patience = 20 * time.Second
