@@ -2,12 +2,17 @@ package api
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
 
 // Routes is what the router knows, for the tests that walk all of it.
 func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
+
+// SetVigil changes how often the token of a socket is asked for again, before there
+// is one.
+func (s *Server) SetVigil(every time.Duration) { s.vigilEvery = every }
 
 // What the fuzz targets and tables reach into.
 var (

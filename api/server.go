@@ -75,6 +75,8 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	maxTime  time.Duration
+	// vigilEvery is how often a socket's token is asked for again.
+	vigilEvery time.Duration
 
 	spec     *spec
 	docsPage docsPage
@@ -124,7 +126,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, book: c.Book,
 		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles, ready: c.Ready,
-		log: c.Log, now: c.Now, maxTime: c.MaxTime, registry: c.Metrics,
+		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, registry: c.Metrics,
 	}
 	for _, origin := range c.Origins {
 		s.origins = append(s.origins, strings.ToLower(strings.TrimSuffix(origin, "/")))

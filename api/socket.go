@@ -53,9 +53,12 @@ func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.Handler
 		// The request's context does not end with a hijacked connection; the server's
 		// own does when it drains.
 		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-		defer cancel()
+		who := theCaller(c)
+		endVigil := s.keepVigil(ctx, conn, who, cancel)
+		defer endVigil()
+		defer cancel() // before the vigil is waited for
 		defer context.AfterFunc(s.draining, cancel)()
-		to.Serve(ctx, conn, viewer(c))
+		to.Serve(ctx, conn, who.Viewer)
 		return nil
 	}
 }
