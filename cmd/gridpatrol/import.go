@@ -26,7 +26,7 @@ type importCmd struct {
 	Categories  importCategoriesCmd  `cmd:"" help:"What can be reported: code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode[,skill]."`
 	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week."`
 	Shifts      importShiftsCmd      `cmd:"" help:"When patrols are on duty: patrol_code,from,until; times in RFC 3339, or offsets from now such as -1h or +8h30m."`
-	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked and put in force at once."`
+	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked; a draft, unless it is put in force."`
 	Roads       importRoadsCmd       `cmd:"" help:"Roads, from OpenStreetMap or drawn lines."`
 }
 

@@ -111,6 +111,8 @@ func (c importGridsCmd) print(w io.Writer, r pgstore.GridResult) error {
 	}
 	say("%d grids, %.0f m2, union %.0f m2: %d overlaps, %d gaps, %d repairs", k.Grids, k.AreaM2, k.UnionM2, len(k.Overlaps), len(k.Gaps), len(k.Repaired))
 	switch {
+	case r.Activated && c.EffectiveFrom != "":
+		say("version %s is in force from %s on", r.Version, c.EffectiveFrom)
 	case r.Activated:
 		say("version %s is in force", r.Version)
 	case r.Version != "":

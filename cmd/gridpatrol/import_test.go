@@ -117,3 +117,16 @@ func TestEffectiveFrom(t *testing.T) {
 		t.Error("soon is no date")
 	}
 }
+
+// A map that takes effect later is not said to be in force already.
+func TestImportSaysWhenAMapTakesEffect(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	c := importGridsCmd{EffectiveFrom: "2027-01-01"}
+	if err := c.print(&out, pgstore.GridResult{Version: "v1", Activated: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out.String(), "version v1 is in force from 2027-01-01 on") {
+		t.Errorf("the import of a later map says %q", out.String())
+	}
+}
