@@ -60,6 +60,10 @@ test-crash: prereqs ## Kill the program and the database under load, ten rounds,
 	@scripts/setup
 	@GRIDPATROL_CRASH_ROUNDS=10 go test -count=1 -v -timeout=20m -run 'TestKilledUnderLoad' ./cmd/gridpatrol
 
+.PHONY: bench-dispatch
+bench-dispatch: build ## Measure report to committed assignment: demo district, everyone moving, 5 reports a second
+	@go run ./cmd/gridbench dispatch
+
 .PHONY: bench-beacon
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
 	@go run ./cmd/gridbench beacon
