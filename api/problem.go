@@ -15,6 +15,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
 // refusal is a Problem on its way out: the answer to a request that cannot be
@@ -112,6 +113,9 @@ func asRefusal(err error) (r *refusal, known bool) {
 	case errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusServiceUnavailable, "too-slow",
 			"This took too long and was given up; try again.").with("Retry-After", "2"), false
+	case pgdb.Away(err):
+		return refuse(http.StatusServiceUnavailable, "unavailable",
+			"The database is away for a moment; try again.").with("Retry-After", "2"), false
 	case errors.As(err, &httpError):
 		switch httpError.Code {
 		case http.StatusNotFound:

@@ -1,0 +1,36 @@
+package pgdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestAway(t *testing.T) {
+	t.Parallel()
+	_, refused := pgx.Connect(t.Context(), "host="+t.TempDir()+" user=nobody dbname=none")
+	for _, c := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nothing", nil, false},
+		{"nobody listens", refused, true},
+		{"the line broke", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
+		{"the server goes down", fmt.Errorf("list cases: %w", &pgconn.PgError{Code: "57P01"}), true},
+		{"a duplicate", &pgconn.PgError{Code: "23505"}, false},
+		{"a query that took too long", &pgconn.PgError{Code: "57014"}, false},
+		{"the caller left", context.Canceled, false},
+		{"anything else", errors.New("division by zero"), false},
+	} {
+		if got := Away(c.err); got != c.want {
+			t.Errorf("%s: away is %v, want %v (%v)", c.name, got, c.want, c.err)
+		}
+	}
+}
