@@ -37,7 +37,7 @@ const (
 	// leastRoom is what the RAM disk must have free to be used.
 	leastRoom = 1 << 30
 	// keptTemplates is how many schemas stay, for branches that take turns.
-	keptTemplates = 6
+	keptTemplates = 12
 	// adminLock serialises, over all processes, what makes and drops templates.
 	adminLock = 7_203_911
 )
