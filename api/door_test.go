@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -260,18 +261,40 @@ func TestLogKeepsSecrets(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.want(http.StatusOK, call{path: "/readyz"})
-	b.ready = errors.New("no database: secret address")
+	for range 20 {
+		b.want(http.StatusOK, call{path: "/readyz"})
+	}
+	if n := b.looks.Load(); n > 10 {
+		t.Errorf("20 probes looked %d times; an answer stands for a second", n)
+	}
+	b.ready = errors.Join(&api.Unready{Check: "write", Detail: "it takes no writes", Err: errors.New("read-only: secret address")},
+		fmt.Errorf("look: %w", &api.Unready{Check: "disk", Detail: "it is nearly full", Err: errors.New("secret path")}))
+	b.server.ForgetReady()
 	r := b.want(http.StatusServiceUnavailable, call{path: "/readyz"})
 	if strings.Contains(string(r.body), "secret") {
 		t.Errorf("readiness tells strangers too much: %s", r.body)
 	}
+	if e := r.problem().Errors; len(e) != 2 || e[0].Pointer != "/write" || e[1].Pointer != "/disk" || r.header.Get("Retry-After") == "" {
+		t.Errorf("what is wrong is not named: %s", r.body)
+	}
+	if !strings.Contains(b.log.String(), "read-only: secret address") {
+		t.Error("the log does not say why")
+	}
+	b.ready = errors.New("something unforeseen, secret too")
+	b.server.ForgetReady()
+	if r := b.want(http.StatusServiceUnavailable, call{path: "/readyz"}); strings.Contains(string(r.body), "secret") {
+		t.Errorf("readiness tells strangers too much: %s", r.body)
+	}
+	looked := b.looks.Load()
 	b.want(http.StatusOK, call{path: "/livez"})
+	if b.looks.Load() != looked {
+		t.Error("/livez looks at the database")
+	}
 	b.ready = nil
 	if err := b.server.Drain(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.want(http.StatusServiceUnavailable, call{path: "/readyz"}); r.problem().Type != "/problems/draining" {
+	if r := b.want(http.StatusServiceUnavailable, call{path: "/readyz"}); r.problem().Type != "/problems/draining" || r.problem().Errors[0].Pointer != "/drain" {
 		t.Errorf("draining: %s", r.body)
 	}
 	b.want(http.StatusOK, call{path: "/livez"})

@@ -14,6 +14,13 @@ func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
 // is one.
 func (s *Server) SetVigil(every time.Duration) { s.vigilEvery = every }
 
+// ForgetReady makes the next question about readiness look anew.
+func (s *Server) ForgetReady() {
+	s.ready.mu.Lock()
+	defer s.ready.mu.Unlock()
+	s.ready.at = time.Time{}
+}
+
 // What the fuzz targets and tables reach into.
 var (
 	ParseJSON  = parseJSON

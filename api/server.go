@@ -40,7 +40,8 @@ type Config struct {
 	// Beacon and Live take the sockets of devices and of viewers over.
 	Beacon Socket
 	Live   Socket
-	// Ready answers nil when this node can take work: database and schema.
+	// Ready answers nil when this node can take work, and else an *Unready or
+	// several, joined.
 	Ready func(context.Context) error
 	// Page holds the finished files of the page; nil serves the API alone.
 	Page fs.FS
@@ -70,7 +71,7 @@ type Server struct {
 	tracks   Tracks
 	roads    Roads
 	tiles    Tiles
-	ready    func(context.Context) error
+	ready    readiness
 	origins  []string
 	log      *slog.Logger
 	now      func() time.Time
@@ -125,9 +126,12 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, book: c.Book,
-		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles, ready: c.Ready,
+		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, registry: c.Metrics,
 	}
+	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
+		s.log.WarnContext(ctx, "not ready", "error", err)
+	}}
 	for _, origin := range c.Origins {
 		s.origins = append(s.origins, strings.ToLower(strings.TrimSuffix(origin, "/")))
 	}
@@ -199,7 +203,7 @@ func (s *Server) routes(beacon, live Socket) {
 
 	s.add("GET", "/api/v1/openapi.json", anybody, s.openAPI)
 	s.add("GET", "/livez", anybody, s.live)
-	s.add("GET", "/readyz", anybody, s.readiness)
+	s.add("GET", "/readyz", anybody, s.getReady)
 	s.add("GET", "/docs", anybody, s.docs)
 	s.add("GET", "/metrics", may(dispatch.ActAdminister), echo.WrapHandler(s.MetricsHandler()))
 

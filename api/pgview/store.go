@@ -23,15 +23,6 @@ var (
 // New makes a Store.
 func New(db *pgdb.DB) *Store { return &Store{db: db} }
 
-// Ready answers nil when the database can be reached and has the schema.
-func (s *Store) Ready(ctx context.Context) error {
-	var version int64
-	if err := s.db.QueryRow(ctx, `SELECT count(*) FROM revisions`).Scan(&version); err != nil {
-		return fmt.Errorf("reach the database: %w", err)
-	}
-	return nil
-}
-
 const departments = `SELECT code, name_zh, name_en FROM departments WHERE district_id = $1 ORDER BY code`
 
 // Departments by code.

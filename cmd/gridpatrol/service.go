@@ -33,6 +33,7 @@ type service struct {
 	live    *realtime.LiveServer
 	timers  *timers.Timers
 	refresh *refresher
+	node    *node
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -76,24 +77,26 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	view := pgview.New(env.DB)
+	clocks := timers.New(timers.Config{
+		Desk: desk, Book: store, Announce: beacons, Bell: bell, Log: env.Log,
+		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) },
+	})
+	node, err := newNode(env, clocks)
+	if err != nil {
+		return nil, err
+	}
 	door, err := api.New(api.Config{
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore},
 		Roads: roads, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
-		Ready: view.Ready, Page: web.Files(), Origins: c.Origins, Log: env.Log,
+		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &service{
-		env: env, door: door, beacons: beacons, live: live, refresh: refresh,
-		timers: timers.New(timers.Config{
-			Desk: desk, Book: store, Announce: beacons, Bell: bell, Log: env.Log,
-			Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) },
-		}),
-	}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -115,7 +118,10 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		},
 		[]part{{name: "the viewers", run: s.live.Run}},
 		[]part{{name: "the beacons", run: s.beacons.Run}},
-		[]part{{name: "the track partitions", run: s.keepPartitions}},
+		[]part{
+			{name: "the track partitions", run: s.keepPartitions},
+			{name: "the node's pulse", run: s.node.run},
+		},
 	)
 }
 

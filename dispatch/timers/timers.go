@@ -56,11 +56,6 @@ type Config struct {
 }
 
 const (
-	deadlineTick = time.Second
-	relayTick    = 500 * time.Millisecond // for what other nodes commit
-	shiftTick    = time.Second
-	lostTick     = 5 * time.Second
-	forgetTick   = time.Minute
 	// lease is longer than the slowest plan: who holds it longer has died.
 	lease = 30 * time.Second
 	// atOnce bounds how many deadlines one poll takes, and hands works on them.
@@ -83,36 +78,45 @@ func (b *Bell) Ring() {
 }
 
 // Timers tick once Run is called.
-type Timers struct{ c Config }
+type Timers struct {
+	c      Config
+	rounds [len(names)]round
+}
 
 // New makes timers.
 func New(c Config) *Timers {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Timers{c: c}
+	t := &Timers{c: c}
+	for i := range t.rounds {
+		t.rounds[i].ended.Store(time.Now().UnixNano())
+	}
+	return t
 }
 
 // Run ticks until ctx ends, and waits for what is being done.
 func (t *Timers) Run(ctx context.Context) error {
 	c := t.c
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.poll(ctx) })
-	g.Go(func() error { return c.relay(ctx) })
-	g.Go(func() error { return c.every(ctx, shiftTick, "change shifts", c.Desk.Shifts) })
-	g.Go(func() error { return c.every(ctx, lostTick, "look for lost patrols", c.Desk.LostPatrols) })
-	g.Go(func() error { return c.every(ctx, forgetTick, "forget what is old", c.Book.Forget) })
+	g.Go(func() error { return t.poll(ctx) })
+	g.Go(func() error { return t.relay(ctx) })
+	g.Go(func() error { return t.every(ctx, shifts, "change shifts", c.Desk.Shifts) })
+	g.Go(func() error { return t.every(ctx, lost, "look for lost patrols", c.Desk.LostPatrols) })
+	g.Go(func() error { return t.every(ctx, broom, "forget what is old", c.Book.Forget) })
 	return g.Wait()
 }
 
 // every calls do at once and then with each tick.
-func (c Config) every(ctx context.Context, d time.Duration, what string, do func(context.Context) error) error {
-	tick := time.NewTicker(d)
+func (t *Timers) every(ctx context.Context, n name, what string, do func(context.Context) error) error {
+	tick := time.NewTicker(ticks[n])
 	defer tick.Stop()
 	for {
-		if err := do(ctx); err != nil && ctx.Err() == nil {
-			c.Log.ErrorContext(ctx, what, "error", err)
+		err := do(ctx)
+		if err != nil && ctx.Err() == nil {
+			t.c.Log.ErrorContext(ctx, what, "error", err)
 		}
+		t.rounds[n].end(err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -123,8 +127,9 @@ func (c Config) every(ctx context.Context, d time.Duration, what string, do func
 
 // poll does what is due. As long as a poll finds all it may take, the next
 // follows at once.
-func (c Config) poll(ctx context.Context) error {
-	return c.every(ctx, deadlineTick, "poll deadlines", func(ctx context.Context) error {
+func (t *Timers) poll(ctx context.Context) error {
+	c := t.c
+	return t.every(ctx, deadlines, "poll deadlines", func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			due, err := c.Book.LeaseDeadlines(ctx, atOnce, lease)
 			if err != nil {
@@ -156,14 +161,17 @@ func (c Config) do(ctx context.Context, d dispatch.Deadline) {
 }
 
 // relay announces what was committed.
-func (c Config) relay(ctx context.Context) error {
-	tick := time.NewTicker(relayTick)
+func (t *Timers) relay(ctx context.Context) error {
+	c := t.c
+	tick := time.NewTicker(ticks[relay])
 	defer tick.Stop()
 	var outbox Outbox
 	for {
-		if err := c.announce(ctx, &outbox); err != nil && ctx.Err() == nil {
+		err := c.announce(ctx, &outbox)
+		if err != nil && ctx.Err() == nil {
 			c.Log.ErrorContext(ctx, "relay announcements", "error", err)
 		}
+		t.rounds[relay].end(err)
 		select {
 		case <-ctx.Done():
 			return nil

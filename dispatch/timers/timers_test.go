@@ -190,3 +190,32 @@ func TestTheBellAnnouncesAtOnceAndTheTickWithoutIt(t *testing.T) {
 		})
 	})
 }
+
+func TestALateClockIsSeen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &station{begun: time.Now()}
+		ctx, stop := context.WithCancel(t.Context())
+		all := timers.New(timers.Config{Desk: s, Book: s, Announce: s, Bell: timers.NewBell(),
+			Follow: func(context.Context) (timers.Outbox, error) { return s, nil }})
+		ended := make(chan error)
+		go func() { ended <- all.Run(ctx) }()
+		at(90 * time.Second)
+		if late := all.Late(); late > time.Second {
+			t.Errorf("all clocks go, yet one is %v late", late)
+		}
+		s.read(func() { s.down = true })
+		at(30 * time.Second)
+		if late := all.Late(); late < 28*time.Second || late > 30*time.Second {
+			t.Errorf("deadlines are not polled for 30 s, and %v late", late)
+		}
+		for _, r := range all.Rounds() {
+			if (r.Failed > 0) != (r.Name == "deadlines") {
+				t.Errorf("%s failed %d times", r.Name, r.Failed)
+			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}

@@ -503,7 +503,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The service can take work (database, schema, not draining) */
+        /**
+         * The service can take work
+         * @description 503 names in errors what keeps it from that: /database cannot be reached, /schema is older than the program, /write is refused, /disk is nearly full, /drain: the node is stopping. An answer stands for a second.
+         */
         get: operations["ready"];
         put?: never;
         post?: never;

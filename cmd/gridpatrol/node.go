@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+	"github.com/gridpatrol/gridpatrol/migrations/pgnode"
+)
+
+const (
+	// beatEvery is how often a node says that it is there.
+	beatEvery = 5 * time.Second
+	// lookWithin bounds each question that readiness asks the database.
+	lookWithin = 1500 * time.Millisecond
+	// leastDisk is what the private cluster's disk must have free: below it
+	// PostgreSQL stops in the middle of a commit sooner or later.
+	leastDisk = 256 << 20
+)
+
+// node is this program as the database and the probes see it.
+type node struct {
+	env    *Env
+	row    *pgnode.Node
+	timers *timers.Timers
+	// dir holds the private cluster; empty when the database is elsewhere.
+	dir string
+	// ahead is how many nanoseconds this clock is before the database's; beat writes,
+	// figures and readiness read.
+	ahead    atomic.Int64
+	measured atomic.Bool
+}
+
+func newNode(env *Env, t *timers.Timers) (*node, error) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	row, err := pgnode.New(env.DB, host)
+	if err != nil {
+		return nil, err
+	}
+	n := &node{env: env, row: row, timers: t}
+	if env.Common.DatabaseURL == "" {
+		n.dir = env.Common.DataDir
+	}
+	return n, nil
+}
+
+// run beats until ctx ends, and then takes the node out of the book.
+func (n *node) run(ctx context.Context) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		if err := n.beat(ctx); err != nil && ctx.Err() == nil {
+			n.env.Log.Error("say that this node is there", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+			defer cancel()
+			if err := n.row.Leave(last); err != nil {
+				n.env.Log.Warn("this node stays in the book until tomorrow", "error", err)
+			}
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (n *node) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	ahead, _, err := n.row.ClockAhead(ctx)
+	if err != nil {
+		return err
+	}
+	n.ahead.Store(int64(ahead))
+	n.measured.Store(true)
+	return n.row.Beat(ctx, n.pulse())
+}
+
+func (n *node) pulse() pgnode.Pulse {
+	late := n.timers.Late()
+	p := pgnode.Pulse{TimersLate: &late}
+	if n.measured.Load() {
+		ahead := time.Duration(n.ahead.Load())
+		p.ClockAhead = &ahead
+	}
+	return p
+}
+
+// said is what a stranger is told about each thing that keeps a node from work.
+var said = map[string]string{
+	"database": "it cannot be reached",
+	"schema":   "it is older than this program needs",
+	"write":    "it takes no writes",
+	"disk":     "it is nearly full",
+}
+
+// ready answers what keeps this node from taking work.
+func (n *node) ready(ctx context.Context) error {
+	return errors.Join(unreadyOf(n.row.Look(ctx, lookWithin, n.pulse())), n.roomy(leastDisk))
+}
+
+// unreadyOf puts the database's faults into the door's words.
+func unreadyOf(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, e := range joined.Unwrap() {
+			all = append(all, unreadyOf(e))
+		}
+		return errors.Join(all...)
+	}
+	var fault *pgnode.Fault
+	if errors.As(err, &fault) {
+		return &api.Unready{Check: fault.What, Detail: said[fault.What], Err: fault.Err}
+	}
+	return err
+}
+
+func (n *node) roomy(least uint64) error {
+	if n.dir == "" {
+		return nil
+	}
+	free, total, err := diskOf(n.dir)
+	if err == nil && free < least {
+		err = fmt.Errorf("%s has %d of %d MiB free, less than %d", n.dir, free>>20, total>>20, least>>20)
+	}
+	if err != nil {
+		return &api.Unready{Check: "disk", Detail: said["disk"], Err: err}
+	}
+	return nil
+}
+
+// diskOf is what a directory's disk has free for an ordinary user, and all of it.
+func diskOf(dir string) (free, total uint64, err error) {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return 0, 0, fmt.Errorf("ask for the room on the disk of %s: %w", dir, err)
+	}
+	return fs.Bavail * uint64(fs.Bsize), fs.Blocks * uint64(fs.Bsize), nil
+}

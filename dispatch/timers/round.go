@@ -1,0 +1,72 @@
+package timers
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// name is one of the clocks that tick.
+type name int
+
+const (
+	deadlines name = iota
+	relay          // of announcements
+	shifts
+	lost // patrols
+	broom
+)
+
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget"}
+
+var ticks = [...]time.Duration{
+	deadlines: time.Second,
+	relay:     500 * time.Millisecond, // for what other nodes commit
+	shifts:    time.Second,
+	lost:      5 * time.Second,
+	broom:     time.Minute,
+}
+
+// round is how one clock goes. Its own goroutine writes, Rounds reads.
+type round struct {
+	ended  atomic.Int64 // unix nanoseconds of the last round without an error, or of the start
+	failed atomic.Int64
+}
+
+func (r *round) end(err error) {
+	if err != nil {
+		r.failed.Add(1)
+		return
+	}
+	r.ended.Store(time.Now().UnixNano())
+}
+
+// Round is how a clock goes: how often it is to come round, when it last did
+// without an error (or was made), and how many rounds ended with one.
+type Round struct {
+	Name   string
+	Every  time.Duration
+	Ended  time.Time
+	Failed int64
+}
+
+// Late is how much later than its tick a clock comes round; 0 is in time.
+func (r Round) Late(now time.Time) time.Duration { return max(0, now.Sub(r.Ended)-r.Every) }
+
+// Rounds answers how every clock goes.
+func (t *Timers) Rounds() []Round {
+	all := make([]Round, len(names))
+	for i := range all {
+		all[i] = Round{Name: names[i], Every: ticks[i], Ended: time.Unix(0, t.rounds[i].ended.Load()), Failed: t.rounds[i].failed.Load()}
+	}
+	return all
+}
+
+// Late is how late the slowest clock is.
+func (t *Timers) Late() time.Duration {
+	var worst time.Duration
+	now := time.Now()
+	for _, r := range t.Rounds() {
+		worst = max(worst, r.Late(now))
+	}
+	return worst
+}
