@@ -80,7 +80,7 @@ func (n *Node) Leave(ctx context.Context) error {
 func (n *Node) ClockAhead(ctx context.Context) (ahead, give time.Duration, err error) {
 	var theirs time.Time
 	began := time.Now()
-	if err := n.db.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&theirs); err != nil {
+	if err := n.db.QueryRow(ctx, `SELECT gp_now()`).Scan(&theirs); err != nil {
 		return 0, 0, fmt.Errorf("ask the database for its time: %w", err)
 	}
 	give = time.Since(began) / 2
