@@ -65,7 +65,11 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 			claims = nil
 		}
 		var done Case
+		var first bool // the case had no plan before
+		var waited time.Duration
+		began := time.Now()
 		err = s.Store.Change(ctx, c.ID, claims, func(d Docket) (Turn, error) {
+			first, waited = d.Case.Stage == StageReported && d.Case.Dispatch == DispatchPending, d.Now.Sub(d.Case.MadeAt)
 			turn, err := s.dispatchTurn(d, b, plan, record, claims, o)
 			done = turn.Case
 			return turn, err
@@ -88,6 +92,10 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 			return Case{}, err
 		}
 		s.Wake()
+		if first {
+			// On the database's clock up to here, and ours for the commit itself.
+			s.Planned(done.Dispatch, waited+time.Since(began))
+		}
 		return done, nil
 	}
 }

@@ -19,6 +19,9 @@ type Config struct {
 	// Wake is called after each commit that has something to announce, so that it
 	// leaves at once and not with the next poll. It must not block.
 	Wake func()
+	// Planned hears of each new case, once: how its plan ended and how long that took
+	// from the report's receipt to the commit. It must not block; nil is not called.
+	Planned func(end DispatchState, took time.Duration)
 	// Log hears of what is put off; nil means nobody does.
 	Log *slog.Logger
 	// PlanWithin is how long a report waits for its plan before it is answered
@@ -56,6 +59,9 @@ func New(c Config) (*Service, error) {
 	}
 	if c.Wake == nil {
 		c.Wake = func() {}
+	}
+	if c.Planned == nil {
+		c.Planned = func(DispatchState, time.Duration) {}
 	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)

@@ -30,6 +30,8 @@ type Config struct {
 	Now  func() time.Time // the clock fixes are judged by; time.Now if nil
 	Zone *time.Location   // of the days that off-duty fixes are counted by; UTC if nil
 	Log  *slog.Logger     // slog.Default if nil
+	// Meter hears of commits and of how long they were waited for; nobody if nil.
+	Meter Meter
 
 	Writers    int           // commits under way at once; 2 if zero
 	BatchFixes int           // most fixes in a commit; 5,000 if zero
@@ -55,6 +57,9 @@ func (c *Config) complete() error {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Meter == nil {
+		c.Meter = noMeter{}
 	}
 	setDefault(&c.Writers, 2)
 	setDefault(&c.BatchFixes, 5000)

@@ -46,6 +46,8 @@ type LiveServer struct {
 	done chan struct{} // closed when Run has ended
 	news Subscription
 
+	stats liveStats
+
 	mu      sync.Mutex // guards closed and calls.Add against Run's end
 	closed  bool
 	calls   sync.WaitGroup // Serve calls
@@ -173,7 +175,9 @@ func (l *LiveServer) Serve(ctx context.Context, conn *websocket.Conn, who dispat
 	defer l.calls.Done()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	v := newViewer(conn, who)
+	v := newViewer(conn, who, &l.stats)
+	l.stats.viewers.Add(1)
+	defer l.stats.viewers.Add(-1)
 	defer context.AfterFunc(ctx, func() { v.close(closeDrain, "the service goes down") })()
 	l.writers.Go(v.write)
 	defer v.stop()

@@ -42,8 +42,9 @@ type frame struct {
 // them their numbers, so that the numbers have no holes whatever happens to the
 // queue.
 type viewer struct {
-	conn *websocket.Conn
-	who  dispatch.Viewer
+	conn  *websocket.Conn
+	who   dispatch.Viewer
+	stats *liveStats
 
 	// Run's own.
 	ready   bool                   // has had its first snapshot
@@ -59,8 +60,8 @@ type viewer struct {
 	wake    chan struct{} // holds one token while there is something to do
 }
 
-func newViewer(conn *websocket.Conn, who dispatch.Viewer) *viewer {
-	return &viewer{conn: conn, who: who, wake: make(chan struct{}, 1)}
+func newViewer(conn *websocket.Conn, who dispatch.Viewer, stats *liveStats) *viewer {
+	return &viewer{conn: conn, who: who, stats: stats, wake: make(chan struct{}, 1)}
 }
 
 // push queues a frame; at the bound the viewer is closed.
@@ -73,9 +74,12 @@ func (v *viewer) push(f frame) {
 	if len(v.waiting) == maxFramesWaiting || v.bytes+len(f.rest) > maxBytesWaiting {
 		v.waiting, v.bytes = nil, 0
 		v.code, v.reason = closeSlow, "the viewer does not keep up"
+		v.stats.slow.Add(1)
 	} else {
 		v.waiting = append(v.waiting, f)
 		v.bytes += len(f.rest)
+		v.stats.frames.Add(1)
+		v.stats.bytes.Add(int64(len(f.rest)))
 	}
 	v.nudge()
 }
@@ -93,6 +97,9 @@ func (v *viewer) close(code int, reason string) {
 	defer v.mu.Unlock()
 	if v.code == 0 {
 		v.code, v.reason = code, reason
+		if code == closeSlow {
+			v.stats.slow.Add(1)
+		}
 		v.nudge()
 	}
 }

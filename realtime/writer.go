@@ -49,9 +49,11 @@ type writer struct {
 	maxFixes int
 	linger   time.Duration
 
-	room *semaphore.Weighted
-	wake chan struct{} // holds one token while something waits
-	away atomic.Bool   // written by run, read by submit and sockets
+	meter  Meter
+	room   *semaphore.Weighted
+	queued atomic.Int64  // what room has given out; submit and run write, Stats reads
+	wake   chan struct{} // holds one token while something waits
+	away   atomic.Bool   // written by run, read by submit and sockets
 
 	mu      sync.Mutex // guards the three below; sockets put, run takes
 	waiting []submission
@@ -66,7 +68,7 @@ const maxLinger = 50 * time.Millisecond
 func newWriter(server *BeaconServer, c *Config) *writer {
 	return &writer{
 		ledger: c.Ledger, server: server, log: c.Log, maxFixes: c.BatchFixes, linger: c.Linger,
-		room: semaphore.NewWeighted(int64(c.QueueFixes)), wake: make(chan struct{}, 1),
+		meter: c.Meter, room: semaphore.NewWeighted(int64(c.QueueFixes)), wake: make(chan struct{}, 1),
 		left: map[StreamKey]struct{}{}, streams: map[StreamKey]StreamRecord{},
 	}
 }
@@ -87,6 +89,7 @@ func (w *writer) submit(ctx context.Context, s submission) error {
 			return ctx.Err()
 		}
 	}
+	w.queued.Add(s.weight())
 	w.mu.Lock()
 	w.waiting = append(w.waiting, s)
 	w.mu.Unlock()
@@ -139,6 +142,7 @@ func (w *writer) run(ctx context.Context) {
 			for i := range batch {
 				weight += batch[i].weight()
 			}
+			w.queued.Add(-weight)
 			w.room.Release(weight)
 			if ctx.Err() != nil {
 				return
@@ -257,9 +261,11 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 		p.add(i, &batch[i])
 	}
 	if out := p.batch(); out != nil {
+		began := time.Now()
 		if err := w.ledger.Commit(ctx, out); err != nil {
 			return err
 		}
+		w.meter.Committed(len(out.Track)+len(out.Quarantine), time.Since(began))
 	}
 	for key, record := range p.streams {
 		if p.changed[key] {
@@ -273,6 +279,10 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 		w.server.move(place)
 	}
 	w.answer(batch, &p)
+	now := w.server.now()
+	for i := range batch {
+		w.meter.Acked(now.Sub(batch[i].received))
+	}
 	return nil
 }
 

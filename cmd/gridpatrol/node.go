@@ -86,11 +86,15 @@ func (n *node) beat(ctx context.Context) error {
 	return n.row.Beat(ctx, n.pulse())
 }
 
+// clockAhead is how far this clock is before the database's, if it was measured.
+func (n *node) clockAhead() (time.Duration, bool) {
+	return time.Duration(n.ahead.Load()), n.measured.Load()
+}
+
 func (n *node) pulse() pgnode.Pulse {
 	late := n.timers.Late()
 	p := pgnode.Pulse{TimersLate: &late}
-	if n.measured.Load() {
-		ahead := time.Duration(n.ahead.Load())
+	if ahead, known := n.clockAhead(); known {
 		p.ClockAhead = &ahead
 	}
 	return p

@@ -11,6 +11,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/api/pgview"
+	"github.com/gridpatrol/gridpatrol/cmd/gridpatrol/figure"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
@@ -39,6 +40,10 @@ type service struct {
 // newService wires every part together and reads what they keep in memory.
 func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Location) (*service, error) {
 	district := dispatch.DistrictID{UUID: pgdb.District}
+	figures, err := figure.New()
+	if err != nil {
+		return nil, err
+	}
 	trackStore := pgtrack.New(env.DB)
 	if _, err := pgtrack.EnsurePartitions(ctx, env.DB, partitionsAheadDays); err != nil {
 		return nil, fmt.Errorf("make the coming days' track partitions: %w", err)
@@ -55,6 +60,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	bus := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
 		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: bus, Zone: zone, Log: env.Log,
+		Meter: figures,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
@@ -62,6 +68,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
 		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Zone: zone, Wake: bell.Ring,
+		Planned: figures.Planned, Log: env.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -79,10 +86,24 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	view := pgview.New(env.DB)
 	clocks := timers.New(timers.Config{
 		Desk: desk, Book: store, Announce: beacons, Bell: bell, Log: env.Log,
-		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) },
+		Follow: func(ctx context.Context) (timers.Outbox, error) {
+			outbox, err := store.Follow(ctx)
+			if err != nil {
+				return nil, err
+			}
+			outbox.Waited = figures.Announced
+			return outbox, nil
+		},
 	})
 	node, err := newNode(env, clocks)
 	if err != nil {
+		return nil, err
+	}
+	parts := figure.Parts{DB: env.DB, Beacons: beacons.Stats, Live: live.Stats, Patrols: index.All, Rounds: clocks.Rounds, ClockAhead: node.clockAhead}
+	if node.dir != "" {
+		parts.Disk = func() (free, total uint64, err error) { return diskOf(node.dir) }
+	}
+	if err := figures.Watch(parts); err != nil {
 		return nil, err
 	}
 	door, err := api.New(api.Config{
@@ -91,7 +112,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Book: view, Register: view, Tracks: tracks{trackStore},
 		Roads: roads, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
-		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log,
+		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
 	})
 	if err != nil {
 		return nil, err

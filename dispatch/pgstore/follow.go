@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,10 @@ import (
 // rows come by id, which for one case or patrol is the order of its changes, since
 // they are written under its lock.
 type Follower struct {
+	// Waited hears how long each announcement stood before it was read; nil is not
+	// called.
+	Waited func(time.Duration)
+
 	s    *Store
 	low  string // xid8: everything below is decided and answered
 	seen map[int64]string
@@ -27,7 +32,7 @@ type Follower struct {
 const oldestRunning = `SELECT pg_snapshot_xmin(pg_current_snapshot())::text`
 
 const outboxFrom = `
-SELECT xid::text, id, body FROM outbox WHERE xid >= $1::text::xid8 AND id <> ALL ($2::bigint[]) ORDER BY id`
+SELECT xid::text, id, body, extract(epoch FROM gp_now() - made_at)::float8 FROM outbox WHERE xid >= $1::text::xid8 AND id <> ALL ($2::bigint[]) ORDER BY id`
 
 // Follow starts following.
 func (s *Store) Follow(ctx context.Context) (*Follower, error) {
@@ -45,6 +50,7 @@ type outboxRow struct {
 	XID  string
 	ID   int64
 	Body []byte
+	AgeS float64
 }
 
 // Next answers what was committed since, which may be nothing.
@@ -74,6 +80,9 @@ func (f *Follower) Next(ctx context.Context) ([]dispatch.Announcement, error) {
 	}
 	for _, r := range found {
 		f.seen[r.ID] = r.XID
+		if f.Waited != nil {
+			f.Waited(time.Duration(r.AgeS * float64(time.Second)))
+		}
 	}
 	for id, xid := range f.seen {
 		if older(xid, low) {
