@@ -219,3 +219,37 @@ func TestTwinReports(t *testing.T) {
 		t.Errorf("%d reports, %d ids, %d replayed, %v", reports, len(ids), replayed, err)
 	}
 }
+
+// What a program does is marked for good: a report by a device that the register
+// marks, or by one of a patrol that it marks, and the events that they cause.
+func TestWhatAProgramReportsIsNoProof(t *testing.T) {
+	t.Parallel()
+	w := setupTown(t)
+	const report = `{"category":"B03","location":{"lon":121.3851,"lat":28.5851,"accuracy_m":30}}`
+	file := func(token string) (simulated bool, canonical string) {
+		t.Helper()
+		filed := read[api.FiledReport](t, w.want(http.StatusCreated, call{method: "POST", path: "/api/v1/reports", token: token, body: report}))
+		detail := read[api.CaseDetail](t, w.want(http.StatusOK, call{path: "/api/v1/cases/" + filed.Case.Id.String(), token: w.as(dispatch.RoleOperator)}))
+		err := w.db.QueryRow(t.Context(), `SELECT convert_from(canonical, 'UTF8') FROM case_events WHERE case_id = $1 AND kind = 'reported'`, uuid.UUID(filed.Case.Id)).Scan(&canonical)
+		if err != nil || len(detail.Reports) != 1 {
+			t.Fatalf("%d reports, %v", len(detail.Reports), err)
+		}
+		return detail.Reports[0].Simulated, canonical
+	}
+	marked := func(want bool, who, token string) {
+		t.Helper()
+		simulated, canonical := file(token)
+		if simulated != want || strings.Contains(canonical, `"simulated":true`) != want {
+			t.Errorf("%s: report marked %v, event %s", who, simulated, canonical)
+		}
+	}
+	marked(false, "a real patrol", w.police)
+	w.exec(`UPDATE devices SET simulated = true WHERE code = 'D-market'`)
+	marked(true, "a program", w.market)
+	w.exec(`UPDATE patrols SET simulated = true WHERE id = $1`, w.policeID)
+	marked(true, "a device of a patrol that is played", w.police)
+	patrol := read[api.PatrolDetail](t, w.want(http.StatusOK, call{path: "/api/v1/patrols/" + w.policeID.String(), token: w.as(dispatch.RoleOperator)}))
+	if !patrol.Simulated {
+		t.Error("the patrol itself is not marked")
+	}
+}

@@ -1040,6 +1040,7 @@ type Nearest struct {
 	Name       string             `json:"name"`
 	PatrolId   openapi_types.UUID `json:"patrol_id"`
 	RoadM      float64            `json:"road_m"`
+	Simulated  bool               `json:"simulated"`
 	Status     PatrolStatus       `json:"status"`
 }
 
@@ -1196,6 +1197,9 @@ type Report struct {
 
 	// Sent The position as the reporter sent it
 	Sent SentPosition `json:"sent"`
+
+	// Simulated Reported by a program, or for a patrol that a program plays
+	Simulated bool `json:"simulated"`
 }
 
 // ReportList defines model for ReportList.
@@ -1314,12 +1318,15 @@ type Track struct {
 
 // TrackPoint defines model for TrackPoint.
 type TrackPoint struct {
-	AccuracyM  *float64  `json:"accuracy_m"`
-	HeadingDeg *float64  `json:"heading_deg"`
-	Lat        float64   `json:"lat"`
-	Lon        float64   `json:"lon"`
-	SpeedMs    *float64  `json:"speed_ms"`
-	T          time.Time `json:"t"`
+	AccuracyM  *float64 `json:"accuracy_m"`
+	HeadingDeg *float64 `json:"heading_deg"`
+	Lat        float64  `json:"lat"`
+	Lon        float64  `json:"lon"`
+
+	// Simulated A program sent it: it is shown, and is no proof of where anybody was
+	Simulated bool      `json:"simulated"`
+	SpeedMs   *float64  `json:"speed_ms"`
+	T         time.Time `json:"t"`
 
 	// Verdict Why the fix is doubtful
 	Verdict *string `json:"verdict"`

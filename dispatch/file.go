@@ -39,7 +39,7 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 		return Filed{}, err
 	}
 	o := Opening{ReportID: NewID[reportKind](), CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
-		Account: v.Account, Device: v.Device, Scope: actorName(v), Zone: s.Zone, PlanAfter: s.PlanWithin + time.Second, PlanDeadline: NewID[deadlineKind]()}
+		Account: v.Account, Device: v.Device, Simulated: v.Simulated, Scope: actorName(v), Zone: s.Zone, PlanAfter: s.PlanWithin + time.Second, PlanDeadline: NewID[deadlineKind]()}
 	var c Case
 	opened, err := s.Store.Open(ctx, o, func(op Opened) (Birth, error) {
 		birth, err := s.birth(v, o, op)

@@ -83,4 +83,5 @@ type Nearest struct {
 	AirM       float64  `json:"air_m"`
 	EtaKind    string   `json:"eta_kind"`
 	FixAgeS    float64  `json:"fix_age_s"`
+	Simulated  bool     `json:"simulated"`
 }

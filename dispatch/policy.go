@@ -14,6 +14,9 @@ type Viewer struct {
 	Role       Role
 	AreaCode   string
 	Department string
+	// Simulated viewers are played by a program, or act for a patrol that is; what they
+	// do carries the mark and is no proof.
+	Simulated bool
 }
 
 // Action is one thing a viewer may be allowed to do.

@@ -53,6 +53,9 @@ type Report struct {
 	ObservedAt  time.Time `json:"observed_at"`
 	ReceivedAt  time.Time `json:"received_at"`
 	Photos      []Photo   `json:"photos"`
+	// Simulated says that a program reported this, or somebody of a patrol that a
+	// program plays.
+	Simulated bool `json:"simulated"`
 }
 
 // Sent is a position as the reporter sent it.

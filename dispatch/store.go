@@ -71,6 +71,7 @@ type Opening struct {
 	Cell         int64
 	Account      AccountID
 	Device       DeviceID
+	Simulated    bool   // by a reporter whom a program plays
 	Scope        string // of the idempotency key
 	Zone         *time.Location
 	PlanAfter    time.Duration // when the deadline plans, should nobody have

@@ -59,7 +59,9 @@ type eventBody struct {
 	Patrol   *PatrolID  `json:"patrol"`
 	Actor    string     `json:"actor"`
 	Role     Role       `json:"role"`
-	Detail   any        `json:"detail"`
+	// Simulated stands where the actor is played by a program: such an event is no proof.
+	Simulated bool `json:"simulated,omitempty"`
+	Detail    any  `json:"detail"`
 }
 
 func actorName(v Viewer) string {
@@ -77,7 +79,8 @@ func newEvent(kind string, at time.Time, district DistrictID, c CaseID, p Patrol
 		detail = struct{}{}
 	}
 	canonical, err := Canonical(eventBody{Kind: kind, At: at, District: district, Case: c.OrNull(), Patrol: p.OrNull(),
-		Actor: actorName(actor), Role: actor.Role, Detail: detail})
+		Actor: actorName(actor), Role: actor.Role,
+		Simulated: actor.Simulated, Detail: detail})
 	if err != nil {
 		return Event{}, fmt.Errorf("write event %s: %w", kind, err)
 	}

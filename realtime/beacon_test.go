@@ -236,6 +236,42 @@ func TestProtocolFaults(t *testing.T) {
 	}
 }
 
+func TestOnlyASimulatedDevicePlaysFaster(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 3)
+	start := func(p *phone, speed float64) {
+		p.send(string(beacon.AppendStart(nil, beacon.Start{Stream: uuid.New(), LowestHeld: 1, Speed: speed})))
+	}
+	p := b.node.phone(t, b.units[0])
+	start(p, 2)
+	if reason := p.closed(beacon.CloseProtocol); !strings.Contains(reason, "speed: this device is not marked simulated") {
+		t.Errorf("a real device is told %q", reason)
+	}
+
+	// Marked a moment ago: the service looks again before it refuses. 2 km in 10 s is
+	// no jump for what is played thirty times as fast.
+	realtimetest.Exec(t, b.db, `UPDATE devices SET simulated = true WHERE id = $1`, b.units[1].Device.UUID)
+	now := b.clock.now()
+	fast := b.node.phone(t, b.units[1])
+	start(fast, 30)
+	hear[beacon.Hello](fast)
+	far := at(2, now)
+	far.Lat += 2000 / 111195.0
+	fast.fixes(at(1, now.Add(-10*time.Second)), far)
+	fast.ack(2)
+	b.want(2, `SELECT count(*) FROM tracks WHERE device_id = $1 AND simulated AND verdict IS NULL`, b.units[1].Device.UUID)
+
+	// The same by a device that announces nothing is a jump, simulated or not; a real
+	// one's fixes carry no mark.
+	slow := b.node.phone(t, b.units[2])
+	start(slow, 1)
+	hear[beacon.Hello](slow)
+	slow.fixes(at(1, now.Add(-10*time.Second)), far)
+	slow.ack(2)
+	b.want(1, `SELECT count(*) FROM tracks WHERE device_id = $1 AND simulated IS NULL AND verdict IS NULL`, b.units[2].Device.UUID)
+	b.want(1, `SELECT count(*) FROM tracks WHERE device_id = $1 AND simulated IS NULL AND verdict = 'jump'`, b.units[2].Device.UUID)
+}
+
 func TestANewerSocketReplaces(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)

@@ -255,6 +255,22 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 	return nil
 }
 
+// simulated says whether a device may play faster than life. One that is not marked
+// is looked up once more, since it may have been registered a moment ago.
+func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) bool {
+	if b.roster.Load().Simulated[device] {
+		return true
+	}
+	revision, err := b.rosters.Revision(ctx)
+	if err == nil && revision != b.roster.Load().Revision {
+		err = b.reloadRoster(ctx)
+	}
+	if err != nil {
+		b.log.Warn("the register cannot be read", "error", err)
+	}
+	return b.roster.Load().Simulated[device]
+}
+
 // move shows a place to whoever looks.
 func (b *BeaconServer) move(p Place) {
 	s, newest := b.index.Move(p)

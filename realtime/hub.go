@@ -33,6 +33,7 @@ func keyOf(who dispatch.Viewer, at view) audienceKey {
 	// Patrols are not reported by anybody and staff is not asked, so that accounts of
 	// one scope share an audience.
 	who.Account, who.Staff, who.Device = dispatch.AccountID{}, dispatch.StaffID{}, dispatch.DeviceID{}
+	who.Simulated = false
 	return audienceKey{who: who, view: at}
 }
 
@@ -328,6 +329,9 @@ func appendPatrol(b []byte, s *Standing) []byte {
 	b = append(b, s.Department...) // a code: letters, digits and underscores
 	b = append(b, `","version":`...)
 	b = strconv.AppendInt(b, s.Version, 10)
+	if s.Simulated {
+		b = append(b, `,"simulated":true`...)
+	}
 	return append(b, '}')
 }
 

@@ -50,6 +50,7 @@ type Standing struct {
 	Status     dispatch.Status
 	Version    int64
 	Presence   dispatch.Presence
+	Simulated  bool
 	thing      dispatch.Thing
 }
 
@@ -117,11 +118,11 @@ func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Sta
 			e = &entry{slot: -1, interval: IntervalNormal}
 			e.Patrol, e.Presence = id, dispatch.Lost
 			x.entries[id] = e
-		} else if e.Version >= p.Version && e.Department == p.Department && e.Mode == p.Mode && slices.Equal(e.thing.Areas, p.Areas) {
+		} else if e.Version >= p.Version && e.Department == p.Department && e.Mode == p.Mode && e.Simulated == p.Simulated && slices.Equal(e.thing.Areas, p.Areas) {
 			continue
 		}
 		x.leave(e)
-		e.Department, e.Mode, e.thing = p.Department, p.Mode, p.Thing()
+		e.Department, e.Mode, e.Simulated, e.thing = p.Department, p.Mode, p.Simulated, p.Thing()
 		if p.Version > e.Version {
 			x.setStatus(e, p.Status, p.Version)
 		}

@@ -62,12 +62,14 @@ func jumpMS(m dispatch.Mode) float64 {
 
 // judged is a fix on its way to the ledger. Reject.Code is empty when it is kept.
 type judged struct {
-	fix     beacon.Fix
-	patrol  *Patrol
-	cell    cell.Cell
-	verdict Verdict
-	reject  beacon.Reject
-	inTime  bool // its time can be believed: whose it is and duty decide, by the roster
+	fix    beacon.Fix
+	patrol *Patrol
+	// simulated follows from the register too, for the fix's own device and patrol.
+	simulated bool
+	cell      cell.Cell
+	verdict   Verdict
+	reject    beacon.Reject
+	inTime    bool // its time can be believed: whose it is and duty decide, by the roster
 }
 
 // judge remembers of one stream what the next fix is compared with. It belongs to
@@ -79,6 +81,7 @@ type judge struct {
 	hasLast bool
 	hasSus  bool
 	repeats int
+	speed   float64 // how many times faster than life the stream plays; 0 is 1
 }
 
 // judge decides on one fix: by its coordinates, its time, the register, and what
@@ -131,6 +134,7 @@ func ownDoubts(f beacon.Fix, now time.Time) Verdict {
 func (d *judged) place(device dispatch.DeviceID, roster *Roster) {
 	d.reject = beacon.Reject{}
 	d.patrol = roster.PatrolAt(device, d.fix.T)
+	d.simulated = roster.Simulated[device] || (d.patrol != nil && d.patrol.Simulated)
 	switch {
 	case d.patrol == nil:
 		d.reject = beacon.Reject{Seq: d.fix.Seq, Code: beacon.UnknownDevice, Detail: "the device speaks for no patrol at t"}
@@ -158,9 +162,9 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) Verdict {
 		v |= Frozen
 	}
 	switch {
-	case !j.hasLast || plausible(j.last, f, mode):
+	case !j.hasLast || j.plausible(j.last, f, mode):
 		j.last, j.hasLast, j.hasSus = f, true, false
-	case j.hasSus && plausible(j.suspect, f, mode):
+	case j.hasSus && j.plausible(j.suspect, f, mode):
 		// Two in a row at the new place: it was the old one that was wrong.
 		j.last, j.hasSus = f, false
 	default:
@@ -171,9 +175,10 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) Verdict {
 }
 
 // plausible says whether a patrol could get from a to b in the time between,
-// giving it the benefit of both accuracies.
-func plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
-	allowM := jumpSlackM + jumpMS(mode)*max(1, b.T.Sub(a.T).Seconds())
+// giving it the benefit of both accuracies. What is played faster than life may
+// move faster by as much; over the least time of a second, too.
+func (j *judge) plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
+	allowM := jumpSlackM + jumpMS(mode)*max(1, b.T.Sub(a.T).Seconds()*max(1, j.speed))
 	if a.AccuracyM > 0 {
 		allowM += a.AccuracyM
 	}
@@ -195,6 +200,7 @@ func (f *TrackFix) place() Place {
 // track is the kept fix as the ledger takes it.
 func (d *judged) track(key StreamKey, received time.Time) TrackFix {
 	return TrackFix{
-		Key: key, Patrol: d.patrol.ID, District: d.patrol.District, Fix: d.fix, Cell: d.cell, Verdict: d.verdict, ReceivedAt: received,
+		Key: key, Patrol: d.patrol.ID, District: d.patrol.District, Fix: d.fix, Cell: d.cell, Verdict: d.verdict,
+		Simulated: d.simulated, ReceivedAt: received,
 	}
 }

@@ -13,7 +13,11 @@ import (
 
 // judgeOf makes a judge with one patrol of a mode that is always on duty.
 func judgeOf(mode dispatch.Mode, now time.Time) func(f beacon.Fix) judged {
-	var j judge
+	return judgeAtSpeed(mode, now, 1)
+}
+
+func judgeAtSpeed(mode dispatch.Mode, now time.Time, speed float64) func(f beacon.Fix) judged {
+	j := judge{speed: speed}
 	device := dispatch.DeviceID{UUID: uuid.New()}
 	patrol := &Patrol{ID: dispatch.PatrolID{UUID: uuid.New()}, Mode: mode}
 	roster := &Roster{
@@ -76,6 +80,31 @@ func TestVerdicts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A track that is played N times faster is judged as it would have been in life.
+func TestTheRuleOfJumpsScalesWithTheSpeed(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		name           string
+		speed          float64
+		metres, afterS float64 // in the time that is played
+		want           Verdict
+	}{
+		{"a car in life", 1, 700, 10, 0},
+		{"too fast for a car", 1, 800, 10, Jump},
+		{"a car, ten times as fast", 10, 700, 1, 0},
+		{"the same within a second", 60, 700, 10.0 / 60, 0},
+		{"too fast for a car that is played sixty times as fast", 60, 800, 10.0 / 60, Jump},
+		{"a jump that is played twice as fast", 2, 5000, 5, Jump},
+	} {
+		judge := judgeAtSpeed(dispatch.Car, now, c.speed)
+		judge(beacon.Fix{Seq: 1, T: now.Add(-time.Duration(c.afterS * float64(time.Second))), Lon: 121.38, Lat: 28.58, AccuracyM: math.NaN()})
+		if d := judge(beacon.Fix{Seq: 2, T: now, Lon: 121.38, Lat: 28.58 + c.metres/111195, AccuracyM: math.NaN()}); d.verdict != c.want {
+			t.Errorf("%s: %q, want %q", c.name, d.verdict, c.want)
+		}
 	}
 }
 

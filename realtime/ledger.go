@@ -41,6 +41,7 @@ type TrackFix struct {
 	Fix        beacon.Fix
 	Cell       cell.Cell
 	Verdict    Verdict
+	Simulated  bool // by its device or its patrol: it is no proof
 	ReceivedAt time.Time
 }
 

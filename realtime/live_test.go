@@ -47,6 +47,7 @@ type livePatrol struct {
 	T          time.Time `json:"t"`
 	Department string    `json:"department"`
 	Version    int64     `json:"version"`
+	Simulated  bool      `json:"simulated"`
 }
 
 func (n *node) watch(t *testing.T, who dispatch.Viewer) *screen {
@@ -144,6 +145,31 @@ func TestAViewerSeesMovement(t *testing.T) {
 	s.send(`{"type":"resync"}`)
 	if f := s.until("a snapshot", func(f liveFrame) bool { return f.Type == "snapshot" }); len(f.Patrols) != 0 {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestASimulatedPatrolIsShownAsOne(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 2)
+	realtimetest.Exec(t, b.db, `UPDATE patrols SET simulated = true, version = version + 1 WHERE id = $1`, b.units[0].Patrol.UUID)
+	realtimetest.Exec(t, b.db, `UPDATE devices SET simulated = true WHERE id = $1`, b.units[0].Device.UUID) // tells the service
+	for i, u := range b.units {
+		p, _ := b.node.open(t, u, uuid.New(), 1)
+		p.fixes(at(1, b.clock.now()))
+		p.ack(1)
+		b.want(int64(1-i), `SELECT count(*) FROM tracks WHERE patrol_id = $1 AND simulated`, u.Patrol.UUID)
+	}
+	s := b.node.watch(t, dispatch.Viewer{District: district, Role: dispatch.RoleOperator})
+	s.send(`{"type":"view","bbox":[121,28,122,29],"zoom":12}`)
+	marked := map[string]bool{}
+	s.until("both", func(f liveFrame) bool {
+		for _, p := range append(f.Patrols, f.Moved...) {
+			marked[p.ID] = p.Simulated
+		}
+		return len(marked) == 2
+	})
+	if !marked[b.units[0].Patrol.String()] || marked[b.units[1].Patrol.String()] {
+		t.Errorf("marked as simulated: %v; the first of the two should be", marked)
 	}
 }
 

@@ -20,6 +20,8 @@ type Patrol struct {
 	Areas   []string
 	Status  dispatch.Status
 	Version int64
+	// Simulated patrols are played by a program; what they do is no proof.
+	Simulated bool
 }
 
 // Thing is the patrol as the rule of visibility sees it.
@@ -55,6 +57,8 @@ type Roster struct {
 	Duties   map[dispatch.PatrolID][]Span
 	// Revoked devices may not hold a socket.
 	Revoked map[dispatch.DeviceID]bool
+	// Simulated devices are programs; what they send is kept with that mark.
+	Simulated map[dispatch.DeviceID]bool
 
 	reverse   sync.Once // makes devicesOf at the first question
 	devicesOf map[dispatch.PatrolID][]dispatch.DeviceID

@@ -151,7 +151,10 @@ func (s *socket) start(ctx context.Context, m beacon.Start, received time.Time) 
 	if s.started && key != s.key {
 		return &beacon.ProtocolError{Reason: "a socket speaks for one stream"}
 	}
-	s.lowest = max(s.lowest, m.LowestHeld)
+	if m.Speed > 1 && !s.server.simulated(ctx, s.device.ID) {
+		return &beacon.ProtocolError{Reason: "speed: this device is not marked simulated; send at the speed of life"}
+	}
+	s.lowest, s.judge.speed = max(s.lowest, m.LowestHeld), m.Speed
 	if !s.started {
 		s.key, s.started, s.writer = key, true, s.server.writerFor(key)
 		s.recall(received)

@@ -112,12 +112,16 @@ const person = `
   a.district_id, a.id AS account_id, NULL::uuid AS device_id, a.staff_id, a.username AS name, a.role,
   coalesce(a.area_code, '') AS area_code, coalesce(a.department, '') AS department,
   (SELECT m.patrol_id FROM patrol_members m WHERE m.staff_id = a.staff_id AND m.valid @> gp_now()
-    ORDER BY lower(m.valid) DESC LIMIT 1) AS patrol_id`
+    ORDER BY lower(m.valid) DESC LIMIT 1) AS patrol_id,
+  EXISTS (SELECT FROM patrol_members m JOIN patrols p ON p.id = m.patrol_id
+    WHERE m.staff_id = a.staff_id AND m.valid @> gp_now() AND p.simulated) AS simulated`
 
 const device = `
   d.district_id, NULL::uuid AS account_id, d.id AS device_id, NULL::uuid AS staff_id, d.code AS name, 'device' AS role,
   '' AS area_code, '' AS department,
-  (SELECT b.patrol_id FROM device_bindings b WHERE b.device_id = d.id AND b.valid @> gp_now() LIMIT 1) AS patrol_id`
+  (SELECT b.patrol_id FROM device_bindings b WHERE b.device_id = d.id AND b.valid @> gp_now() LIMIT 1) AS patrol_id,
+  d.simulated OR EXISTS (SELECT FROM device_bindings b JOIN patrols p ON p.id = b.patrol_id
+    WHERE b.device_id = d.id AND b.valid @> gp_now() AND p.simulated) AS simulated`
 
 type identityRow struct {
 	DistrictID dispatch.DistrictID
@@ -129,6 +133,7 @@ type identityRow struct {
 	AreaCode   string
 	Department string
 	PatrolID   dispatch.PatrolID
+	Simulated  bool
 	ExpiresAt  *time.Time
 }
 
@@ -136,7 +141,7 @@ func (r identityRow) identity() Identity {
 	return Identity{
 		Viewer: dispatch.Viewer{
 			District: r.DistrictID, Account: r.AccountID, Device: r.DeviceID, Patrol: r.PatrolID, Staff: r.StaffID,
-			Role: r.Role, AreaCode: r.AreaCode, Department: r.Department,
+			Role: r.Role, AreaCode: r.AreaCode, Department: r.Department, Simulated: r.Simulated,
 		},
 		Name: r.Name, ExpiresAt: r.ExpiresAt,
 	}

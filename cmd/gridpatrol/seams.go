@@ -67,7 +67,7 @@ func (t tracks) Track(ctx context.Context, patrol dispatch.PatrolID, from, to ti
 	out := make([]api.TrackPoint, len(points))
 	for i, p := range points {
 		out[i] = api.TrackPoint{
-			T: p.T, Lon: p.Lon, Lat: p.Lat, AccuracyM: wide(p.AccuracyM), SpeedMs: wide(p.SpeedMS), HeadingDeg: wide(p.HeadingDeg),
+			T: p.T, Lon: p.Lon, Lat: p.Lat, AccuracyM: wide(p.AccuracyM), SpeedMs: wide(p.SpeedMS), HeadingDeg: wide(p.HeadingDeg), Simulated: p.Simulated,
 		}
 		if p.Verdict != "" {
 			out[i].Verdict = &p.Verdict

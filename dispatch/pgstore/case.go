@@ -286,7 +286,7 @@ func (s *Store) Plans(ctx context.Context, id dispatch.CaseID) ([]dispatch.PlanR
 
 const reportColumns = `
 SELECT r.id, r.case_id, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
-  r.observed_at, r.received_at,
+  r.observed_at, r.received_at, r.simulated,
   coalesce((SELECT jsonb_agg(jsonb_build_object('sha256', encode(p.sha256, 'hex'), 'media_type', p.media_type, 'width', p.width,
       'height', p.height, 'bytes', octet_length(p.content)) ORDER BY rp.position)
     FROM report_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.report_id = r.id), '[]') AS photos
@@ -311,6 +311,7 @@ type reportRow struct {
 	ObservedAt  time.Time        `db:"observed_at"`
 	ReceivedAt  time.Time        `db:"received_at"`
 	Photos      []dispatch.Photo `db:"photos"`
+	Simulated   bool             `db:"simulated"`
 }
 
 func (s *Store) reports(ctx context.Context, query string, args ...any) ([]dispatch.Report, error) {
@@ -330,7 +331,8 @@ func reportsFrom(found []reportRow) []dispatch.Report {
 	for i, r := range found {
 		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Category: r.Category,
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
-			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos}
+			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos,
+			Simulated: r.Simulated}
 	}
 	return out
 }

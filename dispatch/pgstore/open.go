@@ -39,8 +39,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 const insertReport = `
 INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, accuracy_m, cell, description,
-  reporter_account, reporter_device, observed_at, received_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`
+  reporter_account, reporter_device, observed_at, received_at, simulated)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
 
 const insertPhoto = `
 INSERT INTO photos (district_id, sha256, media_type, width, height, content) VALUES ($1, $2, $3, $4, $5, $6)
@@ -134,7 +134,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	batch.Queue(insertCase, c.ID.UUID, s.district.UUID, c.Number, c.Stage, c.Dispatch, c.Category, c.Urgency, c.Lon, c.Lat, c.AccuracyM,
 		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version)
 	batch.Queue(insertReport, o.ReportID.UUID, s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, o.Draft.Sent.Lon, o.Draft.Sent.Lat, crs,
-		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now)
+		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now, o.Simulated)
 	for i, p := range o.Draft.Photos {
 		batch.Queue(insertPhoto, s.district.UUID, p.SHA256[:], p.MediaType, p.Width, p.Height, p.Content)
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])

@@ -25,6 +25,7 @@ type upMessage struct {
 	Type       string            `json:"type"`
 	Stream     *string           `json:"stream"`
 	LowestHeld *int64            `json:"lowest_held"`
+	Speed      *float64          `json:"speed"`
 	Fixes      []json.RawMessage `json:"fixes"`
 }
 
@@ -66,7 +67,14 @@ func decodeStart(m upMessage) (any, error) {
 	if *m.LowestHeld < 1 || *m.LowestHeld > MaxSeq {
 		return nil, protocolf("lowest_held: must be 1 to %d", int64(MaxSeq))
 	}
-	return Start{Stream: stream, LowestHeld: *m.LowestHeld}, nil
+	speed := 1.0
+	if m.Speed != nil {
+		speed = *m.Speed
+	}
+	if !(speed >= 1 && speed <= MaxSpeed) {
+		return nil, protocolf("speed: must be 1 to %d", MaxSpeed)
+	}
+	return Start{Stream: stream, LowestHeld: *m.LowestHeld, Speed: speed}, nil
 }
 
 func decodeFixes(raw []json.RawMessage) (any, error) {

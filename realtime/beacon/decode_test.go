@@ -80,9 +80,12 @@ func TestWhatIsNoMessage(t *testing.T) {
 		`{"type":"start"}`: "stream: missing",
 		`{"type":"start","stream":"{7f4c7c0e-7a53-4f3e-9f43-0c3d3c1d2e3f}","lowest_held":1}`: "not a UUID",
 		`{"type":"start","stream":"00000000-0000-0000-0000-000000000000","lowest_held":1}`:   "not a UUID",
-		`{"type":"start",` + stream + `}`:                     "lowest_held: missing",
-		`{"type":"start",` + stream + `,"lowest_held":0}`:     "lowest_held: must be",
-		`{"type":"start",` + stream + `,"lowest_held":1e17}`:  "lowest_held",
+		`{"type":"start",` + stream + `}`:                             "lowest_held: missing",
+		`{"type":"start",` + stream + `,"lowest_held":0}`:             "lowest_held: must be",
+		`{"type":"start",` + stream + `,"lowest_held":1e17}`:          "lowest_held",
+		`{"type":"start",` + stream + `,"lowest_held":1,"speed":0.5}`: "speed: must be",
+		`{"type":"start",` + stream + `,"lowest_held":1,"speed":61}`:  "speed: must be 1 to 60",
+		`{"type":"start",` + stream + `,"lowest_held":1,"speed":"2"}`: "speed: a string",
 		`{"type":"fixes"}`:                                    "fixes: missing",
 		`{"type":"fixes","fixes":{}}`:                         "fixes: a",
 		`{"type":"fixes","fixes":[1]}`:                        "fixes[0].seq: must be an object",
@@ -154,6 +157,7 @@ func TestWhatTheServerWritesIsRead(t *testing.T) {
 // wrong in words that fit a close frame; what it answered is read the same again.
 func FuzzDecodeUp(f *testing.F) {
 	f.Add([]byte(`{"type":"start","stream":"7f4c7c0e-7a53-4f3e-9f43-0c3d3c1d2e3f","lowest_held":1}`))
+	f.Add([]byte(`{"type":"start","stream":"7f4c7c0e-7a53-4f3e-9f43-0c3d3c1d2e3f","lowest_held":1,"speed":2.5}`))
 	f.Add([]byte(`{"type":"fixes","fixes":[{"seq":1,"t":"2026-11-23T08:00:00.123Z","lon":121.38,"lat":28.58,"accuracy_m":8,"mock":true}]}`))
 	f.Add([]byte(`{"type":"fixes","fixes":[{"seq":1,"t":"2026-11-23T08:00:00+08:00","lon":1e400,"lat":null},{"seq":2}]}`))
 	f.Add([]byte(`{"TYPE":"fixes","fixes":[null]}`))

@@ -94,6 +94,10 @@ func AppendStart(b []byte, m Start) []byte {
 	b = append(b, m.Stream.String()...)
 	b = append(b, `","lowest_held":`...)
 	b = strconv.AppendInt(b, m.LowestHeld, 10)
+	if m.Speed > 1 {
+		b = append(b, `,"speed":`...)
+		b = strconv.AppendFloat(b, m.Speed, 'f', -1, 64)
+	}
 	return append(b, '}')
 }
 

@@ -35,6 +35,8 @@ const (
 	MaxFixes        = 500
 	// MaxSeq is the largest integer that every JSON reader holds exactly.
 	MaxSeq = 1<<53 - 1
+	// MaxSpeed is how many times faster than life a simulated device may play.
+	MaxSpeed = 60
 )
 
 // Close codes of the channel. After CloseToken and CloseReplaced the device does
@@ -84,9 +86,14 @@ type Reject struct {
 // Start is a device's first message on a socket: the stream it speaks for and the
 // lowest sequence it still holds. It may come again when the device had to let go
 // of old fixes.
+//
+// Speed is how many times faster than life the stream plays what was recorded; 1
+// is life. Only a device that the register marks as simulated may say more than 1:
+// for it the rule of jumps is that much wider.
 type Start struct {
 	Stream     uuid.UUID
 	LowestHeld int64
+	Speed      float64
 }
 
 // Fixes is one burst: the fixes that could be read and, by name, those that

@@ -188,7 +188,7 @@ func (s *Store) offDutyArgs(counts []realtime.OffDutyCount) []any {
 }
 
 const copyTracks = `COPY tracks (district_id, device_id, stream, seq, t, received_at, patrol_id, cell,
-  lon, lat, accuracy_m, speed_ms, heading_deg, battery, mock, verdict) FROM STDIN (FORMAT binary)`
+  lon, lat, accuracy_m, speed_ms, heading_deg, battery, mock, verdict, simulated) FROM STDIN (FORMAT binary)`
 
 func (s *Store) copyTrack(ctx context.Context, tx pgx.Tx, fixes []realtime.TrackFix) error {
 	_, err := tx.Conn().PgConn().CopyFrom(ctx, bytes.NewReader(appendCopy(nil, fixes)), copyTracks)
@@ -201,7 +201,7 @@ func (s *Store) copyTrack(ctx context.Context, tx pgx.Tx, fixes []realtime.Track
 const (
 	stageTracks = `CREATE TEMP TABLE staged_tracks (LIKE tracks) ON COMMIT DROP`
 	copyStaged  = `COPY staged_tracks (district_id, device_id, stream, seq, t, received_at, patrol_id, cell,
-  lon, lat, accuracy_m, speed_ms, heading_deg, battery, mock, verdict) FROM STDIN (FORMAT binary)`
+  lon, lat, accuracy_m, speed_ms, heading_deg, battery, mock, verdict, simulated) FROM STDIN (FORMAT binary)`
 	insertStaged = `INSERT INTO tracks SELECT * FROM staged_tracks ON CONFLICT DO NOTHING`
 )
 

@@ -27,7 +27,7 @@ const (
   SELECT above.code, areas.parent_code FROM above JOIN areas ON areas.district_id = $1 AND areas.code = above.at
   WHERE areas.parent_code IS NOT NULL
 )
-SELECT p.id, p.department, p.mode, p.status, p.version,
+SELECT p.id, p.department, p.mode, p.status, p.version, p.simulated,
   coalesce((SELECT array_agg(above.at) FROM above WHERE above.code = p.area_code), '{}')
 FROM patrols p WHERE p.district_id = $1`
 
@@ -39,7 +39,8 @@ WHERE p.district_id = $1 AND b.valid && tstzrange($2, NULL) ORDER BY b.device_id
 FROM duties d JOIN patrols p ON p.id = d.patrol_id
 WHERE p.district_id = $1 AND d.during && tstzrange($2, NULL) ORDER BY d.patrol_id, lower(d.during) NULLS FIRST`
 
-	selectRevoked = `SELECT id FROM devices WHERE district_id = $1 AND revoked_at <= gp_now()`
+	selectMarked = `SELECT id, coalesce(revoked_at <= gp_now(), false), simulated FROM devices
+WHERE district_id = $1 AND (simulated OR revoked_at <= gp_now())`
 )
 
 // Roster reads the register as it stands at one moment, with what was valid since
@@ -49,7 +50,7 @@ func (s *Store) Roster(ctx context.Context, since time.Time) (*realtime.Roster, 
 		Patrols:  map[dispatch.PatrolID]*realtime.Patrol{},
 		Bindings: map[dispatch.DeviceID][]realtime.Binding{},
 		Duties:   map[dispatch.PatrolID][]realtime.Span{},
-		Revoked:  map[dispatch.DeviceID]bool{},
+		Revoked:  map[dispatch.DeviceID]bool{}, Simulated: map[dispatch.DeviceID]bool{},
 	}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, s.db.Pool, options, func(tx pgx.Tx) error {
@@ -68,10 +69,16 @@ func (s *Store) Roster(ctx context.Context, since time.Time) (*realtime.Roster, 
 				r.Duties[id] = append(r.Duties[id], during)
 			})
 		})
-		batch.Queue(selectRevoked, s.district.UUID).Query(func(rows pgx.Rows) error {
+		batch.Queue(selectMarked, s.district.UUID).Query(func(rows pgx.Rows) error {
 			var id uuid.UUID
-			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-				r.Revoked[dispatch.DeviceID{UUID: id}] = true
+			var revoked, simulated bool
+			_, err := pgx.ForEachRow(rows, []any{&id, &revoked, &simulated}, func() error {
+				if revoked {
+					r.Revoked[dispatch.DeviceID{UUID: id}] = true
+				}
+				if simulated {
+					r.Simulated[dispatch.DeviceID{UUID: id}] = true
+				}
 				return nil
 			})
 			return err
@@ -88,12 +95,13 @@ func (s *Store) patrols(rows pgx.Rows, r *realtime.Roster) error {
 	var id uuid.UUID
 	var department, mode, status string
 	var version int64
+	var simulated bool
 	var areas []string
-	_, err := pgx.ForEachRow(rows, []any{&id, &department, &mode, &status, &version, &areas}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id, &department, &mode, &status, &version, &simulated, &areas}, func() error {
 		p := &realtime.Patrol{
 			ID: dispatch.PatrolID{UUID: id}, District: s.district, Department: department,
 			Mode: dispatch.Mode(mode), Status: dispatch.Status(status), Version: version,
-			Areas: append([]string(nil), areas...),
+			Simulated: simulated, Areas: append([]string(nil), areas...),
 		}
 		r.Patrols[p.ID] = p
 		return nil

@@ -16,7 +16,8 @@ import (
 const MaxTrackFixes = 43200
 
 // TrackPoint is one fix of a patrol's track. An absent measure is nil; Verdict is
-// the doubts by name with commas between, empty for a good fix.
+// the doubts by name with commas between, empty for a good fix. Simulated fixes are
+// shown, and are no proof of where anybody was.
 type TrackPoint struct {
 	DeviceID   dispatch.DeviceID `json:"device_id"`
 	Seq        int64             `json:"seq"`
@@ -29,11 +30,12 @@ type TrackPoint struct {
 	SpeedMS    *float32          `json:"speed_ms"`
 	HeadingDeg *float32          `json:"heading_deg"`
 	Verdict    string            `json:"verdict"`
+	Simulated  bool              `json:"simulated"`
 }
 
 // The devices that spoke for the patrol then are asked, since a track's key leads
 // with the device; what those sent for another patrol is left out.
-const selectTrack = `SELECT t.device_id, t.seq, t.t, t.received_at, t.lon, t.lat, t.cell, t.accuracy_m, t.speed_ms, t.heading_deg, coalesce(t.verdict, '')
+const selectTrack = `SELECT t.device_id, t.seq, t.t, t.received_at, t.lon, t.lat, t.cell, t.accuracy_m, t.speed_ms, t.heading_deg, coalesce(t.verdict, ''), coalesce(t.simulated, false)
 FROM tracks t
 WHERE t.device_id IN (SELECT device_id FROM device_bindings WHERE patrol_id = $1 AND valid && tstzrange($2, $3))
   AND t.t >= $2 AND t.t < $3 AND t.patrol_id = $1
@@ -55,7 +57,7 @@ func (s *Store) Track(ctx context.Context, patrol dispatch.PatrolID, from, to ti
 		var p TrackPoint
 		var device uuid.UUID
 		var h3 int64
-		err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict)
+		err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict, &p.Simulated)
 		p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
 		return p, err
 	})

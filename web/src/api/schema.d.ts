@@ -736,6 +736,8 @@ export interface components {
             /** Format: date-time */
             received_at: string;
             photos: components["schemas"]["Photo"][];
+            /** @description Reported by a program, or for a patrol that a program plays */
+            simulated: boolean;
         };
         /** @description The position as the reporter sent it */
         SentPosition: {
@@ -1039,6 +1041,8 @@ export interface components {
             heading_deg: number | null;
             /** @description Why the fix is doubtful */
             verdict: string | null;
+            /** @description A program sent it: it is shown, and is no proof of where anybody was */
+            simulated: boolean;
         };
         Track: {
             items: components["schemas"]["TrackPoint"][];
@@ -1132,6 +1136,7 @@ export interface components {
             eta_kind: components["schemas"]["EtaKind"];
             /** Format: double */
             fix_age_s: number;
+            simulated: boolean;
         };
         NearestList: {
             items: components["schemas"]["Nearest"][];
