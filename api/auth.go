@@ -36,7 +36,6 @@ func may(actions ...dispatch.Action) access { return access{anyOf: actions} }
 type caller struct {
 	pgauth.Identity
 	session string // the cookie's secret; empty for a token
-	token   string // the bearer token; empty for a cookie or a ticket
 }
 
 const callerKey = "gridpatrol.caller"
@@ -84,7 +83,7 @@ func (s *Server) identify(c echo.Context, a access) (caller, error) {
 	ctx := r.Context()
 	if token, ok := bearer(r); ok {
 		who, err := s.auth.ByToken(ctx, token)
-		return caller{Identity: who, token: token}, err
+		return caller{Identity: who}, err
 	}
 	if a.socket != "" {
 		if ticket := ticketOf(r); ticket != "" {

@@ -10,7 +10,7 @@ import (
 // Routes is what the router knows, for the tests that walk all of it.
 func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
 
-// SetVigil changes how often the token of a socket is asked for again, before there
+// SetVigil changes how often the right of a socket is asked for again, before there
 // is one.
 func (s *Server) SetVigil(every time.Duration) { s.vigilEvery = every }
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
 	"github.com/gridpatrol/gridpatrol/api"
@@ -271,5 +272,17 @@ func (echoSocket) Serve(ctx context.Context, conn *websocket.Conn, who dispatch.
 		if err != nil || conn.WriteMessage(kind, message) != nil {
 			return
 		}
+	}
+}
+
+// shift moves the database's time on from the true one.
+func (b *bundle) shift(by time.Duration) {
+	b.t.Helper()
+	err := b.db.Owner(b.t.Context(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(b.t.Context(), `UPDATE clock_shift SET shift = $1`, by)
+		return err
+	})
+	if err != nil {
+		b.t.Fatal(err)
 	}
 }

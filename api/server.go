@@ -76,8 +76,11 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	maxTime  time.Duration
-	// vigilEvery is how often a socket's token is asked for again.
-	vigilEvery time.Duration
+	// vigilEvery is how often a socket's right is asked for again, accessEvery how
+	// often WatchAccess looks whether any was taken away.
+	vigilEvery, accessEvery time.Duration
+	watchMu                 sync.Mutex // guards watching; sockets write, WatchAccess reads
+	watching                map[*watched]struct{}
 
 	spec     *spec
 	docsPage docsPage
@@ -127,7 +130,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, book: c.Book,
 		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles,
-		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, registry: c.Metrics,
+		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
 		s.log.WarnContext(ctx, "not ready", "error", err)

@@ -2,7 +2,7 @@ package api
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -12,46 +12,132 @@ import (
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
 )
 
-// vigilEvery is how soon a token that was revoked, or has run out, ends the socket
-// it opened. Requests ask each time; a socket was asked once and may stay for days.
+// A socket was asked once who it is and may stay for days; requests are asked each
+// time. Two things end a socket whose right has ended, each without the other:
+// WatchAccess looks several times a second whether anybody's right has ended at all
+// and then asks for all sockets of this node in one question; and each socket has a
+// vigil, which asks for itself every half minute, for what ends by the clock (a token
+// that runs out) and for a watch that does not come round.
+
+// vigilEvery is how soon a right that has run out ends the socket it opened.
 const vigilEvery = 30 * time.Second
 
-// vigil keeps asking whether the token that opened a socket is still good. Between
-// two questions it costs a timer and no goroutine.
+// accessEvery is how soon a right that was taken away is noticed.
+const accessEvery = 250 * time.Millisecond
+
+// tellEndWithin is how long a peer has to take the reason in. Whoever does not read
+// is cut off without.
+const tellEndWithin = 300 * time.Millisecond
+
+// watched is an open socket and the right that it stands on.
+type watched struct {
+	who   pgauth.Identity
+	end   func() // tells the peer and ends the socket, once
+	fresh bool   // guarded by Server.watchMu: never asked for since it opened
+}
+
+// keepVigil watches over a socket until the answer is called, which waits for a
+// question under way; ctx ends that.
+func (s *Server) keepVigil(ctx context.Context, conn *websocket.Conn, who caller, end context.CancelFunc) (stop func()) {
+	w := &watched{who: who.Identity, fresh: true, end: sync.OnceFunc(func() {
+		told := websocket.FormatCloseMessage(beacon.CloseToken, "the right to be here has ended; sign in or enrol again")
+		_ = conn.WriteControl(websocket.CloseMessage, told, time.Now().Add(tellEndWithin)) // a peer that is gone needs no reason
+		end()
+	})}
+	s.watchMu.Lock()
+	s.watching[w] = struct{}{}
+	s.watchMu.Unlock()
+	v := &vigil{every: s.vigilEvery, end: w.end, ask: func() bool {
+		asking, cancel := context.WithTimeout(ctx, s.maxTime)
+		defer cancel()
+		gone, err := s.auth.Ended(asking, []pgauth.Identity{w.who})
+		return err == nil && len(gone) > 0
+	}}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.timer = time.AfterFunc(v.every, v.look)
+	return func() {
+		s.watchMu.Lock()
+		delete(s.watching, w)
+		s.watchMu.Unlock()
+		v.stop()
+	}
+}
+
+// WatchAccess ends the sockets of this node whose right has been taken away, until
+// ctx ends. While the database is away it ends nothing and looks again.
+func (s *Server) WatchAccess(ctx context.Context) error {
+	var ending sync.WaitGroup
+	defer ending.Wait()
+	tick := time.NewTicker(s.accessEvery)
+	defer tick.Stop()
+	seen, failing := int64(-1), false
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		now, err := s.lookAtAccess(ctx, seen, &ending)
+		if err != nil && ctx.Err() == nil && !failing {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "watch over open sockets", slog.Any("error", err))
+		}
+		if failing = err != nil; !failing {
+			seen = now
+		}
+	}
+}
+
+// lookAtAccess asks for every socket when the revision is another than the one seen,
+// and for each socket once after it has opened: its right may have ended between the
+// handshake and its place in the list, when nobody could find it there.
+func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.WaitGroup) (int64, error) {
+	asking, cancel := context.WithTimeout(ctx, s.maxTime)
+	defer cancel()
+	revision, err := s.auth.AccessRevision(asking)
+	if err != nil {
+		return 0, err
+	}
+	var sockets []*watched
+	s.watchMu.Lock()
+	for w := range s.watching {
+		if w.fresh || revision != seen {
+			sockets = append(sockets, w)
+		}
+	}
+	s.watchMu.Unlock()
+	if len(sockets) == 0 {
+		return revision, nil
+	}
+	callers := make([]pgauth.Identity, len(sockets))
+	for i, w := range sockets {
+		callers[i] = w.who
+	}
+	gone, err := s.auth.Ended(asking, callers)
+	if err != nil {
+		return 0, err
+	}
+	for _, i := range gone {
+		ending.Go(sockets[i].end) // each waits for a peer of its own
+	}
+	s.watchMu.Lock()
+	for _, w := range sockets {
+		w.fresh = false
+	}
+	s.watchMu.Unlock()
+	return revision, nil
+}
+
+// vigil keeps asking whether one socket's right is still good. Between two questions
+// it costs a timer and no goroutine.
 type vigil struct {
-	ask   func() error
+	ask   func() bool // the right has ended
 	end   func()
 	every time.Duration
 
 	mu    sync.Mutex // guards all below
 	timer *time.Timer
 	over  bool
-}
-
-// keepVigil watches over a socket until the answer is called, which waits for a
-// question under way; ctx ends that. Whoever came by ticket or cookie is not
-// watched.
-func (s *Server) keepVigil(ctx context.Context, conn *websocket.Conn, who caller, end context.CancelFunc) (stop func()) {
-	if who.token == "" {
-		return func() {}
-	}
-	v := &vigil{every: s.vigilEvery,
-		ask: func() error {
-			asking, cancel := context.WithTimeout(ctx, s.maxTime)
-			defer cancel()
-			_, err := s.auth.ByToken(asking, who.token)
-			return err
-		},
-		end: func() {
-			told := websocket.FormatCloseMessage(beacon.CloseToken, "the token is no longer good")
-			_ = conn.WriteControl(websocket.CloseMessage, told, time.Now().Add(2*time.Second)) // a peer that is gone needs no reason
-			end()
-		},
-	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.timer = time.AfterFunc(v.every, v.look)
-	return v.stop
 }
 
 // look asks once. A database that is away ends nothing.
@@ -61,7 +147,7 @@ func (v *vigil) look() {
 	if v.over {
 		return
 	}
-	if errors.Is(v.ask(), pgauth.ErrUnknown) {
+	if v.ask() {
 		v.end()
 		return
 	}

@@ -90,7 +90,7 @@ const bySession = `WITH live AS (
     UPDATE sessions SET seen_at = gp_now() FROM live
     WHERE sessions.secret_hash = live.secret_hash AND live.seen_at < gp_now() - interval '1 minute'
   )
-SELECT ` + person + `, live.expires_at FROM live JOIN accounts a ON a.id = live.account_id WHERE a.disabled_at IS NULL`
+SELECT ` + person + `, live.expires_at, live.secret_hash AS session, NULL::bytea AS token FROM live JOIN accounts a ON a.id = live.account_id WHERE a.disabled_at IS NULL`
 
 // BySession says whose session it is.
 func (s *Store) BySession(ctx context.Context, secret string) (Identity, error) {
@@ -125,26 +125,35 @@ func CSRFMatches(secret, token string) bool {
 const TicketTTL = 30 * time.Second
 
 const addTicket = `WITH swept AS (DELETE FROM tickets WHERE expires_at < gp_now())
-INSERT INTO tickets (secret_hash, district_id, purpose, account_id, device_id, expires_at)
-VALUES ($1, $2, $3, $4, $5, gp_now() + $6::interval) RETURNING expires_at`
+INSERT INTO tickets (secret_hash, district_id, purpose, account_id, device_id, expires_at, session_hash, token_hash)
+VALUES ($1, $2, $3, $4, $5, gp_now() + $6::interval, $7, $8) RETURNING expires_at`
 
 // MakeTicket makes the ticket that opens one socket for the caller.
 func (s *Store) MakeTicket(ctx context.Context, who Identity, purpose string) (ticket string, expiresAt time.Time, err error) {
 	ticket = newSecret(ticketPrefix)
 	err = s.db.QueryRow(ctx, addTicket, hashSecret(ticket), who.Viewer.District, purpose,
-		orNull(who.Viewer.Account), orNull(who.Viewer.Device), TicketTTL).Scan(&expiresAt)
+		orNull(who.Viewer.Account), orNull(who.Viewer.Device), TicketTTL, who.Proof.session, who.Proof.token).Scan(&expiresAt)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("make ticket: %w", err)
 	}
 	return ticket, expiresAt, nil
 }
 
-const byTicket = `WITH used AS (DELETE FROM tickets WHERE secret_hash = $1 AND purpose = $2 RETURNING account_id, device_id, expires_at)
-SELECT ` + person + `, NULL::timestamptz AS expires_at FROM used JOIN accounts a ON a.id = used.account_id
-WHERE used.expires_at > gp_now() AND a.disabled_at IS NULL
+// A ticket is worth no more than the session or the token that it was made with.
+const byTicket = `WITH used AS (
+    DELETE FROM tickets WHERE secret_hash = $1 AND purpose = $2
+    RETURNING account_id, device_id, expires_at, session_hash, token_hash
+  ), good AS (
+    SELECT * FROM used WHERE expires_at > gp_now()
+      AND (session_hash IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.secret_hash = session_hash AND s.expires_at > gp_now()))
+      AND (token_hash IS NULL OR EXISTS (SELECT FROM tokens t WHERE t.secret_hash = token_hash AND t.revoked_at IS NULL
+        AND (t.expires_at IS NULL OR t.expires_at > gp_now())))
+  )
+SELECT ` + person + `, NULL::timestamptz AS expires_at, good.session_hash AS session, good.token_hash AS token
+FROM good JOIN accounts a ON a.id = good.account_id WHERE a.disabled_at IS NULL
 UNION ALL
-SELECT ` + device + `, NULL::timestamptz FROM used JOIN devices d ON d.id = used.device_id
-WHERE used.expires_at > gp_now() AND d.revoked_at IS NULL`
+SELECT ` + device + `, NULL::timestamptz, good.session_hash, good.token_hash
+FROM good JOIN devices d ON d.id = good.device_id WHERE d.revoked_at IS NULL`
 
 // ByTicket uses a ticket up and says whose it was.
 func (s *Store) ByTicket(ctx context.Context, ticket, purpose string) (Identity, error) {

@@ -37,6 +37,7 @@ type Identity struct {
 	Viewer    dispatch.Viewer
 	Name      string     // username of an account, code of a device
 	ExpiresAt *time.Time // of the secret that proved it; nil is never
+	Proof     Proof      // what the right stands on
 }
 
 // Config of a Store. The zero value is good.
@@ -135,6 +136,8 @@ type identityRow struct {
 	PatrolID   dispatch.PatrolID
 	Simulated  bool
 	ExpiresAt  *time.Time
+	Session    []byte
+	Token      []byte
 }
 
 func (r identityRow) identity() Identity {
@@ -143,7 +146,7 @@ func (r identityRow) identity() Identity {
 			District: r.DistrictID, Account: r.AccountID, Device: r.DeviceID, Patrol: r.PatrolID, Staff: r.StaffID,
 			Role: r.Role, AreaCode: r.AreaCode, Department: r.Department, Simulated: r.Simulated,
 		},
-		Name: r.Name, ExpiresAt: r.ExpiresAt,
+		Name: r.Name, ExpiresAt: r.ExpiresAt, Proof: Proof{session: r.Session, token: r.Token},
 	}
 }
 

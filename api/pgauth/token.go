@@ -9,10 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-const byAccountToken = `SELECT ` + person + `, t.expires_at FROM tokens t JOIN accounts a ON a.id = t.account_id
+const byAccountToken = `SELECT ` + person + `, t.expires_at, NULL::bytea AS session, t.secret_hash AS token FROM tokens t JOIN accounts a ON a.id = t.account_id
 WHERE t.secret_hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > gp_now()) AND a.disabled_at IS NULL`
 
-const byDeviceToken = `SELECT ` + device + `, t.expires_at FROM tokens t JOIN devices d ON d.id = t.device_id
+const byDeviceToken = `SELECT ` + device + `, t.expires_at, NULL::bytea AS session, t.secret_hash AS token FROM tokens t JOIN devices d ON d.id = t.device_id
 WHERE t.secret_hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > gp_now()) AND d.revoked_at IS NULL`
 
 // ByToken says whose bearer token it is.

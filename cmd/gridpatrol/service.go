@@ -135,6 +135,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 	return runLayers(ctx, doors,
 		[]part{
 			{name: "the timers", run: s.timers.Run},
+			{name: "the watch over open sockets", run: s.door.WatchAccess},
 			{name: "the map and roads in memory", run: s.refresh.run},
 		},
 		[]part{{name: "the viewers", run: s.live.Run}},
