@@ -13,10 +13,6 @@ import (
 // ErrEmpty says that a survey holds nothing anybody can travel on.
 var ErrEmpty = errors.New("no usable roads")
 
-// maxMS bounds the duration of one arc: a day. It keeps sums far from overflow
-// and catches nonsense in surveys and files.
-const maxMS = 24 * 3600 * 1000
-
 // Build makes a network of a survey. The same survey gives the same network,
 // byte for byte. Source is kept for those who ask where the roads are from.
 func Build(ctx context.Context, s *Survey, source string) (*Network, error) {
@@ -177,7 +173,7 @@ func (b *builder) measure() error {
 		}
 		n.nodes[2*i], n.nodes[2*i+1] = number(w.Nodes[p.from]), number(w.Nodes[p.to])
 		lengthM := b.lengthM(p)
-		if lengthM > math.MaxUint32/100 {
+		if lengthM > maxCM/100 {
 			return fmt.Errorf("a segment of way %d is %g km long", p.way, lengthM/1000)
 		}
 		n.lengthCM[i] = uint32(math.Round(lengthM * 100))

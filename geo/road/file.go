@@ -240,6 +240,9 @@ func (n *Network) validate() error {
 		if n.class[i] >= classes || int(n.name[i]) >= len(n.names) || n.nodes[2*i] >= n.nodeN || n.nodes[2*i+1] >= n.nodeN {
 			return fmt.Errorf("segment %d names what is not there", i)
 		}
+		if n.lengthCM[i] > maxCM {
+			return fmt.Errorf("segment %d is %d km long", i, n.lengthCM[i]/100_000)
+		}
 	}
 	for i := 0; i < len(n.points); i += 2 {
 		if n.points[i] < -180e7 || n.points[i] > 180e7 || n.points[i+1] < -90e7 || n.points[i+1] > 90e7 {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road/cch"
 )
 
 // forward is plain Dijkstra from one source over the turns as they are stored:
@@ -73,7 +74,7 @@ func (f *forward) best(from, to spot) uint64 {
 			arc := f.g.arcOf(to)
 			weight := item.weight + uint64(f.g.turnCostMS[t])
 			if f.g.flags[arc]&arcEndsOnly != 0 && f.g.flags[fromArc]&arcEndsOnly == 0 {
-				weight += passPenaltyMS
+				weight += uint64(pass >> cmBits)
 			}
 			if part, ok := goals[arc]; ok {
 				best = min(best, weight+part)
@@ -112,8 +113,8 @@ func TestForwardAndBackwardAgree(t *testing.T) {
 			}
 			for i, start := range starts {
 				want := f.best(start, goal)
-				got := uint64(s.best[i].weight)
-				if s.best[i].weight == farther {
+				got := uint64(s.best[i].key >> cmBits)
+				if s.best[i].key == cch.Inf {
 					got = math.MaxUint64
 				}
 				if got != want {

@@ -59,11 +59,6 @@ const (
 	shut = math.MaxUint32
 )
 
-// passPenaltyMS is what entering ends-only ground weighs when ways are compared,
-// so that a trip begins or ends there but passes through only where there is no
-// other way. It is not part of the duration told.
-const passPenaltyMS = 2 * 3600 * 1000
-
 func (g *graph) arcOf(state uint32) uint32 {
 	if n := uint32(len(g.durationMS)); state >= n {
 		return g.copyOf[state-n]

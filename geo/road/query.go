@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road/cch"
 	"github.com/twpayne/go-geom"
 )
 
@@ -38,11 +39,11 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 func (s *search) time(i int, from, to geo.Point, start, goal spot) (t Time, walked bool) {
 	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM}
 	best := s.best[i]
-	if best.weight != farther {
+	if best.key != cch.Inf {
 		walk := start.snapM + goal.snapM
 		t.Reachable = true
-		t.DurationS = float64(best.ms)/1000 + walk/walkMS
-		t.DistanceM = float64(best.cm)/100 + walk
+		t.DurationS = float64(msOf(best.key))/1000 + walk/walkMS
+		t.DistanceM = float64(cmOf(best.key))/100 + walk
 	}
 	// Who would walk to the road and back anyway may as well walk straight.
 	straight := geo.DistanceM(from, to)
@@ -86,11 +87,12 @@ func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route,
 	} else {
 		g := &n.modes[m]
 		trace.arc(begin.arc, begin.beforeCM, n.lengthCM[begin.arc/2], g.durationMS[begin.arc]-begin.beforeMS)
-		left := s.labels[begin.arc].ms
+		left := msOf(s.labels[begin.arc].key)
 		for _, state := range states {
 			arc := g.arcOf(state)
-			trace.arc(arc, 0, n.lengthCM[arc/2], left-s.labels[state].ms)
-			left = s.labels[state].ms
+			rest := msOf(s.labels[state].key)
+			trace.arc(arc, 0, n.lengthCM[arc/2], left-rest)
+			left = rest
 		}
 		trace.arc(end.arc, 0, end.beforeCM, left)
 	}

@@ -3,12 +3,12 @@ package road
 import (
 	"context"
 	"math"
+
+	"github.com/gridpatrol/gridpatrol/geo/road/cch"
 )
 
 const (
-	none     = math.MaxUint32
-	farther  = math.MaxUint32 // no weight is known
-	maxTotal = math.MaxUint32 - 1
+	none = math.MaxUint32
 	// arrives marks, in label.next, that the next arc is the one of a target
 	// place, whose index is in the rest.
 	arrives = 1 << 31
@@ -20,7 +20,7 @@ const (
 type search struct {
 	turn   uint32
 	labels []label
-	heap   []uint64 // weight above, state below: ties go to the smaller state
+	heap   []waiting
 	near   nearHeap
 
 	starts []start
@@ -29,13 +29,19 @@ type search struct {
 
 // label is what is known of the way from the end of a state's arc to the target.
 type label struct {
+	key      cch.Key
 	turn     uint32
-	weight   uint32
-	ms       uint32
-	cm       uint32
 	next     uint32 // state, or arrives
 	startsAt uint32 // first of the starts on this arc, or none
 }
+
+// waiting is a label that is not settled yet. Ties go to the smaller state.
+type waiting struct {
+	key   cch.Key
+	state uint32
+}
+
+func (a waiting) before(b waiting) bool { return a.key < b.key || a.key == b.key && a.state < b.state }
 
 // start is a place of a source, in a list of those on the same arc.
 type start struct {
@@ -46,10 +52,8 @@ type start struct {
 
 // answer is the best way of a source found so far.
 type answer struct {
-	weight uint32
-	ms     uint32
-	cm     uint32
-	start  place
+	key   cch.Key
+	start place
 	// direct is the index of the target place on the same arc that is reached
 	// without leaving the arc; -1 where the way goes on at the end of the arc.
 	direct int32
@@ -60,8 +64,8 @@ type answer struct {
 func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to spot) error {
 	s.reset(g.states())
 	s.seed(g, to)
-	waiting := s.enlist(from, to)
-	bound := uint32(0)
+	unreached := s.enlist(from, to)
+	bound := cch.Key(0)
 	for steps := 0; ; steps++ {
 		if steps&1023 == 0 {
 			if err := ctx.Err(); err != nil {
@@ -72,28 +76,26 @@ func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to 
 			return nil
 		}
 		top := s.pop()
-		weight, state := uint32(top>>32), uint32(top)
-		l := &s.labels[state]
-		if weight > l.weight {
+		l := &s.labels[top.state]
+		if top.key > l.key {
 			continue // an older, worse entry
 		}
-		if waiting == 0 && weight >= bound {
-			if bound = s.worst(); weight >= bound {
+		if unreached == 0 && top.key >= bound {
+			if bound = s.worst(); top.key >= bound {
 				return nil
 			}
 		}
 		if l.startsAt != none {
-			waiting -= s.reach(l, g, n)
+			unreached -= s.reach(l, g, n)
 		}
-		arcCM := n.lengthCM[g.arcOf(state)/2]
-		for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-			prev, cost := g.backFrom[t], g.backCostMS[t]
-			total := uint64(weight) + uint64(cost)
+		arcCM := n.lengthCM[g.arcOf(top.state)/2]
+		for t := g.backFirst[top.state]; t < g.backFirst[top.state+1]; t++ {
+			prev, key := g.backFrom[t], top.key+lengthOf(g.backCostMS[t], arcCM)
 			if prev&passBit != 0 {
 				prev &^= passBit
-				total += passPenaltyMS
+				key += pass
 			}
-			s.relax(prev, total, l.ms+cost, l.cm+arcCM, state)
+			s.relax(prev, key, top.state)
 		}
 	}
 }
@@ -116,21 +118,21 @@ func (s *search) reset(states int) {
 func (s *search) label(state uint32) *label {
 	l := &s.labels[state]
 	if l.turn != s.turn {
-		*l = label{turn: s.turn, weight: farther, startsAt: none}
+		*l = label{turn: s.turn, key: cch.Inf, startsAt: none}
 	}
 	return l
 }
 
-func (s *search) relax(state uint32, total uint64, ms, cm, next uint32) {
-	if total > maxTotal {
+func (s *search) relax(state uint32, key cch.Key, next uint32) {
+	if key >= cch.Inf {
 		return
 	}
 	l := s.label(state)
-	if uint32(total) >= l.weight {
+	if key >= l.key {
 		return
 	}
-	l.weight, l.ms, l.cm, l.next = uint32(total), ms, cm, next
-	s.push(total<<32 | uint64(state))
+	l.key, l.next = key, next
+	s.push(waiting{key, state})
 }
 
 // seed labels what leads straight onto the arcs of the target.
@@ -138,14 +140,12 @@ func (s *search) seed(g *graph, to spot) {
 	for i, at := range to.at {
 		for _, state := range append([]uint32{at.arc}, g.copies[at.arc]...) {
 			for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-				prev := g.backFrom[t]
-				cost := g.backCostMS[t] - g.durationMS[at.arc] + at.beforeMS
-				total := uint64(cost)
+				prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc]+at.beforeMS, at.beforeCM)
 				if prev&passBit != 0 {
 					prev &^= passBit
-					total += passPenaltyMS
+					key += pass
 				}
-				s.relax(prev, total, cost, at.beforeCM, arrives|uint32(i))
+				s.relax(prev, key, arrives|uint32(i))
 			}
 		}
 	}
@@ -154,28 +154,36 @@ func (s *search) seed(g *graph, to spot) {
 // enlist hangs the sources on their arcs, settles what is reached without leaving
 // the arc, and answers how many sources have no way yet.
 func (s *search) enlist(from []spot, to spot) int {
-	waiting := 0
+	unreached := 0
 	for i, spot := range from {
-		best := answer{weight: farther, direct: -1}
+		best := answer{key: cch.Inf, direct: -1}
 		for _, at := range spot.at {
 			l := s.label(at.arc)
 			s.starts = append(s.starts, start{source: uint32(i), place: at, next: l.startsAt})
 			l.startsAt = uint32(len(s.starts) - 1)
-			for k, goal := range to.at {
-				if goal.arc != at.arc || goal.beforeCM < at.beforeCM {
-					continue
-				}
-				if ms := goal.beforeMS - at.beforeMS; ms < best.weight {
-					best = answer{weight: ms, ms: ms, cm: goal.beforeCM - at.beforeCM, start: at, direct: int32(k)}
-				}
+			if key, goal := direct(at, to); key < best.key {
+				best = answer{key: key, start: at, direct: goal}
 			}
 		}
-		if len(spot.at) > 0 && best.weight == farther {
-			waiting++
+		if len(spot.at) > 0 && best.key == cch.Inf {
+			unreached++
 		}
 		s.best = append(s.best, best)
 	}
-	return waiting
+	return unreached
+}
+
+// direct is the way to a target place farther on along the same arc, and which one.
+func direct(at place, to spot) (key cch.Key, goal int32) {
+	key, goal = cch.Inf, -1
+	for i, end := range to.at {
+		if end.arc == at.arc && end.beforeCM >= at.beforeCM {
+			if k := lengthOf(end.beforeMS-at.beforeMS, end.beforeCM-at.beforeCM); k < key {
+				key, goal = k, int32(i)
+			}
+		}
+	}
+	return key, goal
 }
 
 // reach offers a settled label to the sources on its arc and answers how many
@@ -184,29 +192,25 @@ func (s *search) reach(l *label, g *graph, n *Network) int {
 	found := 0
 	for i := l.startsAt; i != none; i = s.starts[i].next {
 		st := &s.starts[i]
-		restMS := g.durationMS[st.place.arc] - st.place.beforeMS
-		total := uint64(l.weight) + uint64(restMS)
+		key := l.key + lengthOf(g.durationMS[st.place.arc]-st.place.beforeMS, n.lengthCM[st.place.arc/2]-st.place.beforeCM)
 		best := &s.best[st.source]
-		if total > maxTotal || uint32(total) >= best.weight {
+		if key >= best.key {
 			continue
 		}
-		if best.weight == farther {
+		if best.key == cch.Inf {
 			found++
 		}
-		*best = answer{
-			weight: uint32(total), ms: l.ms + restMS, cm: l.cm + n.lengthCM[st.place.arc/2] - st.place.beforeCM,
-			start: st.place, direct: -1,
-		}
+		*best = answer{key: key, start: st.place, direct: -1}
 	}
 	return found
 }
 
-// worst is the weight beyond which no source can improve.
-func (s *search) worst() uint32 {
-	worst := uint32(0)
+// worst is the length beyond which no source can improve.
+func (s *search) worst() cch.Key {
+	worst := cch.Key(0)
 	for _, b := range s.best {
-		if b.weight != farther {
-			worst = max(worst, b.weight)
+		if b.key != cch.Inf {
+			worst = max(worst, b.key)
 		}
 	}
 	return worst
@@ -232,14 +236,14 @@ func (s *search) path(i int) (states []uint32, goal int) {
 }
 
 // push and pop keep a heap of four children a node: flatter than two, and the
-// four lie in one cache line.
-func (s *search) push(item uint64) {
+// four lie close together.
+func (s *search) push(item waiting) {
 	s.heap = append(s.heap, item)
 	h := s.heap
 	i := len(h) - 1
 	for i > 0 {
 		up := (i - 1) / 4
-		if item >= h[up] {
+		if !item.before(h[up]) {
 			break
 		}
 		h[i] = h[up]
@@ -248,7 +252,7 @@ func (s *search) push(item uint64) {
 	h[i] = item
 }
 
-func (s *search) pop() uint64 {
+func (s *search) pop() waiting {
 	h := s.heap
 	least := h[0]
 	last := h[len(h)-1]
@@ -264,11 +268,11 @@ func (s *search) pop() uint64 {
 			break
 		}
 		for k := child + 1; k < min(child+4, len(h)); k++ {
-			if h[k] < h[child] {
+			if h[k].before(h[child]) {
 				child = k
 			}
 		}
-		if h[child] >= last {
+		if !h[child].before(last) {
 			break
 		}
 		h[i] = h[child]
