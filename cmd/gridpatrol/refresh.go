@@ -67,7 +67,7 @@ func (r *refresher) now(ctx context.Context) error {
 	if network == r.network {
 		return nil
 	}
-	roads, version, err := pgroad.Load(ctx, r.env.DB)
+	router, version, err := r.loadRoads(ctx)
 	switch {
 	case errors.Is(err, pgroad.ErrNone):
 		r.env.Log.Warn("no roads are imported: distances are straight lines until they are")
@@ -77,9 +77,19 @@ func (r *refresher) now(ctx context.Context) error {
 	case err != nil:
 		return err
 	default:
-		r.roads.Set(roads, version)
+		r.roads.Set(router, version)
 		r.env.Log.Info("roads in force", "version", version)
 	}
 	r.network = network
 	return nil
+}
+
+// loadRoads reads the roads and prepares them, while those before still serve.
+func (r *refresher) loadRoads(ctx context.Context) (*road.Router, int64, error) {
+	network, version, err := pgroad.Load(ctx, r.env.DB)
+	if err != nil {
+		return nil, 0, err
+	}
+	router, err := road.Prepare(ctx, network)
+	return router, version, err
 }

@@ -17,7 +17,8 @@ var ErrEmpty = errors.New("no usable roads")
 // byte for byte. Source is kept for those who ask where the roads are from.
 func Build(ctx context.Context, s *Survey, source string) (*Network, error) {
 	b := &builder{survey: s, net: &Network{source: source}}
-	for _, step := range []func() error{b.check, b.cut, b.measure, b.turns, b.islands, b.net.finish} {
+	prepare := func() error { _, err := Prepare(ctx, b.net); return err }
+	for _, step := range []func() error{b.check, b.cut, b.measure, b.turns, b.islands, b.net.finish, prepare} {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}

@@ -12,8 +12,12 @@ import (
 	"strings"
 )
 
-// FormatVersion is the layout of network files this program writes and reads.
-const FormatVersion = 1
+// FormatVersion is the layout of network files this program writes. It reads those
+// from OldestFormat on; files of format 1 lack the orders, which Prepare then finds.
+const (
+	FormatVersion = 2
+	OldestFormat  = 1
+)
 
 // magic begins a network file. The bytes after the name are damaged by
 // transfers that take the file for text.
@@ -52,6 +56,7 @@ func (n *Network) WriteTo(w io.Writer) (int64, error) {
 		writeArray(f, g.turnFirst)
 		writeArray(f, g.turnTo)
 		writeArray(f, g.turnCostMS)
+		writeArray(f, g.order)
 	}
 	sum := f.sum.Sum(nil)
 	f.bytes(sum)
@@ -62,6 +67,15 @@ func (n *Network) WriteTo(w io.Writer) (int64, error) {
 		return f.count, fmt.Errorf("write roads: %w", f.err)
 	}
 	return f.count, nil
+}
+
+// CheckFormat says whether this program reads files of a format; the error wraps
+// ErrVersion.
+func CheckFormat(format int) error {
+	if format < OldestFormat || format > FormatVersion {
+		return fmt.Errorf("%w: format %d, this program reads %d to %d", ErrVersion, format, OldestFormat, FormatVersion)
+	}
+	return nil
 }
 
 type fileWriter struct {
@@ -120,8 +134,11 @@ func Read(r io.Reader) (*Network, error) {
 	if got := f.bytes(len(magic)); f.err == nil && string(got) != magic {
 		return nil, fmt.Errorf("read roads: %w: it does not begin like one", ErrCorrupt)
 	}
-	if v := f.number(); f.err == nil && v != FormatVersion {
-		return nil, fmt.Errorf("read roads: %w: format %d, this program reads %d", ErrVersion, v, FormatVersion)
+	format := f.number()
+	if f.err == nil {
+		if err := CheckFormat(int(format)); err != nil {
+			return nil, fmt.Errorf("read roads: %w", err)
+		}
 	}
 	n := &Network{}
 	n.source = f.text()
@@ -142,6 +159,9 @@ func Read(r io.Reader) (*Network, error) {
 		g.turnFirst = readArray[uint32](f)
 		g.turnTo = readArray[uint32](f)
 		g.turnCostMS = readArray[uint32](f)
+		if format > 1 {
+			g.order = readArray[uint32](f)
+		}
 	}
 	want := f.sum.Sum(nil)
 	got := f.bytes(len(want))
@@ -276,6 +296,9 @@ func (g *graph) validate(tails []uint32) error {
 	if len(g.turnFirst) != states+1 || g.turnFirst[0] != 0 || int(g.turnFirst[states]) != len(g.turnTo) || len(g.turnTo) != len(g.turnCostMS) {
 		return errors.New("turns and arcs do not match")
 	}
+	if err := g.validateOrder(); err != nil {
+		return err
+	}
 	for s := range uint32(states) {
 		arc := g.arcOf(s)
 		if g.turnFirst[s+1] < g.turnFirst[s] || int(g.turnFirst[s+1]) > len(g.turnTo) {
@@ -291,6 +314,32 @@ func (g *graph) validate(tails []uint32) error {
 				return fmt.Errorf("a turn of arc %d leads to arc %d, which does not begin there", arc, next)
 			}
 		}
+	}
+	return nil
+}
+
+// validateOrder checks that an order, where there is one, names every open state
+// once, by its number among the open ones.
+func (g *graph) validateOrder() error {
+	if len(g.order) == 0 {
+		g.order = nil
+		return nil
+	}
+	open := 0
+	for s := range uint32(g.states()) {
+		if g.durationMS[g.arcOf(s)] != shut {
+			open++
+		}
+	}
+	seen := make([]bool, open)
+	for _, v := range g.order {
+		if int(v) >= open || seen[v] {
+			return errors.New("the order names a state that is not there, or twice")
+		}
+		seen[v] = true
+	}
+	if len(g.order) != open {
+		return errors.New("the order leaves states out")
 	}
 	return nil
 }

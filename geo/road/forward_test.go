@@ -100,13 +100,13 @@ func TestForwardAndBackwardAgree(t *testing.T) {
 		for range 10 {
 			to := somewhere()
 			s := new(search)
-			goal := n.snap(m, to, s)
+			goal := n.snap(m, f.g.durationMS, to, &s.snap)
 			var from []geo.Point
 			var starts []spot
 			for range 30 {
 				p := somewhere()
 				from = append(from, p)
-				starts = append(starts, n.snap(m, p, s))
+				starts = append(starts, n.snap(m, f.g.durationMS, p, &s.snap))
 			}
 			if err := s.run(t.Context(), n, &n.modes[m], starts, goal); err != nil {
 				t.Fatal(err)
@@ -125,7 +125,7 @@ func TestForwardAndBackwardAgree(t *testing.T) {
 				}
 			}
 			for i, p := range from[:3] {
-				if told, _ := s.time(i, p, to, starts[i], goal); told.Reachable {
+				if told, _ := timeOf(s.best[i].key, p, to, starts[i], goal); told.Reachable {
 					checkRoute(t, n, m, p, to, told)
 				}
 			}

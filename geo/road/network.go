@@ -45,6 +45,9 @@ type graph struct {
 	turnTo     []uint32
 	turnCostMS []uint32
 
+	// order is how a hierarchy is to be built, see prepare; nil until one was.
+	order []uint32
+
 	// The same turns by the state they reach, see reverse.
 	backFirst  []uint32
 	backFrom   []uint32

@@ -19,31 +19,31 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 	}
 	s := n.scratch.Get().(*search)
 	defer n.scratch.Put(s)
+	s.snap.reset()
 	starts := make([]spot, len(from))
 	for i, p := range from {
-		starts[i] = n.snap(m, p, s)
+		starts[i] = n.snap(m, n.modes[m].durationMS, p, &s.snap)
 	}
-	goal := n.snap(m, to, s)
+	goal := n.snap(m, n.modes[m].durationMS, to, &s.snap)
 	if err := s.run(ctx, n, &n.modes[m], starts, goal); err != nil {
 		return nil, fmt.Errorf("find ways: %w", err)
 	}
 	times := make([]Time, len(from))
 	for i := range from {
-		times[i], _ = s.time(i, from[i], to, starts[i], goal)
+		times[i], _ = timeOf(s.best[i].key, from[i], to, starts[i], goal)
 	}
 	return times, nil
 }
 
-// time makes the answer for source i; walked says that the best way is to leave
+// timeOf tells a length between two spots; walked says that the best way is to leave
 // the roads alone.
-func (s *search) time(i int, from, to geo.Point, start, goal spot) (t Time, walked bool) {
+func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked bool) {
 	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM}
-	best := s.best[i]
-	if best.key != cch.Inf {
+	if key < cch.Inf {
 		walk := start.snapM + goal.snapM
 		t.Reachable = true
-		t.DurationS = float64(msOf(best.key))/1000 + walk/walkMS
-		t.DistanceM = float64(cmOf(best.key))/100 + walk
+		t.DurationS = float64(msOf(key))/1000 + walk/walkMS
+		t.DistanceM = float64(cmOf(key))/100 + walk
 	}
 	// Who would walk to the road and back anyway may as well walk straight.
 	straight := geo.DistanceM(from, to)
@@ -63,20 +63,18 @@ func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route,
 	}
 	s := n.scratch.Get().(*search)
 	defer n.scratch.Put(s)
-	start, goal := n.snap(m, from, s), n.snap(m, to, s)
+	s.snap.reset()
+	durationMS := n.modes[m].durationMS
+	start, goal := n.snap(m, durationMS, from, &s.snap), n.snap(m, durationMS, to, &s.snap)
 	if err := s.run(ctx, n, &n.modes[m], []spot{start}, goal); err != nil {
 		return Route{}, fmt.Errorf("find a way: %w", err)
 	}
-	t, walked := s.time(0, from, to, start, goal)
+	t, walked := timeOf(s.best[0].key, from, to, start, goal)
 	switch {
 	case !t.Reachable:
 		return Route{Time: t}, nil
 	case walked:
-		return Route{
-			Time:     t,
-			Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
-			Steps:    []Step{{DurationS: t.DurationS, DistanceM: t.DistanceM}},
-		}, nil
+		return straightRoute(t, from, to), nil
 	}
 	trace := tracer{net: n}
 	trace.walk(from, start.snapM)
@@ -192,4 +190,13 @@ func (n *Network) along(first, last int, m float64) geo.Point {
 		p = next
 	}
 	return n.point(uint32(last))
+}
+
+// straightRoute is a way that leaves the roads alone.
+func straightRoute(t Time, from, to geo.Point) Route {
+	return Route{
+		Time:     t,
+		Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
+		Steps:    []Step{{DurationS: t.DurationS, DistanceM: t.DistanceM}},
+	}
 }

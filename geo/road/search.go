@@ -21,7 +21,7 @@ type search struct {
 	turn   uint32
 	labels []label
 	heap   []waiting
-	near   nearHeap
+	snap   snapper
 
 	starts []start
 	best   []answer // by source

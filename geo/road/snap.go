@@ -33,18 +33,28 @@ type place struct {
 	beforeCM uint32
 }
 
-// snap finds where a point meets the roads of a mode. A proper road is preferred
-// to a nearer one on an island that leads nowhere. No place at all means that
-// the point is outside the network; snapM is then how far away the nearest road
-// is, or 0 where there is none.
-func (n *Network) snap(m Mode, p geo.Point, s *search) spot {
+// snapper is what snapping needs. The places of its spots stay in it until it is
+// reset.
+type snapper struct {
+	near   nearHeap
+	places []place
+	island []place
+}
+
+func (s *snapper) reset() { s.places = s.places[:0] }
+
+// snap finds where a point meets the roads of a mode, of those that durationMS does
+// not shut. A proper road is preferred to a nearer one on an island that leads
+// nowhere. No place at all means that the point is outside the network; snapM is
+// then how far away the nearest road is, or 0 where there is none.
+func (n *Network) snap(m Mode, durationMS []uint32, p geo.Point, s *snapper) spot {
 	g := &n.modes[m]
 	usable := func(segment uint32) bool {
-		return n.flags[segment]&segFerry == 0 &&
-			(g.durationMS[2*segment] != shut || g.durationMS[2*segment+1] != shut)
+		return n.flags[segment]&segFerry == 0 && (durationMS[2*segment] != shut || durationMS[2*segment+1] != shut)
 	}
 	nearest, chosen := math.Inf(1), math.Inf(1)
-	var places, island []place
+	before := len(s.places)
+	s.island = s.island[:0]
 	n.near(p.Lon, p.Lat, &s.near, usable, func(leaf uint32, distanceM, along float64) bool {
 		nearest = math.Min(nearest, distanceM)
 		if distanceM > maxSnapM || distanceM > chosen+tieM || distanceM > nearest+islandM {
@@ -53,28 +63,30 @@ func (n *Network) snap(m Mode, p geo.Point, s *search) spot {
 		segment := n.tree.segment[leaf]
 		if (g.flags[2*segment]|g.flags[2*segment+1])&arcMain == 0 {
 			if distanceM <= nearest+tieM {
-				island = n.places(g, island, segment, n.tree.stretch[leaf], along)
+				s.island = n.place(durationMS, s.island, 0, segment, n.tree.stretch[leaf], along)
 			}
 			return true
 		}
 		chosen = math.Min(chosen, distanceM)
-		places = n.places(g, places, segment, n.tree.stretch[leaf], along)
+		s.places = n.place(durationMS, s.places, before, segment, n.tree.stretch[leaf], along)
 		return true
 	})
-	switch {
-	case len(places) > 0:
-		return spot{snapM: chosen, at: places}
-	case len(island) > 0:
-		return spot{snapM: nearest, at: island}
-	case math.IsInf(nearest, 1):
+	if len(s.places) > before {
+		return spot{snapM: chosen, at: s.places[before:len(s.places):len(s.places)]}
+	}
+	if len(s.island) > 0 {
+		s.places = append(s.places, s.island...)
+		return spot{snapM: nearest, at: s.places[before:len(s.places):len(s.places)]}
+	}
+	if math.IsInf(nearest, 1) {
 		return spot{}
 	}
 	return spot{snapM: nearest}
 }
 
-// places adds the arcs of a segment at a position, once each.
-func (n *Network) places(g *graph, to []place, segment, stretch uint32, along float64) []place {
-	for _, have := range to {
+// place adds the arcs of a segment at a position, once each from the index first on.
+func (n *Network) place(durationMS []uint32, to []place, first int, segment, stretch uint32, along float64) []place {
+	for _, have := range to[first:] {
 		if have.arc/2 == segment {
 			return to
 		}
@@ -88,7 +100,7 @@ func (n *Network) places(g *graph, to []place, segment, stretch uint32, along fl
 	before := min(uint32(math.Round(walked*100)), length)
 	for dir := range uint32(2) {
 		arc := 2*segment + dir
-		if g.durationMS[arc] == shut {
+		if durationMS[arc] == shut {
 			continue
 		}
 		cm := before
@@ -97,7 +109,7 @@ func (n *Network) places(g *graph, to []place, segment, stretch uint32, along fl
 		}
 		ms := uint32(0)
 		if length > 0 {
-			ms = uint32(math.Round(float64(g.durationMS[arc]) * float64(cm) / float64(length)))
+			ms = uint32(math.Round(float64(durationMS[arc]) * float64(cm) / float64(length)))
 		}
 		to = append(to, place{arc: arc, beforeMS: ms, beforeCM: cm})
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/gridpatrol/gridpatrol/geo"
-	"github.com/twpayne/go-geom"
 )
 
 // detour is how much longer a way is than the straight line. The median of 400
@@ -48,12 +47,7 @@ func (Straight) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, e
 	if err := ctx.Err(); err != nil {
 		return Route{}, err
 	}
-	t := straightTime(m, from, to)
-	return Route{
-		Time:     t,
-		Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
-		Steps:    []Step{{DurationS: t.DurationS, DistanceM: t.DistanceM}},
-	}, nil
+	return straightRoute(straightTime(m, from, to), from, to), nil
 }
 
 func straightTime(m Mode, from, to geo.Point) Time {

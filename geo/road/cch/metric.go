@@ -17,10 +17,15 @@ type Metric struct {
 	// By edge: the lower vertex that length goes over, None where it is an arc of the
 	// graph.
 	upVia, downVia []uint32
+	flipped        *Metric
 }
 
 // Topology is the shape this metric weighs.
 func (m *Metric) Topology() *Topology { return m.t }
+
+// Flipped is the same graph with every arc turned round, so that a Target is where
+// ways begin.
+func (m *Metric) Flipped() *Metric { return m.flipped }
 
 // Customize makes a metric. weights are by arc of the graph; Inf shuts one.
 func (t *Topology) Customize(ctx context.Context, weights []Key) (*Metric, error) {
@@ -41,6 +46,7 @@ func (t *Topology) Customize(ctx context.Context, weights []Key) (*Metric, error
 			m.down[s/2] = min(m.down[s/2], weights[a])
 		}
 	}
+	m.flipped = &Metric{t: t, up: m.down, down: m.up, upVia: m.downVia, downVia: m.upVia, flipped: m}
 	return m, m.climb(ctx)
 }
 

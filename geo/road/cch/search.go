@@ -177,41 +177,28 @@ func (l *Label) Len() int { return len(l.rank) }
 // Mark makes the label of a place: one or more vertices with the way from the place
 // to each.
 func (s *Search) Mark(m *Metric, seeds []Seed) Label {
-	// The same climb with the weights of the other direction; back is then the way
-	// from the place.
-	s.Target(&Metric{t: m.t, down: m.up, up: m.down}, seeds)
-	var l Label
-	kept := 0
-	for pass := range 2 {
-		for _, v := range s.climbed {
-			key := s.at[v].back
-			if key >= Inf || s.stalled(m, v, key) {
-				continue
-			}
-			if pass == 0 {
-				kept++
-				continue
-			}
-			l.rank = append(l.rank, v)
-			l.key = append(l.key, key)
+	s.Target(m.flipped, seeds) // back is then the way from the place
+	// From the highest down, what a rank is really away is known from those above it.
+	// Where that is no more, a shortest way turns there or higher.
+	t := m.t
+	s.chain = s.chain[:0]
+	for i := len(s.climbed) - 1; i >= 0; i-- {
+		v := s.climbed[i]
+		at := &s.at[v]
+		above := Inf
+		for e := t.upFirst[v]; e < t.upFirst[v+1]; e++ {
+			above = min(above, s.at[t.head[e]].sure+m.down[e])
 		}
-		if pass == 0 {
-			l.rank, l.key = make([]uint32, 0, kept), make([]Key, 0, kept)
+		at.sure = min(at.back, above)
+		if at.back < above {
+			s.chain = append(s.chain, v)
 		}
+	}
+	l := Label{rank: make([]uint32, len(s.chain)), key: make([]Key, len(s.chain))}
+	for i, v := range s.chain {
+		l.rank[i], l.key[i] = v, s.at[v].back
 	}
 	return l
-}
-
-// stalled says that v is reached sooner from above, so that no shortest way turns
-// there.
-func (s *Search) stalled(m *Metric, v uint32, key Key) bool {
-	t := m.t
-	for e := t.upFirst[v]; e < t.upFirst[v+1]; e++ {
-		if s.at[t.head[e]].back+m.down[e] < key {
-			return true
-		}
-	}
-	return false
 }
 
 // Spread makes Meet ready after Target: how far the target is from each rank, as one

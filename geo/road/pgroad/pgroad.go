@@ -139,8 +139,8 @@ func Load(ctx context.Context, db *pgdb.DB) (*road.Network, int64, error) {
 			return err
 		}
 		version = info.Version
-		if info.Format != road.FormatVersion {
-			return fmt.Errorf("%w: format %d, this program reads %d", road.ErrVersion, info.Format, road.FormatVersion)
+		if err := road.CheckFormat(info.Format); err != nil {
+			return err
 		}
 		rows, err := tx.Query(ctx, chunks, version)
 		if err != nil {

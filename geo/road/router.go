@@ -1,0 +1,219 @@
+package road
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/twpayne/go-geom"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road/cch"
+)
+
+// Router answers from a network that was prepared: the same answers as the network's
+// own, in microseconds, with durations that may change while it serves. Each question
+// is answered whole by the durations in force when it began.
+type Router struct {
+	net   *Network
+	modes [Modes]*hierarchy
+	now   [Modes]atomic.Pointer[metric]
+	asks  sync.Pool // *ask
+}
+
+var _ Engine = (*Router)(nil)
+
+// Prepare makes a router of a network, with the durations it was built with. Networks
+// that Build made carry the order this needs; for those of old files it is found
+// here, which takes longer.
+func Prepare(ctx context.Context, n *Network) (*Router, error) {
+	r := &Router{net: n}
+	r.asks.New = func() any { return new(ask) }
+	var faults [Modes]error
+	var working sync.WaitGroup
+	for m := range Mode(Modes) {
+		working.Go(func() { faults[m] = r.prepare(ctx, m) })
+	}
+	working.Wait()
+	if err := errors.Join(faults[:]...); err != nil {
+		return nil, fmt.Errorf("prepare roads: %w", err)
+	}
+	return r, nil
+}
+
+func (r *Router) prepare(ctx context.Context, m Mode) error {
+	h, err := r.net.prepare(ctx, m)
+	if err != nil {
+		return fmt.Errorf("%v: %w", m, err)
+	}
+	now, err := r.net.customize(ctx, m, h, r.net.modes[m].durationMS, 1)
+	if err != nil {
+		return fmt.Errorf("%v: %w", m, err)
+	}
+	r.modes[m] = h
+	r.now[m].Store(now)
+	return nil
+}
+
+// Network is what the router was made of.
+func (r *Router) Network() *Network { return r.net }
+
+// ask is the memory of one question. Whoever asks takes one from the pool.
+type ask struct {
+	search cch.Search
+	spread cch.Spread
+	snap   snapper
+	seeds  []cch.Seed
+	which  []uint32 // by seed: the target place it stands before
+	way    []uint32
+}
+
+// target sets where to.
+func (r *Router) target(a *ask, m Mode, now *metric, goal spot) {
+	a.aim(&r.net.modes[m], r.modes[m], now, goal)
+	a.search.Target(now.weights, a.seeds)
+}
+
+// aim lists what leads straight onto the arcs of a target, with what is left then.
+func (a *ask) aim(g *graph, h *hierarchy, now *metric, goal spot) {
+	a.seeds, a.which = a.seeds[:0], a.which[:0]
+	for i, at := range goal.at {
+		a.onto(g, h, at, uint32(i), at.arc)
+		for _, state := range g.copies[at.arc] {
+			a.onto(g, h, at, uint32(i), state)
+		}
+	}
+}
+
+func (a *ask) onto(g *graph, h *hierarchy, at place, which, state uint32) {
+	for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
+		prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc]+at.beforeMS, at.beforeCM)
+		if prev&passBit != 0 {
+			prev &^= passBit
+			key += pass
+		}
+		a.seeds = append(a.seeds, cch.Seed{Vertex: h.vertex[prev], Key: key})
+		a.which = append(a.which, which)
+	}
+}
+
+// rest is what is left of an arc from a place on it.
+func (n *Network) rest(now *metric, at place) cch.Key {
+	return lengthOf(now.durationMS[at.arc]-at.beforeMS, n.lengthCM[at.arc/2]-at.beforeCM)
+}
+
+// from answers the length of the best way from a spot to the target, the place it
+// begins at, and which target place it goes to if it stays on one arc, else -1.
+func (r *Router) from(a *ask, m Mode, now *metric, start, goal spot) (best cch.Key, begin place, straight int32) {
+	best, straight = cch.Inf, -1
+	for _, at := range start.at {
+		if key, which := direct(at, goal); key < best {
+			best, begin, straight = key, at, which
+		}
+		if key := a.search.From(r.modes[m].vertex[at.arc]) + r.net.rest(now, at); key < best {
+			best, begin, straight = key, at, -1
+		}
+	}
+	return best, begin, straight
+}
+
+// ManyToOne implements Engine.
+func (r *Router) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
+	return r.AppendManyToOne(ctx, nil, m, from, to)
+}
+
+// AppendManyToOne is ManyToOne into a slice of the caller's: with room in it, asking
+// allocates nothing.
+func (r *Router) AppendManyToOne(ctx context.Context, times []Time, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
+	if err := checkAsk(m, from, to); err != nil {
+		return nil, err
+	}
+	a := r.asks.Get().(*ask)
+	defer r.asks.Put(a)
+	now := r.now[m].Load()
+	a.snap.reset()
+	goal := r.net.snap(m, now.durationMS, to, &a.snap)
+	r.target(a, m, now, goal)
+	for i, p := range from {
+		if i&63 == 0 && ctx.Err() != nil {
+			return nil, fmt.Errorf("find ways: %w", ctx.Err())
+		}
+		start := r.net.snap(m, now.durationMS, p, &a.snap)
+		key, _, _ := r.from(a, m, now, start, goal)
+		t, _ := timeOf(key, p, to, start, goal)
+		times = append(times, t)
+	}
+	return times, nil
+}
+
+// Route implements Engine. It finds a way as long as the one of ManyToOne.
+func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, error) {
+	if err := checkAsk(m, []geo.Point{from}, to); err != nil {
+		return Route{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Route{}, fmt.Errorf("find a way: %w", err)
+	}
+	a := r.asks.Get().(*ask)
+	defer r.asks.Put(a)
+	now := r.now[m].Load()
+	a.snap.reset()
+	start, goal := r.net.snap(m, now.durationMS, from, &a.snap), r.net.snap(m, now.durationMS, to, &a.snap)
+	r.target(a, m, now, goal)
+	key, begin, straight := r.from(a, m, now, start, goal)
+	t, walked := timeOf(key, from, to, start, goal)
+	switch {
+	case !t.Reachable:
+		return Route{Time: t}, nil
+	case walked:
+		return straightRoute(t, from, to), nil
+	}
+	trace := tracer{net: r.net}
+	trace.walk(from, start.snapM)
+	if straight >= 0 {
+		end := goal.at[straight]
+		trace.arc(begin.arc, begin.beforeCM, end.beforeCM, end.beforeMS-begin.beforeMS)
+	} else {
+		r.trace(&trace, a, m, now, begin, goal)
+	}
+	trace.walk(to, goal.snapM)
+	return Route{
+		Time:     t,
+		Geometry: geom.NewLineStringFlat(geom.XY, trace.line()).SetSRID(4326),
+		Steps:    trace.steps,
+	}, nil
+}
+
+// trace draws the way from a place to the target that was asked for last.
+func (r *Router) trace(to *tracer, a *ask, m Mode, now *metric, begin place, goal spot) {
+	g, h := &r.net.modes[m], r.modes[m]
+	a.way = a.search.Path(a.way[:0], h.vertex[begin.arc])
+	to.arc(begin.arc, begin.beforeCM, r.net.lengthCM[begin.arc/2], now.durationMS[begin.arc]-begin.beforeMS)
+	state := h.state[a.way[0]]
+	for _, v := range a.way[1:] {
+		next := h.state[v]
+		arc := g.arcOf(next)
+		to.arc(arc, 0, r.net.lengthCM[arc/2], g.turnMS(state, next)+now.durationMS[arc])
+		state = next
+	}
+	last, best := a.way[len(a.way)-1], -1
+	for i, seed := range a.seeds {
+		if seed.Vertex == last && (best < 0 || seed.Key < a.seeds[best].Key) {
+			best = i
+		}
+	}
+	end := goal.at[a.which[best]]
+	to.arc(end.arc, 0, end.beforeCM, msOf(a.seeds[best].Key))
+}
+
+// turnMS is what a turn costs that there is.
+func (g *graph) turnMS(from, to uint32) uint32 {
+	for t := g.turnFirst[from]; t < g.turnFirst[from+1]; t++ {
+		if g.turnTo[t] == to {
+			return g.turnCostMS[t]
+		}
+	}
+	return 0
+}
