@@ -100,8 +100,12 @@ func (a *Atlas) Locate(_ context.Context, p geo.Point, accuracyM float64, catego
 		out.Areas = m.Grids[answer.Responsible.Ref].Areas
 	}
 	if answer.RunnerUp.Ref != grid.None {
-		// The disc reaches into the runner-up; the point itself is elsewhere.
+		// The disc reaches into the runner-up; the point itself lies so far from it, or
+		// in it too, below a special grid.
 		r := m.responsible(answer.RunnerUp, BasisNearest)
+		if r.DistanceM = &answer.RunnerUpM; answer.RunnerUpM == 0 {
+			r.Basis, r.DistanceM = BasisInside, nil
+		}
 		out.RunnerUp = &r
 	}
 	for _, s := range answer.Shares {

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -100,6 +101,14 @@ func TestAtlasSplitsADiscOnABorder(t *testing.T) {
 	}
 	if *got.Responsible.Code != "a" || got.RunnerUp == nil || *got.RunnerUp.Code != "b" {
 		t.Fatalf("a border belongs to the lower code, the other runs up: got %+v, %+v", got.Responsible, got.RunnerUp)
+	}
+	if got.RunnerUp.Basis != BasisInside || got.RunnerUp.DistanceM != nil {
+		t.Errorf("the border is the runner-up's too: %+v", got.RunnerUp)
+	}
+	off, err := atlas.Locate(context.Background(), geo.Point{Lon: 121.3499, Lat: 28.55}, 0, "", time.Time{})
+	if err != nil || off.RunnerUp == nil || off.RunnerUp.Basis != BasisNearest || off.RunnerUp.DistanceM == nil ||
+		math.Abs(*off.RunnerUp.DistanceM-9.77) > 0.05 {
+		t.Errorf("9.8 m from the other grid: %+v %v", off.RunnerUp, err)
 	}
 	if !got.AccuracyAssumed || got.AccuracyM != 20 {
 		t.Errorf("no accuracy: 20 m assumed and said, got %v, %v", got.AccuracyM, got.AccuracyAssumed)

@@ -70,6 +70,9 @@ type Answer struct {
 	Basis       string
 	Responsible Share // Ref None where Basis is Nowhere
 	RunnerUp    Share // the other grid with the largest share; Ref None where there is none
+	// RunnerUpM is from the point to the runner-up; 0 where the point lies in it too,
+	// on a border or below a special grid.
+	RunnerUpM float64
 	// Shares of all grids the disc touches, the largest first; the part outside
 	// every grid comes last, under None. They sum to 1.
 	Shares          []Share
@@ -183,6 +186,12 @@ func (ix *Index) Locate(p geo.Point, accuracyM float64, overrides func(ref int) 
 			a.Responsible.Share = s.Share
 		case a.RunnerUp.Ref == None:
 			a.RunnerUp = s
+		}
+	}
+	if a.RunnerUp.Ref != None {
+		up := &ix.shapes[slices.Index(ix.refs, a.RunnerUp.Ref)]
+		if !up.contains(p) {
+			a.RunnerUpM = up.distanceM(local)
 		}
 	}
 	return a
