@@ -34,9 +34,13 @@ WHERE g.district_id = $1 AND v.valid @> coalesce($2::timestamptz, gp_now()) AND 
   AND ($3 = '' OR g.area_code IN (SELECT code FROM below))
 ORDER BY g.code LIMIT $5`
 
-// Grids of the map in force at a time, by code. The cursor is the last code.
+// Grids of the map in force at a time, by code. The cursor is after the last code.
 func (s *Store) Grids(ctx context.Context, v dispatch.Viewer, at *time.Time, ask dispatch.PageAsk) (api.GridList, error) {
-	rows, err := s.db.Query(ctx, grids, v.District, at, v.AreaCode, ask.Cursor, ask.Limit+1)
+	after, err := ask.After()
+	if err != nil {
+		return api.GridList{}, err
+	}
+	rows, err := s.db.Query(ctx, grids, v.District, at, v.AreaCode, after, ask.Limit+1)
 	if err != nil {
 		return api.GridList{}, fmt.Errorf("list grids: %w", err)
 	}
@@ -49,7 +53,8 @@ func (s *Store) Grids(ctx context.Context, v dispatch.Viewer, at *time.Time, ask
 	page := api.GridList{Items: items}
 	if len(items) > ask.Limit {
 		page.Items = items[:ask.Limit]
-		page.NextCursor = &page.Items[ask.Limit-1].Code
+		next := dispatch.CursorAfter(items[ask.Limit-1].Code)
+		page.NextCursor = &next
 	}
 	if page.Items == nil {
 		page.Items = []api.Grid{}

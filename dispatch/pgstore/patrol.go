@@ -132,12 +132,16 @@ ORDER BY p.code LIMIT $11`
 
 // Patrols implements dispatch.PatrolStore.
 func (s *Store) Patrols(ctx context.Context, v dispatch.Viewer, f dispatch.PatrolFilter) (dispatch.Page[dispatch.Patrol], error) {
-	limit := limitOf(f.PageAsk)
-	found, err := s.patrols(ctx, listPatrols, append(s.scope(v), f.Cursor, f.Department, f.Status, limit+1)...)
+	after, err := f.After()
 	if err != nil {
 		return dispatch.Page[dispatch.Patrol]{}, err
 	}
-	return pageOf(found, limit, func(p dispatch.Patrol) string { return p.Code }), nil
+	limit := limitOf(f.PageAsk)
+	found, err := s.patrols(ctx, listPatrols, append(s.scope(v), after, f.Department, f.Status, limit+1)...)
+	if err != nil {
+		return dispatch.Page[dispatch.Patrol]{}, err
+	}
+	return pageOf(found, limit, func(p dispatch.Patrol) string { return dispatch.CursorAfter(p.Code) }), nil
 }
 
 const positioned = `

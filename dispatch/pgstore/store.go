@@ -115,15 +115,9 @@ func before(ask dispatch.PageAsk) (uuid.UUID, error) {
 	}
 	id, err := uuid.Parse(ask.Cursor)
 	if err != nil {
-		return uuid.UUID{}, badCursor()
+		return uuid.UUID{}, dispatch.BadCursor()
 	}
 	return id, nil
-}
-
-func badCursor() error {
-	const detail = "is no cursor that this list answered"
-	return &dispatch.Fault{Kind: dispatch.Invalid, Code: "bad-cursor", Detail: "The cursor " + detail + ".",
-		Fields: []dispatch.FieldFault{{Pointer: "/query/cursor", Detail: detail}}}
 }
 
 // pageOf cuts a list that was read with one row too many.
