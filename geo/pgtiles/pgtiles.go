@@ -24,14 +24,16 @@ var ErrTile = errors.New("no such tile")
 const MaxZoom = 18
 
 // A layer's query gets $1 the district, $2 z, $3 x, $4 y, and where the layer is
-// bounded $5 the area (” is the whole district). It transforms the tile's box to
-// 4326 rather than every geometry to 3857 before it filters, so that the spatial
-// index serves it; the margin is the 64 units of 4096 that a tile shows beyond its
+// bounded $5 the area (empty: the whole district); one of outlines $6 to $8, the
+// towns as outlines has them. It transforms the tile's box to 4326
+// rather than every geometry to 3857 before it filters, so that the spatial index
+// serves it; the margin is the 64 units of 4096 that a tile shows beyond its
 // edge, so that lines and labels meet.
 type layer struct {
-	topics  []string // of revisions
-	bounded bool
-	query   string
+	topics   []string // of revisions
+	bounded  bool
+	outlines bool
+	query    string
 }
 
 // below is an area and every area below it.
@@ -71,6 +73,31 @@ SELECT coalesce(ST_AsMVT(drawn, 'grids', 4096, 'geom'), '') FROM drawn WHERE geo
   )
 SELECT coalesce(ST_AsMVT(drawn, 'roads', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
 
+	// Towns, as the grids of the map in force make them up. Their union is made once a
+	// revision, not for each tile.
+	"areas": {topics: []string{"grids"}, bounded: true, outlines: true, query: `WITH RECURSIVE ` + below + `, above AS (
+    SELECT code, parent_code FROM areas WHERE district_id = $1 AND code = $5
+    UNION
+    SELECT a.code, a.parent_code FROM areas a JOIN above b ON a.code = b.parent_code WHERE a.district_id = $1
+  ), ` + box + `, drawn AS (
+    SELECT t.code, t.name, 'town' AS level,
+           ST_AsMVTGeom(ST_Transform(s.geom, 3857), box.tile, 4096, 64) AS geom
+    FROM box, unnest($6::text[], $7::text[], $8::bytea[]) AS t(code, name, shape), LATERAL (SELECT ST_GeomFromEWKB(t.shape) AS geom) s
+    WHERE s.geom && box.seen AND ($5 = '' OR t.code IN (SELECT code FROM below) OR t.code IN (SELECT code FROM above))
+    ORDER BY t.code
+  )
+SELECT coalesce(ST_AsMVT(drawn, 'areas', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
+
+	// Water is everybody's. Narrow courses join as the map comes nearer.
+	"water": {topics: []string{"water"}, query: `WITH ` + box + `, drawn AS (
+    SELECT w.kind, w.name, coalesce(w.width_m, 0) AS width_m,
+           ST_AsMVTGeom(ST_Transform(w.geom, 3857), box.tile, 4096, 64) AS geom
+    FROM box, waters w
+    WHERE w.district_id = $1 AND w.geom && box.seen AND ($2 >= 12 OR w.kind <> 'stream')
+    ORDER BY w.id
+  )
+SELECT coalesce(ST_AsMVT(drawn, 'water', 4096, 'geom'), '') FROM drawn WHERE geom IS NOT NULL`},
+
 	// A place belongs to the area of the grid it lies in.
 	"places": {topics: []string{"places", "grids"}, bounded: true, query: `WITH RECURSIVE ` + below + `, ` + box + `, drawn AS (
     SELECT p.id::text AS id, p.code, p.name, p.kind, coalesce(p.url, '') AS url, p.visits_per_week,
@@ -89,6 +116,7 @@ SELECT coalesce(ST_AsMVT(drawn, 'places', 4096, 'geom'), '') FROM drawn WHERE ge
 type Store struct {
 	db    *pgdb.DB
 	cache *cache
+	towns townOutlines
 }
 
 // New makes a Store that keeps up to 32 MB of tiles.
@@ -137,6 +165,13 @@ func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string)
 	key := cacheKey{name, revision, area, z, x, y}
 	if tile, ok := s.cache.get(key); ok {
 		return tile, nil
+	}
+	if l.outlines {
+		towns, err := s.towns.at(ctx, s.db, revision)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, towns.codes, towns.names, towns.shapes)
 	}
 	var tile []byte
 	if err := s.db.QueryRow(ctx, l.query, args...).Scan(&tile); err != nil {

@@ -3,6 +3,7 @@ package pgtiles_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -85,7 +86,38 @@ func TestGridsOfATile(t *testing.T) {
 			t.Errorf("area %q: %d places, want %d", area, len(got), want)
 		}
 	}
-	tile, err := s.Tile(t.Context(), "grids", z, x, y, "")
+	towns := func() map[string][]string {
+		t.Helper()
+		out := map[string][]string{}
+		for _, area := range []string{"", "north", "mill", "d", "nowhere"} {
+			tile, err := s.Tile(t.Context(), "areas", z, x, y, area)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[area] = slices.Sorted(maps.Keys(draw(t, tile, z, x, y, "areas", "code")))
+		}
+		return out
+	}
+	for area, want := range map[string][]string{"": {"north", "south"}, "north": {"north"}, "mill": {"north"}, "d": {"north", "south"}, "nowhere": nil} {
+		if got := towns()[area]; !slices.Equal(got, want) {
+			t.Errorf("area %q sees the towns %v, want %v", area, got, want)
+		}
+	}
+	tile, err := s.Tile(t.Context(), "areas", z, x, y, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Two grids side by side are one town without a seam.
+	if town := draw(t, tile, z, x, y, "areas", "code")["north"]; len(town) != 1 || town.bound().West > 121.3801 || town.bound().East < 121.3999 {
+		t.Errorf("the town of two grids is %d rings, %+v", len(town), town.bound())
+	}
+	// Another tree of areas makes other towns, without a new map.
+	exec(t, db, `UPDATE areas SET parent_code = 'south' WHERE code = 'mill'`)
+	exec(t, db, `UPDATE revisions SET revision = revision + 1 WHERE topic = 'grids'`)
+	if got := towns()["mill"]; !slices.Equal(got, []string{"south"}) {
+		t.Errorf("after the village has changed towns: %v", got)
+	}
+	tile, err = s.Tile(t.Context(), "grids", z, x, y, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,6 +156,26 @@ func TestRoadsOfATile(t *testing.T) {
 		}
 		if lines := features["trunk"]; z == 13 && len(lines) != 2 {
 			t.Errorf("two pieces of one road are %d lines", len(lines))
+		}
+	}
+}
+
+func TestWaterOfATile(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	exec(t, db, `INSERT INTO waters (id, district_id, kind, name, width_m, geom) VALUES
+	  (gen_random_uuid(), $1, 'river', '金清港', 90, ST_SetSRID(ST_MakeLine(ST_MakePoint(121.38, 28.58), ST_MakePoint(121.39, 28.58)), 4326)),
+	  (gen_random_uuid(), $1, 'stream', '小溪', NULL, ST_SetSRID(ST_MakeLine(ST_MakePoint(121.38, 28.581), ST_MakePoint(121.39, 28.581)), 4326)),
+	  (gen_random_uuid(), $1, 'lake', '飞龙湖', NULL, ST_MakeEnvelope(121.38, 28.582, 121.385, 28.585, 4326))`, pgdb.District)
+	s := pgtiles.New(db)
+	for z, want := range map[int]int{10: 2, 13: 3} {
+		x, y := tileAt(z, 121.385, 28.5815)
+		tile, err := s.Tile(t.Context(), "water", z, x, y, "any area")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := draw(t, tile, z, x, y, "water", "kind"); len(got) != want {
+			t.Errorf("zoom %d draws %d kinds of water, want %d", z, len(got), want)
 		}
 	}
 }
