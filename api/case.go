@@ -166,6 +166,7 @@ func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
 	if err != nil {
 		return err
 	}
+	found.Nearby.Cameras, found.Nearby.Places = some(found.Nearby.Cameras), some(found.Nearby.Places)
 	c.Response().Header().Set("ETag", etag(found.Version))
 	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports)})
 }

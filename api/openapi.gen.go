@@ -423,6 +423,33 @@ func (e PhotoMediaType) Valid() bool {
 	}
 }
 
+// Defines values for PlaceKind.
+const (
+	PlaceKindCamera      PlaceKind = "camera"
+	PlaceKindFactory     PlaceKind = "factory"
+	PlaceKindMarket      PlaceKind = "market"
+	PlaceKindOther       PlaceKind = "other"
+	PlaceKindRentalHouse PlaceKind = "rental_house"
+)
+
+// Valid indicates whether the value is a known member of the PlaceKind enum.
+func (e PlaceKind) Valid() bool {
+	switch e {
+	case PlaceKindCamera:
+		return true
+	case PlaceKindFactory:
+		return true
+	case PlaceKindMarket:
+		return true
+	case PlaceKindOther:
+		return true
+	case PlaceKindRentalHouse:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Presence.
 const (
 	PresenceLost   Presence = "lost"
@@ -647,19 +674,25 @@ func (e CountCellsParamsLayer) Valid() bool {
 
 // Defines values for GetTileParamsLayer.
 const (
+	GetTileParamsLayerAreas  GetTileParamsLayer = "areas"
 	GetTileParamsLayerGrids  GetTileParamsLayer = "grids"
 	GetTileParamsLayerPlaces GetTileParamsLayer = "places"
 	GetTileParamsLayerRoads  GetTileParamsLayer = "roads"
+	GetTileParamsLayerWater  GetTileParamsLayer = "water"
 )
 
 // Valid indicates whether the value is a known member of the GetTileParamsLayer enum.
 func (e GetTileParamsLayer) Valid() bool {
 	switch e {
+	case GetTileParamsLayerAreas:
+		return true
 	case GetTileParamsLayerGrids:
 		return true
 	case GetTileParamsLayerPlaces:
 		return true
 	case GetTileParamsLayerRoads:
+		return true
+	case GetTileParamsLayerWater:
 		return true
 	default:
 		return false
@@ -793,14 +826,17 @@ type CaseDetail struct {
 	DueAt       *time.Time       `json:"due_at"`
 
 	// Events Oldest first
-	Events  []CaseEvent        `json:"events"`
-	Id      openapi_types.UUID `json:"id"`
-	Lat     float64            `json:"lat"`
-	Lon     float64            `json:"lon"`
-	MadeAt  time.Time          `json:"made_at"`
-	Number  string             `json:"number"`
-	Overdue bool               `json:"overdue"`
-	Reports []Report           `json:"reports"`
+	Events []CaseEvent        `json:"events"`
+	Id     openapi_types.UUID `json:"id"`
+	Lat    float64            `json:"lat"`
+	Lon    float64            `json:"lon"`
+	MadeAt time.Time          `json:"made_at"`
+
+	// Nearby What stands around a case and is on the caller's map, each the nearest first
+	Nearby  Nearby   `json:"nearby"`
+	Number  string   `json:"number"`
+	Overdue bool     `json:"overdue"`
+	Reports []Report `json:"reports"`
 
 	// Responsible A grid that answers for a place. Basis none has no grid.
 	Responsible Responsible  `json:"responsible"`
@@ -1026,6 +1062,15 @@ type MultiPolygon struct {
 // MultiPolygonType defines model for MultiPolygon.Type.
 type MultiPolygonType string
 
+// Nearby What stands around a case and is on the caller's map, each the nearest first
+type Nearby struct {
+	// Cameras The three nearest, however far
+	Cameras []PlaceNear `json:"cameras"`
+
+	// Places Places of risk (rental houses, markets, factories) within 500 m
+	Places []PlaceNear `json:"places"`
+}
+
 // Nearest defines model for Nearest.
 type Nearest struct {
 	AirM       float64            `json:"air_m"`
@@ -1165,6 +1210,26 @@ type Photo struct {
 // PhotoMediaType defines model for Photo.MediaType.
 type PhotoMediaType string
 
+// PlaceKind defines model for PlaceKind.
+type PlaceKind string
+
+// PlaceNear defines model for PlaceNear.
+type PlaceNear struct {
+	Code string `json:"code"`
+
+	// DistanceM By air
+	DistanceM float64            `json:"distance_m"`
+	Id        openapi_types.UUID `json:"id"`
+	Kind      PlaceKind          `json:"kind"`
+	Lat       float64            `json:"lat"`
+	Lon       float64            `json:"lon"`
+	Name      string             `json:"name"`
+
+	// Url http, https or rtsp
+	Url           *string `json:"url"`
+	VisitsPerWeek int     `json:"visits_per_week"`
+}
+
 // Presence defines model for Presence.
 type Presence string
 
@@ -1213,7 +1278,7 @@ type Responsible struct {
 	Basis Basis   `json:"basis"`
 	Code  *string `json:"code"`
 
-	// DistanceM To the grid when the place lies in a gap
+	// DistanceM To the grid when the place lies outside it
 	DistanceM *float64            `json:"distance_m"`
 	GridId    *openapi_types.UUID `json:"grid_id"`
 	Kind      *GridKind           `json:"kind"`

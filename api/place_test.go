@@ -155,7 +155,9 @@ func TestTiles(t *testing.T) {
 	b.exec(`UPDATE revisions SET revision = revision + 1 WHERE topic = 'grids'`)
 	b.want(http.StatusOK, call{path: at, token: operator, header: map[string]string{"If-None-Match": tag}})
 	b.want(http.StatusOK, call{path: "/api/v1/tiles/roads/12/3429/1708.mvt", token: operator})
-	b.want(http.StatusOK, call{path: "/api/v1/tiles/places/12/3429/1708.mvt", token: operator})
+	for _, layer := range []string{"places", "areas", "water"} {
+		b.want(http.StatusOK, call{path: "/api/v1/tiles/" + layer + "/12/3429/1708.mvt", token: operator})
+	}
 }
 
 func TestCells(t *testing.T) {
@@ -177,5 +179,17 @@ func TestMetrics(t *testing.T) {
 	text := string(r.body)
 	if !strings.Contains(text, `gridpatrol_http_requests_total{method="GET",route="/api/v1/cases/:id",status="401"} 1`) || strings.Contains(text, "secret-id") || strings.Contains(text, "BREW") {
 		t.Errorf("%.2000s", text)
+	}
+}
+
+func TestNonsenseCursors(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.as(dispatch.RoleOperator)
+	for _, path := range []string{"/grids?cursor=nonsense", "/grids?cursor=331004"} {
+		r := b.want(http.StatusBadRequest, call{path: "/api/v1" + path, token: token})
+		if !strings.Contains(string(r.body), "/query/cursor") || !strings.Contains(string(r.body), "next_cursor") {
+			t.Errorf("%s: %s", path, r.body)
+		}
 	}
 }

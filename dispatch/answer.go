@@ -81,7 +81,7 @@ func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 	if verb == Decline && err == nil {
 		s.nextBest(ctx, id, "declined")
 	}
-	return s.Store.Detail(ctx, id)
+	return s.detail(ctx, v, id)
 }
 
 // mayAnswer says whether a viewer may answer for an assignment. Whoever had it and

@@ -61,6 +61,34 @@ type CaseDetail struct {
 	UndoUntil *time.Time  `json:"undo_until"`
 	Reports   []Report    `json:"reports"`
 	Events    []CaseEvent `json:"events"`
+	Nearby    Nearby      `json:"nearby"`
+}
+
+// What stands near a case, as far as the viewer's map shows it.
+const (
+	NearCameras = 3   // the nearest, however far
+	NearPlaces  = 5   // of risk: rental houses, markets, factories
+	NearPlacesM = 500 // within this
+)
+
+// Nearby is what stands around a case: cameras to look through and places of risk,
+// each the nearest first.
+type Nearby struct {
+	Cameras []PlaceNear `json:"cameras"`
+	Places  []PlaceNear `json:"places"`
+}
+
+// PlaceNear is a thing that stands still, and how far it is by air.
+type PlaceNear struct {
+	ID            PlaceID `json:"id"`
+	Code          string  `json:"code"`
+	Name          string  `json:"name"`
+	Kind          string  `json:"kind"`
+	Lon           float64 `json:"lon"`
+	Lat           float64 `json:"lat"`
+	URL           *string `json:"url"`
+	VisitsPerWeek int     `json:"visits_per_week"`
+	DistanceM     float64 `json:"distance_m"`
 }
 
 // The bases on which a grid answers for a place.

@@ -56,7 +56,17 @@ func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, er
 	if !Visible(v, c.Scope) {
 		return CaseDetail{}, hidden("case")
 	}
-	return c, nil
+	c.Nearby, err = s.Store.Near(ctx, v, c.Place())
+	return c, err
+}
+
+// detail answers a case to somebody who has just changed it.
+func (s *Service) detail(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error) {
+	c, err := s.Store.Detail(ctx, id)
+	if err == nil {
+		c.Nearby, err = s.Store.Near(ctx, v, c.Place())
+	}
+	return c, err
 }
 
 func (s *Service) visible(ctx context.Context, v Viewer, id CaseID) (Case, error) {

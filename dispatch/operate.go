@@ -53,7 +53,7 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 	if err != nil {
 		return CaseDetail{}, err
 	}
-	return s.Store.Detail(ctx, id)
+	return s.detail(ctx, v, id)
 }
 
 // Undo takes a dispatch back before its offers have left: who was claimed is free
@@ -87,7 +87,7 @@ func (s *Service) Undo(ctx context.Context, v Viewer, id CaseID, version int64) 
 		return CaseDetail{}, err
 	}
 	s.Wake()
-	return s.Store.Detail(ctx, id)
+	return s.detail(ctx, v, id)
 }
 
 func (t *turn) undo(s *Service) {
@@ -170,7 +170,7 @@ func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version in
 		return CaseDetail{}, err
 	}
 	s.Wake()
-	return s.Store.Detail(ctx, id)
+	return s.detail(ctx, v, id)
 }
 
 func closedCase(c Case) error {

@@ -42,6 +42,8 @@ type CaseStore interface {
 	Case(ctx context.Context, id CaseID, number string) (Case, error)
 	// Detail is a case with its reports and history.
 	Detail(ctx context.Context, id CaseID) (CaseDetail, error)
+	// Near answers what stands near a place and is on the viewer's map.
+	Near(ctx context.Context, v Viewer, p geo.Point) (Nearby, error)
 	Plans(ctx context.Context, id CaseID) ([]PlanRecord, error)
 	DropDeadline(ctx context.Context, id DeadlineID) error
 	// Unarrived answers the assignments whose patrols are still to arrive.

@@ -29,6 +29,7 @@ func (id ID[Kind]) OrNull() *ID[Kind] {
 type (
 	districtKind   struct{}
 	gridKind       struct{}
+	placeKind      struct{}
 	staffKind      struct{}
 	patrolKind     struct{}
 	deviceKind     struct{}
@@ -45,6 +46,7 @@ type (
 type (
 	DistrictID   = ID[districtKind]
 	GridID       = ID[gridKind]
+	PlaceID      = ID[placeKind]
 	StaffID      = ID[staffKind]
 	PatrolID     = ID[patrolKind]
 	DeviceID     = ID[deviceKind]

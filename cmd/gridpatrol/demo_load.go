@@ -22,13 +22,14 @@ const demoState = `SELECT
   EXISTS (SELECT FROM grid_versions WHERE district_id = $1 AND state = 'active'),
   EXISTS (SELECT FROM road_networks WHERE district_id = $1 AND active),
   coalesce((SELECT max(upper(during)) FROM duties d JOIN patrols p ON p.id = d.patrol_id WHERE p.district_id = $1 AND d.source = 'shift')
-    > gp_now() + $2::interval, false)`
+    > gp_now() + $2::interval, false),
+  EXISTS (SELECT FROM waters WHERE district_id = $1)`
 
 // loadDistrict brings the demo's files into the database, those that are not there
 // yet, by the same way as anybody's import.
 func loadDistrict(ctx context.Context, env *Env, say func(string, ...any)) error {
-	var grids, roads, shifts bool
-	if err := env.DB.QueryRow(ctx, demoState, pgdb.District, shiftsSpare).Scan(&grids, &roads, &shifts); err != nil {
+	var grids, roads, shifts, water bool
+	if err := env.DB.QueryRow(ctx, demoState, pgdb.District, shiftsSpare).Scan(&grids, &roads, &shifts, &water); err != nil {
 		return fmt.Errorf("look what is loaded: %w", err)
 	}
 	register := pgstore.NewRegister(env.DB)
@@ -61,6 +62,13 @@ func loadDistrict(ctx context.Context, env *Env, say func(string, ...any)) error
 			return err
 		}
 		if err := table(district.StaffFile, register.Staff); err != nil {
+			return err
+		}
+	}
+	if !water {
+		if err := table(district.WaterFile, func(ctx context.Context, in io.Reader, o pgstore.RegisterOptions) (roster.Result, error) {
+			return register.Water(ctx, feature.GeoJSON(in, feature.Limits{}), o)
+		}); err != nil {
 			return err
 		}
 	}

@@ -21,12 +21,13 @@ import (
 // takes each of them over within seconds.
 type importCmd struct {
 	Departments importDepartmentsCmd `cmd:"" help:"Departments: code,name_zh,name_en."`
-	Areas       importAreasCmd       `cmd:"" help:"District, towns, villages: code,name,level,parent_code."`
+	Areas       importAreasCmd       `cmd:"" help:"District, towns, villages: code,name,level,parent_code[,phone]; phone is the town's information room."`
 	Staff       importStaffCmd       `cmd:"" help:"People, their patrols, devices and grids: code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id[,phone][,grid_part]."`
 	Categories  importCategoriesCmd  `cmd:"" help:"What can be reported: code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode[,skill]."`
-	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week."`
+	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week[,crs]; or points with these properties."`
 	Shifts      importShiftsCmd      `cmd:"" help:"When patrols are on duty: patrol_code,from,until; times in RFC 3339, or offsets from now such as -1h or +8h30m."`
 	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked; a draft, unless it is put in force."`
+	Water       importWaterCmd       `cmd:"" help:"Rivers, canals and lakes to draw: lines and polygons with the properties kind, name, width_m. All that was there is replaced."`
 	Roads       importRoadsCmd       `cmd:"" help:"Roads, from OpenStreetMap or drawn lines."`
 }
 
@@ -41,7 +42,6 @@ type (
 	importDepartmentsCmd struct{ importTable }
 	importAreasCmd       struct{ importTable }
 	importCategoriesCmd  struct{ importTable }
-	importPlacesCmd      struct{ importTable }
 	importShiftsCmd      struct{ importTable }
 	importStaffCmd       struct {
 		importTable
@@ -67,11 +67,6 @@ func (c importStaffCmd) Run(ctx context.Context, env *Env) error {
 // Run imports the table.
 func (c importCategoriesCmd) Run(ctx context.Context, env *Env) error {
 	return c.store(ctx, env, "categories", (*pgstore.Register).Categories, pgstore.RegisterOptions{})
-}
-
-// Run imports the table.
-func (c importPlacesCmd) Run(ctx context.Context, env *Env) error {
-	return c.store(ctx, env, "places", (*pgstore.Register).Places, pgstore.RegisterOptions{})
 }
 
 // Run imports the table.

@@ -130,3 +130,42 @@ func TestImportSaysWhenAMapTakesEffect(t *testing.T) {
 		t.Errorf("the import of a later map says %q", out.String())
 	}
 }
+
+// Places come as a table or as points; a dry run names what is wrong by number and
+// field and stores nothing.
+func TestImportOfPlaces(t *testing.T) {
+	t.Parallel()
+	env, out := importEnv(t)
+	run := func(c importPlacesCmd) error {
+		t.Helper()
+		out.Reset()
+		load, o, err := c.prepare()
+		if err != nil {
+			return err
+		}
+		return c.table().storeIn(t.Context(), env, "places", load, o)
+	}
+	points := tableFile(t, "places.geojson", `{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"code":"K1","name":"路口","kind":"camera","url":"rtsp://video.example/1"},"geometry":{"type":"Point","coordinates":[121.4,28.5]}},{"type":"Feature","properties":{"code":"K2","name":"路口","kind":"camera","url":"ftp://video.example/1"},"geometry":{"type":"Point","coordinates":[121.4,28.5]}}]}`)
+	if err := run(importPlacesCmd{File: points, DryRun: true, JSON: true}); exitCode(err, io.Discard) != exitRefused {
+		t.Errorf("a refused feature is exit code 3: %v", err)
+	}
+	const refused = `{"accepted":1,"refused":[{"line":1,"column":"url","code":"bad_value","detail":`
+	if !strings.HasPrefix(out.String(), refused) || !strings.Contains(out.String(), `"feature":2}]`) ||
+		!strings.Contains(out.String(), `"changes":[{"what":"place","code":"K1","change":"added"}]`) {
+		t.Errorf("%s", out)
+	}
+	if err := run(importPlacesCmd{File: points}); !errors.Is(err, errRefusedRows) || !strings.Contains(out.String(), "refused: feature 2 (line 1), property url: ") ||
+		!strings.Contains(out.String(), "added: place K1") {
+		t.Errorf("the dry run stored nothing, so it is new again: %v %s", err, out)
+	}
+	table := tableFile(t, "places.csv", "code,name,kind,lon,lat,url,visits_per_week\nK1,路口,camera,121.4,28.5,rtsp://video.example/1,\n")
+	if err := run(importPlacesCmd{File: table}); err != nil || !strings.Contains(out.String(), "0 changes") {
+		t.Errorf("the same in a table: %v %s", err, out)
+	}
+	if err := run(importPlacesCmd{File: table, CRS: "gcj02"}); err != nil || !strings.Contains(out.String(), "crs:  -> gcj02") {
+		t.Errorf("in another datum it stands elsewhere: %v %s", err, out)
+	}
+	if err := run(importPlacesCmd{File: table, CRS: "mars"}); err == nil || !strings.Contains(err.Error(), "--crs") || !strings.Contains(err.Error(), "gcj02") {
+		t.Errorf("an unknown datum names those there are: %v", err)
+	}
+}

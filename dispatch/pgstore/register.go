@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
+	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/jackc/pgx/v5"
 )
@@ -26,8 +28,9 @@ func NewRegister(db *pgdb.DB) *Register { return &Register{db: db} }
 
 // RegisterOptions of an import.
 type RegisterOptions struct {
-	DryRun    bool // check and compare, change nothing
-	Simulated bool // new patrols and devices are played by a simulator
+	DryRun    bool    // check and compare, change nothing
+	Simulated bool    // new patrols and devices are played by a simulator
+	CRS       geo.CRS // of positions whose row names none; empty is WGS-84
 }
 
 // errDryRun rolls a transaction back that went well.
@@ -190,10 +193,10 @@ func (g *Register) Departments(ctx context.Context, in io.Reader, o RegisterOpti
 
 var areaTable = upsert{
 	// The grids topic as well: a map knows the areas above each grid.
-	what: "area", fields: []string{"name", "level", "parent_code"}, topics: []string{"roster", "grids"},
-	before: `SELECT code, name, level, coalesce(parent_code, '') FROM areas WHERE district_id = $1`,
-	write: `INSERT INTO areas (district_id, code, name, level, parent_code) VALUES ($1, $2, $3, $4, nullif($5, ''))
-ON CONFLICT (district_id, code) DO UPDATE SET name = excluded.name, parent_code = excluded.parent_code`,
+	what: "area", fields: []string{"name", "level", "parent_code", "phone"}, topics: []string{"roster", "grids"},
+	before: `SELECT code, name, level, coalesce(parent_code, ''), coalesce(phone, '') FROM areas WHERE district_id = $1`,
+	write: `INSERT INTO areas (district_id, code, name, level, parent_code, phone) VALUES ($1, $2, $3, $4, nullif($5, ''), nullif($6, ''))
+ON CONFLICT (district_id, code) DO UPDATE SET name = excluded.name, parent_code = excluded.parent_code, phone = excluded.phone`,
 }
 
 const renameDistrict = `UPDATE districts SET code = $2, name_zh = $3, name_en = $3 WHERE id = $1 AND (code, name_zh) <> ($2, $3)`
@@ -210,9 +213,13 @@ func (g *Register) Areas(ctx context.Context, in io.Reader, o RegisterOptions) (
 		if err != nil {
 			return err
 		}
+		phones, err := phonesOf(ctx, tx)
+		if err != nil {
+			return err
+		}
 		rows := make([]keyed, len(good))
 		for i, a := range good {
-			rows[i] = keyed{a.Code, []any{a.Name, a.Level, a.Parent}}
+			rows[i] = keyed{a.Code, []any{a.Name, a.Level, a.Parent, cmp.Or(a.Phone, phones[a.Code])}}
 			if a.Level == "district" {
 				if _, err := tx.Exec(ctx, renameDistrict, pgdb.District, a.Code, a.Name); err != nil {
 					return fmt.Errorf("name the district: %w", err)
@@ -227,30 +234,21 @@ func (g *Register) Areas(ctx context.Context, in io.Reader, o RegisterOptions) (
 	return result, err
 }
 
-var placeTable = upsert{
-	what: "place", fields: []string{"name", "kind", "lon", "lat", "url", "visits_per_week"}, topics: []string{"places"},
-	before: `SELECT code, name, kind, ST_X(geom), ST_Y(geom), coalesce(url, ''), visits_per_week FROM places WHERE district_id = $1`,
-	write: `INSERT INTO places (id, district_id, code, name, kind, geom, url, visits_per_week)
-VALUES (gen_random_uuid(), $1, $2, $3, $4, ST_SetSRID(ST_MakePoint($5, $6), 4326), nullif($7, ''), $8)
-ON CONFLICT (district_id, code) DO UPDATE SET name = excluded.name, kind = excluded.kind, geom = excluded.geom,
-  url = excluded.url, visits_per_week = excluded.visits_per_week`,
-}
-
-// Places imports the table of places.
-func (g *Register) Places(ctx context.Context, in io.Reader, o RegisterOptions) (roster.Result, error) {
-	good, refused, err := roster.Places(in)
+// phonesOf answers the telephones there are: a table without that column, or with
+// an empty field, leaves them as they are.
+func phonesOf(ctx context.Context, tx pgx.Tx) (map[string]string, error) {
+	rows, err := tx.Query(ctx, `SELECT code, phone FROM areas WHERE district_id = $1 AND phone IS NOT NULL`, pgdb.District)
 	if err != nil {
-		return roster.Result{}, err
+		return nil, fmt.Errorf("read telephones of areas: %w", err)
 	}
-	rows := make([]keyed, len(good))
-	for i, p := range good {
-		rows[i] = keyed{p.Code, []any{p.Name, p.Kind, p.At.Lon, p.At.Lat, p.URL, p.VisitsPerWeek}}
-	}
-	result := roster.NewResult(len(good), refused)
-	err = g.tx(ctx, o, func(tx pgx.Tx) error {
-		changes, err := placeTable.run(ctx, tx, rows)
-		result.Changes = append(result.Changes, changes...)
-		return err
+	out := map[string]string{}
+	var code, phone string
+	_, err = pgx.ForEachRow(rows, []any{&code, &phone}, func() error {
+		out[code] = phone
+		return nil
 	})
-	return result, err
+	if err != nil {
+		return nil, fmt.Errorf("read telephones of areas: %w", err)
+	}
+	return out, nil
 }

@@ -155,7 +155,7 @@ func readGridFeatures(features iter.Seq2[feature.Feature, error], k roster.Known
 			refusal = &roster.Refusal{Column: o.Code, Code: roster.CodeDuplicate, Detail: fmt.Sprintf("%q is the feature of line %d already", g.code, lines[g.code])}
 		}
 		if refusal != nil {
-			refusal.Line = g.line
+			refusal.Line, refusal.Feature = g.line, f.Number
 			refused = append(refused, *refusal)
 			continue
 		}

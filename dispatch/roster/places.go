@@ -2,10 +2,7 @@ package roster
 
 import (
 	"io"
-	"net/url"
 	"strconv"
-
-	"github.com/gridpatrol/gridpatrol/geo"
 )
 
 // Department is a row of departments.
@@ -31,19 +28,22 @@ func Departments(in io.Reader) ([]Department, []Refusal, error) {
 type Area struct {
 	Line                      int
 	Code, Name, Level, Parent string
+	// Phone is where a town's information room is called; empty leaves it as it is.
+	Phone string
 }
 
 // Levels of areas, the highest first.
 var levels = []string{"district", "town", "village"}
 
-// Areas reads code,name,level,parent_code. A town belongs to the district, a
+// Areas reads code,name,level,parent_code and perhaps phone. A town belongs to the district, a
 // village to a town; the parent stands anywhere in the table, or in the register.
 // The good ones come with parents before children.
 func Areas(in io.Reader, known Known) ([]Area, []Refusal, error) {
-	read, refused, err := decode(in, []string{"code", "name", "level", "parent_code"}, nil, func(r *row) (string, Area) {
+	read, refused, err := decode(in, []string{"code", "name", "level", "parent_code"}, []string{"phone"}, func(r *row) (string, Area) {
 		r.required("code", "name", "level")
 		a := Area{Line: r.Line, Code: r.like("code", areaCode, wantAreaCode), Name: r.Get("name"),
-			Level: r.oneOf("level", levels...), Parent: r.Get("parent_code")}
+			Level: r.oneOf("level", levels...), Parent: r.Get("parent_code"),
+			Phone: r.like("phone", phone, wantPhone)}
 		switch {
 		case a.Level == "district" && a.Parent != "":
 			r.refuse("parent_code", CodeArea, "a district has no parent")
@@ -95,47 +95,4 @@ func Areas(in io.Reader, known Known) ([]Area, []Refusal, error) {
 		}
 	}
 	return good, refused, nil
-}
-
-// Place is a row of places.
-type Place struct {
-	Line             int
-	Code, Name, Kind string
-	At               geo.Point
-	URL              string
-	VisitsPerWeek    int
-}
-
-// Places reads code,name,kind,lon,lat,url,visits_per_week; WGS-84.
-func Places(in io.Reader) ([]Place, []Refusal, error) {
-	return decode(in, []string{"code", "name", "kind", "lon", "lat", "url", "visits_per_week"}, nil, func(r *row) (string, Place) {
-		r.required("code", "name", "kind", "lon", "lat")
-		p := Place{Line: r.Line, Code: r.like("code", plainCode, wantPlainCode), Name: r.Get("name"),
-			Kind: r.oneOf("kind", "camera", "rental_house", "market", "factory", "other"), URL: r.Get("url")}
-		number := func(column string) float64 {
-			v, err := strconv.ParseFloat(r.Get(column), 64)
-			if err != nil {
-				r.refuse(column, CodeValue, "%.40q is no number", r.Get(column))
-			}
-			return v
-		}
-		p.At = geo.Point{Lon: number("lon"), Lat: number("lat")}
-		if err := p.At.Check(); err != nil {
-			r.refuse("lon", CodeValue, "%v", err)
-		}
-		if p.URL != "" {
-			u, err := url.Parse(p.URL)
-			if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "rtsp" && u.Scheme != "rtsps") {
-				r.refuse("url", CodeValue, "%.80q is no address; it should begin with http://, https:// or rtsp://", p.URL)
-			}
-		}
-		if text := r.Get("visits_per_week"); text != "" {
-			n, err := strconv.Atoi(text)
-			if err != nil || n < 0 || n > 168 {
-				r.refuse("visits_per_week", CodeValue, "%.40q is no number of visits from 0 to 168", text)
-			}
-			p.VisitsPerWeek = n
-		}
-		return p.Code, p
-	})
 }

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gridpatrol/gridpatrol/geo/feature"
@@ -125,12 +126,14 @@ func (r *row) list(column string) []string {
 
 var (
 	departmentCode = regexp.MustCompile(`^[a-z][a-z0-9_]{0,31}$`)
+	phone          = regexp.MustCompile(`^[0-9+() -]{3,32}$`)
 	areaCode       = regexp.MustCompile(`^[A-Za-z0-9._-]{1,32}$`)
 	categoryCode   = regexp.MustCompile(`^[A-Z][0-9]{2}$`)
 	plainCode      = regexp.MustCompile(`^[\pL\pN._:-]{1,64}$`)
 )
 
 const (
+	wantPhone          = "a telephone number: digits, spaces, +, - and brackets, 3 to 32"
 	wantDepartmentCode = "a department code: small letters, digits and _, up to 32"
 	wantAreaCode       = "an area code: letters, digits, dot, - and _, up to 32"
 	wantPlainCode      = "a code: letters, digits, dot, colon, - and _, up to 64"
@@ -139,8 +142,13 @@ const (
 // decode runs a table through a check of single rows. Codes must not repeat where
 // the check answers one.
 func decode[T any](in io.Reader, needed, optional []string, check func(*row) (code string, value T)) (good []T, refused []Refusal, err error) {
-	lines := map[string]int{}
-	for r, err := range rows(in, needed, optional) {
+	return decodeRows(rows(in, needed, optional), check)
+}
+
+// decodeRows is decode of rows that were read already.
+func decodeRows[T any](all iter.Seq2[feature.Row, error], check func(*row) (code string, value T)) (good []T, refused []Refusal, err error) {
+	seen := map[string]string{} // where each code stands
+	for r, err := range all {
 		var refusal *Refusal
 		if errors.As(err, &refusal) {
 			refused = append(refused, *refusal)
@@ -152,10 +160,10 @@ func decode[T any](in io.Reader, needed, optional []string, check func(*row) (co
 		checked := &row{Row: r}
 		code, value := check(checked)
 		if code != "" && checked.fault == nil {
-			if first, again := lines[code]; again {
-				checked.refuse("code", CodeDuplicate, "%q stands in line %d already", code, first)
-			} else {
-				lines[code] = r.Line
+			if first, again := seen[code]; again {
+				checked.refuse("code", CodeDuplicate, "%q stands in %s already", code, first)
+			} else if seen[code] = "line " + strconv.Itoa(r.Line); r.Number > 0 {
+				seen[code] = "feature " + strconv.Itoa(r.Number)
 			}
 		}
 		if checked.fault != nil {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/feature"
 )
 
 func refusals(refused []roster.Refusal) (out []string) {
@@ -80,13 +82,87 @@ func TestCategories(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	t.Parallel()
-	good, refused, err := roster.Places(strings.NewReader("code,name,kind,lon,lat,url,visits_per_week\n" +
-		"a,A,camera,121.4,28.5,rtsp://10.0.0.1/live,\n" +
-		"b,B,palace,121.4,28.5,,\nc,C,other,28.5,121.4,,\nd,D,other,x,28,,\ne,E,other,121,28,javascript:alert(1),\nf,F,other,121,28,,-1\ng,G,other,0,0,,\n"))
+	good, refused, err := roster.Places(strings.NewReader("code,name,kind,lon,lat,url,visits_per_week\n"+
+		"a,A,camera,121.4,28.5,rtsp://10.0.0.1/live,\n"+
+		"b,B,palace,121.4,28.5,,\nc,C,other,28.5,121.4,,\nd,D,other,x,28,,\ne,E,other,121,28,javascript:alert(1),\nf,F,other,121,28,,-1\ng,G,other,0,0,,\n"+
+		"h,H,camera,121,28,rtsp://admin:secret@10.0.0.1/live,\ni,I,camera,121,28,rtsps://10.0.0.1/,\nj,J,camera,121,28,http://,\n"), geo.WGS84)
 	if err != nil || len(good) != 1 || good[0].At.Lon != 121.4 {
 		t.Errorf("%v %v", good, err)
 	}
-	same(t, "refused", refusals(refused), "3 kind bad_value", "4 lon bad_value", "5 lon bad_value", "6 url bad_value", "7 visits_per_week bad_value", "8 lon bad_value")
+	same(t, "refused", refusals(refused), "10 url bad_value", "11 url bad_value", "3 kind bad_value", "4 lon bad_value", "5 lon bad_value", "6 url bad_value", "7 visits_per_week bad_value", "8 lon bad_value", "9 url bad_value")
+	for _, r := range refused {
+		if strings.Contains(r.Detail, "secret") {
+			t.Errorf("a password is shown: %s", r.Detail)
+		}
+	}
+}
+
+func TestPlacesInOtherDatums(t *testing.T) {
+	t.Parallel()
+	const header = "code,name,kind,lon,lat,url,visits_per_week,crs\n"
+	truth := geo.Point{Lon: 121.4, Lat: 28.5}
+	sent := geo.FromWGS84(truth, geo.GCJ02)
+	line := func(code, crs string) string {
+		return fmt.Sprintf("%s,X,market,%.9f,%.9f,,,%s\n", code, sent.Lon, sent.Lat, crs)
+	}
+	good, refused, err := roster.Places(strings.NewReader(header+line("a", "GCJ02")+line("b", "")+line("c", "wgs84")+line("d", "mars")), geo.GCJ02)
+	if err != nil || len(good) != 3 {
+		t.Fatalf("%+v %v", good, err)
+	}
+	same(t, "refused", refusals(refused), "5 crs bad_value")
+	for i, want := range []geo.Point{truth, truth, sent} {
+		if d := geo.DistanceM(good[i].At, want); d > 0.02 {
+			t.Errorf("%s is %.2f m away", good[i].Code, d)
+		}
+	}
+	if good[0].CRS != geo.GCJ02 || geo.DistanceM(good[0].Sent, sent) > 0.001 || geo.DistanceM(good[0].At, sent) < 100 {
+		t.Errorf("what was sent is kept beside it: %+v", good[0])
+	}
+}
+
+func TestPlacesAreNamedByFeatureAndField(t *testing.T) {
+	t.Parallel()
+	point := func(properties, at string) string {
+		return `{"type":"Feature","properties":{` + properties + `},"geometry":{"type":"Point","coordinates":[` + at + `]}}`
+	}
+	// All in one line, as most programs write it.
+	file := `{"type":"FeatureCollection","features":[` + strings.Join([]string{
+		point(`"code":"a","name":"甲","kind":"camera","url":"https://video.example/a","visits_per_week":3,"other":1`, "121.4,28.5"),
+		point(`"code":"b","name":"乙","kind":"palace"`, "121.4,28.5"),
+		point(`"code":"a","name":"再","kind":"market"`, "121.4,28.5"),
+		point(`"name":"丁","kind":"market"`, "121.4,28.5"),
+		`{"type":"Feature","properties":{"code":"e","name":"戊","kind":"market"},"geometry":{"type":"LineString","coordinates":[[121,28],[121.1,28]]}}`,
+		point(`"code":"f","name":"己","kind":"market"`, "28.5,121.4"),
+		`{"type":"Feature","properties":{"code":"g","name":"庚","kind":"market"},"geometry":null}`,
+		point(`"code":"h","name":"辛","kind":"factory","crs":"bd09"`, "121.4,28.5"),
+	}, ",") + `]}`
+	good, refused, err := roster.PlaceFeatures(feature.GeoJSON(strings.NewReader(file), feature.Limits{}), geo.WGS84)
+	if err != nil || len(good) != 2 || good[0].VisitsPerWeek != 3 || good[1].CRS != geo.BD09 || geo.DistanceM(good[1].At, good[1].Sent) < 100 {
+		t.Errorf("%+v %v", good, err)
+	}
+	var got []string
+	for _, r := range refused {
+		got = append(got, fmt.Sprintf("%d %s %s", r.Feature, r.Column, r.Code))
+	}
+	same(t, "refused", got, "2 kind bad_value", "3 code duplicate", "4 code required", "5 geometry geometry", "6 geometry geometry", "7 geometry geometry")
+	if text := refused[0].Error(); !strings.HasPrefix(text, "feature 2 (line 1), property kind: ") {
+		t.Errorf("a person reads %q", text)
+	}
+}
+
+func TestWaters(t *testing.T) {
+	t.Parallel()
+	file := `{"type":"FeatureCollection","features":[
+{"type":"Feature","properties":{"name":"金清港","width_m":90},"geometry":{"type":"LineString","coordinates":[[121,28],[121.1,28]]}},
+{"type":"Feature","properties":{},"geometry":{"type":"Polygon","coordinates":[[[121,28],[121.1,28],[121.1,28.1],[121,28]]]}},
+{"type":"Feature","properties":{"kind":"tea"},"geometry":{"type":"LineString","coordinates":[[121,28],[121.1,28]]}},
+{"type":"Feature","properties":{"width_m":-1},"geometry":{"type":"LineString","coordinates":[[121,28],[121.1,28]]}},
+{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[121,28]}}]}`
+	good, refused, err := roster.Waters(feature.GeoJSON(strings.NewReader(file), feature.Limits{}))
+	if err != nil || len(good) != 2 || good[0].Kind != "river" || good[0].WidthM != 90 || good[1].Kind != "lake" {
+		t.Errorf("%+v %v", good, err)
+	}
+	same(t, "refused", refusals(refused), "4 kind bad_value", "5 width_m bad_value", "6 geometry geometry")
 }
 
 func TestPeopleFillIn(t *testing.T) {

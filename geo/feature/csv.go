@@ -12,9 +12,10 @@ import (
 	"unicode/utf8"
 )
 
-// Row is one line of a table.
+// Row is one line of a table, or a feature's properties; then Number is which one.
 type Row struct {
 	Line   int
+	Number int
 	fields map[string]string
 }
 
@@ -24,7 +25,7 @@ func (r Row) Get(column string) string { return r.fields[column] }
 
 // Refuse makes a Refusal that points into the row.
 func (r Row) Refuse(column, code, format string, args ...any) *Refusal {
-	return &Refusal{Line: r.Line, Column: column, Code: code, Detail: fmt.Sprintf(format, args...)}
+	return &Refusal{Line: r.Line, Feature: r.Number, Column: column, Code: code, Detail: fmt.Sprintf(format, args...)}
 }
 
 // notUTF8 refuses a whole file, because a row that reads by chance would carry

@@ -27,21 +27,34 @@ type Feature struct {
 	Geom       geom.T // SRID 4326, always two-dimensional
 }
 
+// Row reads the properties as a table's row is read.
+func (f Feature) Row() Row { return Row{Line: f.Line, Number: f.Number, fields: f.Properties} }
+
 // Refusal says why one feature or row cannot be used, and where it stands. The
 // others are not touched by it. Code is stable; Column is a property or the
-// header of a column, empty where the whole is at fault.
+// header of a column, empty where the whole is at fault. Feature is the number of
+// a feature, since a whole collection may stand in one line; a row of a table has
+// none.
 type Refusal struct {
-	Line   int    `json:"line"`
-	Column string `json:"column"`
-	Code   string `json:"code"`
-	Detail string `json:"detail"`
+	Line    int    `json:"line"`
+	Column  string `json:"column"`
+	Code    string `json:"code"`
+	Detail  string `json:"detail"`
+	Feature int    `json:"feature,omitempty"`
 }
 
 func (r *Refusal) Error() string {
-	if r.Column == "" {
-		return fmt.Sprintf("line %d: %s", r.Line, r.Detail)
+	where, column := fmt.Sprintf("line %d", r.Line), "column"
+	if r.Feature > 0 {
+		where, column = fmt.Sprintf("feature %d", r.Feature), "property"
+		if r.Line > 0 {
+			where += fmt.Sprintf(" (line %d)", r.Line)
+		}
 	}
-	return fmt.Sprintf("line %d, column %s: %s", r.Line, r.Column, r.Detail)
+	if r.Column != "" {
+		where += ", " + column + " " + r.Column
+	}
+	return where + ": " + r.Detail
 }
 
 // The codes of refusals that this package makes.

@@ -105,7 +105,7 @@ func lines(r io.Reader, limits Limits, yield func(Feature, error) bool) {
 		}
 		f, refusal := decodeFeature(text, limits)
 		if refusal != nil {
-			refusal.Line = line
+			refusal.Line, refusal.Feature = line, number
 			if !yield(Feature{Number: number, Line: line}, refusal) {
 				return
 			}
@@ -223,7 +223,7 @@ func collection(r io.Reader, limits Limits, yield func(Feature, error) bool) {
 			yield(f, nil)
 			return
 		}
-		refusal.Line = 1
+		refusal.Line, refusal.Feature = 1, 1
 		yield(f, refusal)
 		return
 	}
@@ -255,7 +255,7 @@ func eachFeature(dec *json.Decoder, m *meter, limits Limits, yield func(Feature,
 		f.Number, f.Line = number, line
 		var err error
 		if refusal != nil {
-			refusal.Line = line
+			refusal.Line, refusal.Feature = line, number
 			err = refusal
 		}
 		if !yield(f, err) {
@@ -312,7 +312,7 @@ func decodeFeature(text []byte, limits Limits) (Feature, *Refusal) {
 	}
 	g, err := decodeGeometry(in.Geometry, limits.Vertices)
 	if err != nil {
-		return f, &Refusal{Code: CodeGeometry, Detail: err.Error()}
+		return f, &Refusal{Column: "geometry", Code: CodeGeometry, Detail: err.Error()}
 	}
 	f.Geom = g
 	return f, nil

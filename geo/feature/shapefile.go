@@ -182,7 +182,7 @@ func (s *shapeParts) read(limits Limits, yield func(Feature, error) bool) error 
 		f := Feature{Number: number, Properties: properties}
 		g, err := shapeOf(record, limits)
 		if err != nil {
-			if !yield(f, &Refusal{Line: number, Code: CodeGeometry, Detail: err.Error()}) {
+			if !yield(f, &Refusal{Line: number, Feature: number, Code: CodeGeometry, Detail: err.Error()}) {
 				return nil
 			}
 			continue

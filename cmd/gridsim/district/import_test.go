@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/feature"
 )
 
 // Every row of every table is one that an import takes.
@@ -74,6 +76,8 @@ func TestImportsTakeEveryRow(t *testing.T) {
 	}
 	shifts, refused, err := roster.Shifts(open(ShiftsFile), time.Now(), known)
 	check(ShiftsFile, len(shifts), len(want), refused, err)
-	places, refused, err := roster.Places(open(PlacesFile))
+	places, refused, err := roster.Places(open(PlacesFile), geo.WGS84)
 	check(PlacesFile, len(places), 121+60+5+40, refused, err)
+	water, refused, err := roster.Waters(feature.GeoJSON(open(WaterFile), feature.Limits{}))
+	check(WaterFile, len(water), 7+2, refused, err)
 }

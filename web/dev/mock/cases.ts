@@ -104,7 +104,7 @@ export function report(options: { category?: string; lon?: number; lat?: number;
     made_at: made.toISOString(), due_at: new Date(made.getTime() + (category.urgency === "urgent" ? 2 : 24) * 3_600_000).toISOString(), overdue: false, closed_at: null, version: 1,
     responsible: responsible(index, share), runner_up: share < 0.98 ? responsible((index + 1) % grids.length, 1 - share) : null,
     departments: [{ code: category.lead, part: "lead", because: `leads category ${category.code}` }, ...category.joint.map((code) => ({ code, part: "assist" as const, because: `goes along in category ${category.code}` }))],
-    assignments: [], shortfalls: [], undo_until: null, reports: [], events: [],
+    assignments: [], shortfalls: [], undo_until: null, reports: [], events: [], nearby: nearby(lon, lat),
   };
   c.events.push({ id: newID(), kind: "reported", at: c.made_at, actor: "林建国", detail: {} });
   if (category.dispatch_mode !== "manual") {
@@ -124,4 +124,14 @@ export function report(options: { category?: string; lon?: number; lat?: number;
   }
   cases.set(c.id, c);
   return c;
+}
+
+function nearby(lon: number, lat: number): CaseDetail["nearby"] {
+  const place = (code: string, name: string, kind: CaseDetail["nearby"]["places"][number]["kind"], m: number, url: string | null) => ({
+    id: newID(), code, name, kind, lon: lon + m / 98_000, lat, url, visits_per_week: kind === "rental_house" ? 2 : 0, distance_m: m,
+  });
+  return {
+    cameras: [place("K1", "腾达路监控1", "camera", 60, "https://video.example/K1"), place("K2", "商海街监控2", "camera", 210, "rtsp://video.example/K2"), place("K3", "路口监控3", "camera", 1400, null)],
+    places: [place("R1", "出租房1号", "rental_house", 90, null), place("F1", "加工厂1", "factory", 320, null)],
+  };
 }

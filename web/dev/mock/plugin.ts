@@ -24,7 +24,7 @@ function push(frame: Record<string, unknown>): void {
   for (const s of sockets) if (s.socket.readyState === 1) s.socket.send(JSON.stringify({ ...frame, seq: ++s.seq }));
 }
 const short = (c: CaseDetail) => {
-  const { undo_until: _u, reports: _r, events: _e, ...rest } = c;
+  const { undo_until: _u, reports: _r, events: _e, nearby: _n, ...rest } = c;
   return rest;
 };
 const pushCase = (c: CaseDetail) => push({ type: "case", case: short(c) });

@@ -614,6 +614,8 @@ export interface components {
         /** @enum {string} */
         GridKind: "general" | "special";
         /** @enum {string} */
+        PlaceKind: "camera" | "rental_house" | "market" | "factory" | "other";
+        /** @enum {string} */
         Basis: "inside" | "nearest" | "none";
         /** @enum {string} */
         Urgency: "urgent" | "ordinary" | "hard";
@@ -776,7 +778,7 @@ export interface components {
             basis: components["schemas"]["Basis"];
             /**
              * Format: double
-             * @description To the grid when the place lies in a gap
+             * @description To the grid when the place lies outside it
              */
             distance_m: number | null;
         };
@@ -921,6 +923,33 @@ export interface components {
             reports: components["schemas"]["Report"][];
             /** @description Oldest first */
             events: components["schemas"]["CaseEvent"][];
+            nearby: components["schemas"]["Nearby"];
+        };
+        /** @description What stands around a case and is on the caller's map, each the nearest first */
+        Nearby: {
+            /** @description The three nearest, however far */
+            cameras: components["schemas"]["PlaceNear"][];
+            /** @description Places of risk (rental houses, markets, factories) within 500 m */
+            places: components["schemas"]["PlaceNear"][];
+        };
+        PlaceNear: {
+            /** Format: uuid */
+            id: string;
+            code: string;
+            name: string;
+            kind: components["schemas"]["PlaceKind"];
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            /** @description http, https or rtsp */
+            url: string | null;
+            visits_per_week: number;
+            /**
+             * Format: double
+             * @description By air
+             */
+            distance_m: number;
         };
         CaseEvent: {
             id: string;
@@ -1908,7 +1937,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                layer: "grids" | "roads" | "places";
+                layer: "areas" | "grids" | "places" | "roads" | "water";
                 z: number;
                 x: number;
                 y: number;

@@ -142,7 +142,7 @@ async function readAgain(ids: string[]): Promise<void> {
   }
   await Promise.all(
     left.map(async (id) => {
-      const { undo_until: _u, reports: _r, events: _e, ...c } = await ask(client.GET("/api/v1/cases/{id}", { params: { path: { id } } }));
+      const { undo_until: _u, reports: _r, events: _e, nearby: _n, ...c } = await ask(client.GET("/api/v1/cases/{id}", { params: { path: { id } } }));
       keepCase(c);
     }),
   );

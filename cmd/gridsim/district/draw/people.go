@@ -156,13 +156,14 @@ func (p *people) shiftsCSV() []byte {
 }
 
 func areasCSV(r *register) []byte {
-	b := []byte("code,name,level,parent_code\n")
-	b = fmt.Appendf(b, "%s,%s,district,\n", districtCode, districtName)
-	for _, t := range r.towns {
-		b = fmt.Appendf(b, "%s,%s,town,%s\n", t.code, t.name, districtCode)
+	// The telephones of the information rooms are as invented as the people's.
+	b := []byte("code,name,level,parent_code,phone\n")
+	b = fmt.Appendf(b, "%s,%s,district,,0576-5550100\n", districtCode, districtName)
+	for i, t := range r.towns {
+		b = fmt.Appendf(b, "%s,%s,town,%s,0576-55501%02d\n", t.code, t.name, districtCode, i+1)
 	}
 	for _, v := range r.villages {
-		b = fmt.Appendf(b, "%s,%s,village,%s\n", v.code, v.name, r.towns[v.town].code)
+		b = fmt.Appendf(b, "%s,%s,village,%s,\n", v.code, v.name, r.towns[v.town].code)
 	}
 	return b
 }

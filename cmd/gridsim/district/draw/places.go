@@ -10,14 +10,14 @@ import (
 // visited twice a week, cameras at junctions, markets and factories.
 func placesCSV(rng *rand.Rand, l *land, r *register, special []specialGrid, roads *roadNet) []byte {
 	b := []byte("code,name,kind,lon,lat,url,visits_per_week\n")
-	row := func(code, name, kind string, p vec, visits string) {
+	row := func(code, name, kind string, p vec, url, visits string) {
 		d := p.degrees()
-		b = fmt.Appendf(b, "%s,%s,%s,%s,%s,,%s\n", code, name, kind, appendE7(nil, d.lon), appendE7(nil, d.lat), visits)
+		b = fmt.Appendf(b, "%s,%s,%s,%s,%s,%s,%s\n", code, name, kind, appendE7(nil, d.lon), appendE7(nil, d.lat), url, visits)
 	}
 	for i := range 121 {
 		g := l.grids[rng.IntN(len(l.grids))]
 		p := l.centres[g.cells[rng.IntN(len(g.cells))]]
-		row(fmt.Sprintf("R%03d", i+1), fmt.Sprintf("%s出租房%d号", r.villages[g.village].short(), i+1), "rental_house", p, "2")
+		row(fmt.Sprintf("R%03d", i+1), fmt.Sprintf("%s出租房%d号", r.villages[g.village].short(), i+1), "rental_house", p, "", "2")
 	}
 	for i := range 60 {
 		e := roads.edges[rng.IntN(len(roads.edges))]
@@ -25,18 +25,23 @@ func placesCSV(rng *rand.Rand, l *land, r *register, special []specialGrid, road
 		if name == "" {
 			name = "路口"
 		}
-		row(fmt.Sprintf("K%03d", i+1), fmt.Sprintf("%s监控%d", name, i+1), "camera", e.line[0], "")
+		// Most cameras have a page, some only a stream; no machine has such a name.
+		url := fmt.Sprintf("https://video.example/K%03d", i+1)
+		if i%5 == 4 {
+			url = fmt.Sprintf("rtsp://video.example/K%03d", i+1)
+		}
+		row(fmt.Sprintf("K%03d", i+1), fmt.Sprintf("%s监控%d", name, i+1), "camera", e.line[0], url, "")
 	}
 	for i, g := range special {
 		kind := "market"
 		if g.categories[0] == "C01" {
 			kind = "factory"
 		}
-		row(fmt.Sprintf("M%03d", i+1), g.name, kind, g.at, "")
+		row(fmt.Sprintf("M%03d", i+1), g.name, kind, g.at, "", "")
 	}
 	for i := range 40 {
 		g := l.grids[rng.IntN(len(l.grids))]
-		row(fmt.Sprintf("F%03d", i+1), fmt.Sprintf("%s加工厂%d", r.villages[g.village].short(), i+1), "factory", l.centres[g.cells[rng.IntN(len(g.cells))]], "")
+		row(fmt.Sprintf("F%03d", i+1), fmt.Sprintf("%s加工厂%d", r.villages[g.village].short(), i+1), "factory", l.centres[g.cells[rng.IntN(len(g.cells))]], "", "")
 	}
 	return b
 }
