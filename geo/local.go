@@ -59,3 +59,15 @@ func BearingDeg(from, to Point) float64 {
 	}
 	return deg
 }
+
+// Beyond is the place that lies at a distance from p in a direction (0 north, 90
+// east), along the great circle.
+func Beyond(p Point, bearingDeg, distanceM float64) Point {
+	const rad = math.Pi / 180
+	sinLat, cosLat := math.Sincos(p.Lat * rad)
+	sinBearing, cosBearing := math.Sincos(bearingDeg * rad)
+	sinWay, cosWay := math.Sincos(distanceM / EarthRadiusM)
+	lat := math.Asin(max(-1, min(1, sinLat*cosWay+cosLat*sinWay*cosBearing)))
+	lon := p.Lon + math.Atan2(sinBearing*sinWay*cosLat, cosWay-sinLat*math.Sin(lat))/rad
+	return Point{Lon: math.Remainder(lon, 360), Lat: lat / rad}
+}

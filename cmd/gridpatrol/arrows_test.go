@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"geo/cell":        {"geo"},
 	"geo/grid":        {"geo", "geo/cell"},
 	"geo/feature":     {"geo"},
+	"geo/track":       {"geo", "geo/feature"},
 	"geo/geotest":     {"geo"},
 	"geo/road":        {"geo", "geo/cell", "geo/feature"},
 	"geo/pgtiles":     {"geo/...", "migrations/pgdb"},
