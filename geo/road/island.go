@@ -56,6 +56,7 @@ func (g *graph) components() (component []uint32, sizes []int) {
 				to := g.turnTo[f.turn]
 				f.turn++
 				switch {
+				case g.durationMS[g.arcOf(to)] == shut: // closed since the turns were made
 				case index[to] == 0:
 					counter++
 					index[to], low[to] = counter, counter

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
-	"github.com/gridpatrol/gridpatrol/geo/road/cch"
 )
 
 // reweighted is the network with other durations: the oracle of a router whose
@@ -20,16 +19,12 @@ func (n *Network) reweighted(m Mode, durationMS []uint32) *Network {
 	g := n.modes[m]
 	g.durationMS = durationMS
 	g.reverse()
-	for i, d := range durationMS {
-		if d != shut {
+	for state := range uint32(g.states()) {
+		if durationMS[g.arcOf(state)] != shut {
 			continue
 		}
-		for state := range uint32(g.states()) {
-			if g.arcOf(state) == uint32(i) { // nobody enters a shut arc
-				for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-					g.backFrom[t], g.backCostMS[t] = state, maxMS
-				}
-			}
+		for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
+			g.backFrom[t], g.backCostMS[t] = state, maxMS // nobody enters a shut arc
 		}
 	}
 	c.modes[m] = g
@@ -219,5 +214,3 @@ func p50(b *testing.B, setup func() func()) {
 	slices.Sort(took)
 	b.ReportMetric(float64(took[len(took)/2].Nanoseconds())/1000, "p50-us")
 }
-
-var _ cch.Key
