@@ -31,6 +31,7 @@ type commands struct {
 
 	Demo    demoCmd    `cmd:"" help:"Run the synthetic demo district, with everyone moving."`
 	Import  importCmd  `cmd:"" help:"Bring departments, areas, staff, categories, places, shifts, grids or roads in."`
+	Doctor  doctorCmd  `cmd:"" help:"Look at the database and the district, and say what is wrong and what to do."`
 	Explain explainCmd `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
 	User    userCmd    `cmd:"" help:"Accounts of people."`
