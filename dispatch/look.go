@@ -13,12 +13,12 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
-// Reports lists reports within scope, newest first.
-func (s *Service) Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error) {
+// Reports lists reports within scope, or only those the viewer made, newest first.
+func (s *Service) Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk) (Page[Report], error) {
 	if err := allow(v, ActSeeCases); err != nil {
 		return Page[Report]{}, err
 	}
-	return s.Store.Reports(ctx, v, ask)
+	return s.Store.Reports(ctx, v, mine, ask)
 }
 
 // Photo answers a photo of a report the viewer may see.
