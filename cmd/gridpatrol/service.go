@@ -23,8 +23,13 @@ import (
 	"github.com/gridpatrol/gridpatrol/web"
 )
 
-// drainFor bounds how long the doors wait for what is under way.
-const drainFor = 15 * time.Second
+// drainFor bounds how long the doors wait for what is under way, and lastCommits
+// how long the beacon writer has after them. Together with the rest they stay below
+// stopWithin.
+const (
+	drainFor    = 12 * time.Second
+	lastCommits = 8 * time.Second
+)
 
 // service is the whole of a running node, wired but not started.
 type service struct {
@@ -60,7 +65,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	bus := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
 		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: bus, Zone: zone, Log: env.Log,
-		Meter: figures,
+		Meter: figures, DrainFor: lastCommits,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
@@ -162,6 +167,7 @@ func (s *service) serveHTTP(ctx context.Context, listener net.Listener, handler 
 	defer cancel()
 	var err error
 	if handler == http.Handler(s.door) {
+		s.env.Log.Info("stopping: what is under way is finished; a second signal ends the program at once")
 		err = s.door.Drain(drain)
 	}
 	if shut := server.Shutdown(drain); shut != nil {
