@@ -30,6 +30,7 @@ type desk struct {
 	upTo    int64
 	ids     []int64
 	filter  dispatch.CaseFilter
+	span    [2]time.Time
 	locate  dispatch.LocateAsk
 	status  dispatch.Status
 	fixes   []api.TrackPoint
@@ -214,8 +215,9 @@ func (d *desk) ReportCells(ctx context.Context, _ dispatch.Viewer, res int, _, _
 	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 4}}, d.act(ctx)
 }
 
-func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int) ([]dispatch.CellCount, error) {
-	return nil, d.act(ctx)
+func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error) {
+	d.span = [2]time.Time{from, to}
+	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 1}}, []dispatch.PatrolID{patrolID}, d.act(ctx)
 }
 
 func (d *desk) Track(ctx context.Context, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {

@@ -1694,10 +1694,10 @@ type CountCellsParams struct {
 	Res   int                   `form:"res" json:"res"`
 	Layer CountCellsParamsLayer `form:"layer" json:"layer"`
 
-	// From Reports: 24 h before `to` when left out
+	// From 24 h before `to` when left out
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Reports: the present when left out
+	// To The present when left out
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 

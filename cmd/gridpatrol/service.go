@@ -40,6 +40,7 @@ type service struct {
 	timers  *timers.Timers
 	refresh *refresher
 	node    *node
+	tracks  *pgtrack.Store
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -72,7 +73,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
 		Planned: figures.Planned, Log: env.Log,
 	})
 	if err != nil {
@@ -122,7 +123,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node, tracks: trackStore}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -147,6 +148,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		[]part{{name: "the beacons", run: s.beacons.Run}},
 		[]part{
 			{name: "the track partitions", run: s.keepPartitions},
+			{name: "the visits by cell", run: s.countVisits},
 			{name: "the node's pulse", run: s.node.run},
 		},
 	)

@@ -483,7 +483,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reports or patrols counted by H3 cell */
+        /**
+         * Reports, or patrols that were there, counted by H3 cell over a span of time
+         * @description Reports by when they were received, within 366 days; patrols by their tracks, each once a cell, within 31 days.
+         *     A caller of one area sees what happened within it. Every patrol that is counted is recorded as a look at its track.
+         */
         get: operations["countCells"];
         put?: never;
         post?: never;
@@ -2270,9 +2274,9 @@ export interface operations {
             query: {
                 res: number;
                 layer: "reports" | "patrols";
-                /** @description Reports: 24 h before `to` when left out */
+                /** @description 24 h before `to` when left out */
                 from?: string;
-                /** @description Reports: the present when left out */
+                /** @description The present when left out */
                 to?: string;
             };
             header?: never;
