@@ -178,7 +178,7 @@ func TestPagesNameCommandsThatExist(t *testing.T) {
 
 var (
 	codeIn    = regexp.MustCompile("(?s)```.*?```|`[^`]+`")
-	commandIn = regexp.MustCompile(`(?:^|[\s;|(/])gridpatrol ([a-z][^\n#|]*)`)
+	commandIn = regexp.MustCompile(`(?:^|[\s;|(]|bin/)gridpatrol ([a-z][^\n#|]*)`)
 )
 
 // commandsIn finds what a page's code calls gridpatrol with.
