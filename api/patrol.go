@@ -24,7 +24,7 @@ type PatrolDesk interface {
 // oldest first, at most limit fixes. Whether the caller may see it has been
 // settled.
 type Tracks interface {
-	Track(ctx context.Context, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error)
+	Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error)
 }
 
 // maxTrackSpan bounds one look at a track.
@@ -117,7 +117,7 @@ func (s *Server) getTrack(c echo.Context) error {
 	if err := s.auth.RecordViews(ctx, v, pgauth.ViewedTrack, []dispatch.PatrolID{id}); err != nil {
 		return err
 	}
-	fixes, err := s.tracks.Track(ctx, id, *from, end, limit+1)
+	fixes, err := s.tracks.Track(ctx, v, id, *from, end, limit+1)
 	if err != nil {
 		return err
 	}

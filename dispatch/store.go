@@ -14,7 +14,6 @@ type Store interface {
 	ReportStore
 	CaseStore
 	PatrolStore
-	AnswerStore
 }
 
 // ReportStore takes reports in.
@@ -24,13 +23,11 @@ type ReportStore interface {
 	// Fault with codeKeyUsed.
 	Open(ctx context.Context, o Opening, birth func(Opened) (Birth, error)) (Opened, error)
 	KeptAnswer(ctx context.Context, scope, key string) (KeptAnswer, error)
-	// KeepAnswer keeps a response unless there is one, and with it the hash of the
-	// follow-up code that it tells.
-	KeepAnswer(ctx context.Context, scope, key string, response []byte, codeHash [32]byte) error
-	// Reports lists reports within scope, or only those that the viewer made.
-	Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk) (Page[Report], error)
-	// Photo answers a photo and the cases whose reports hold it.
-	Photo(ctx context.Context, sha256 [32]byte) (PhotoContent, []Thing, error)
+	// KeepAnswer keeps a response unless there is one.
+	KeepAnswer(ctx context.Context, scope, key string, response []byte) error
+	Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error)
+	// Photo answers a photo and the viewer's cases whose reports hold it.
+	Photo(ctx context.Context, v Viewer, sha256 [32]byte) (PhotoContent, []Thing, error)
 	ReportPoints(ctx context.Context, v Viewer, from, to time.Time) ([]geo.Point, error)
 }
 
@@ -43,10 +40,12 @@ type CaseStore interface {
 	Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error)
 	// Case finds a case by id, or by number when the id is zero.
 	Case(ctx context.Context, id CaseID, number string) (Case, error)
-	// Detail is a case with its reports and history.
+	// Detail is a case with its reports and history; DetailSeen is the same for a
+	// viewer, to whom a case out of their scope is not there.
 	Detail(ctx context.Context, id CaseID) (CaseDetail, error)
 	// Near answers what stands near a place and is on the viewer's map.
 	Near(ctx context.Context, v Viewer, p geo.Point) (Nearby, error)
+	DetailSeen(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error)
 	Plans(ctx context.Context, id CaseID) ([]PlanRecord, error)
 	DropDeadline(ctx context.Context, id DeadlineID) error
 	// Unarrived answers the assignments whose patrols are still to arrive.
@@ -57,7 +56,9 @@ type CaseStore interface {
 type PatrolStore interface {
 	Duty(ctx context.Context, ask DutyAsk) (Duty, error)
 	Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[Patrol], error)
+	// Patrol is a patrol with its people; PatrolSeen is the same for a viewer.
 	Patrol(ctx context.Context, id PatrolID) (PatrolDetail, error)
+	PatrolSeen(ctx context.Context, v Viewer, id PatrolID) (PatrolDetail, error)
 	// Positioned answers the register's side of patrols, all within scope when ids is nil.
 	Positioned(ctx context.Context, v Viewer, ids []PatrolID) ([]Patrol, error)
 	// ChangePatrol locks one patrol and commits what decide answers for it.
@@ -81,7 +82,6 @@ type Opening struct {
 	Zone         *time.Location
 	PlanAfter    time.Duration // when the deadline plans, should nobody have
 	PlanDeadline DeadlineID
-	CodeHash     [32]byte // of the follow-up code
 }
 
 // Opened is what the store knows once a report is taken in.
@@ -89,15 +89,13 @@ type Opened struct {
 	Now    time.Time
 	Number string
 	Rule   CategoryRule
-	Names  Names // of the category alone
 }
 
 // Birth is what is written beside a new case.
 type Birth struct {
-	Case    Case
-	Events  []Event
-	Notices []Notice
-	Tell    []Announcement
+	Case   Case
+	Events []Event
+	Tell   []Announcement
 }
 
 // CategoryRule is what a category says about who goes and how.
@@ -138,11 +136,9 @@ func (e *LostRace) Error() string {
 // Docket is a case as it lies locked on the table, and the patrols it holds or is
 // about to claim.
 type Docket struct {
-	Now       time.Time
-	Case      Case
-	Patrols   map[PatrolID]Held
-	Reporters []Reporter
-	Names     Names
+	Now     time.Time
+	Case    Case
+	Patrols map[PatrolID]Held
 }
 
 // Held is a locked patrol. OnDuty says whether a duty of it covers the present.
@@ -172,7 +168,6 @@ type Turn struct {
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose items are settled
-	SettleItem   *ItemSettled
 	Tell         []Announcement
 	Answer       *PendingAnswer
 }

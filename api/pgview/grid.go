@@ -12,6 +12,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 )
 
 // columns of a grid as the pages show it.
@@ -29,7 +30,7 @@ const grids = `WITH RECURSIVE below AS (
     SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
   )
 SELECT ` + columns + `
-FROM grids g JOIN grid_versions v ON v.id = g.version_id
+FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
 WHERE g.district_id = $1 AND v.valid @> coalesce($2::timestamptz, gp_now()) AND g.code > $4
   AND ($3 = '' OR g.area_code IN (SELECT code FROM below))
 ORDER BY g.code LIMIT $5`
@@ -40,13 +41,9 @@ func (s *Store) Grids(ctx context.Context, v dispatch.Viewer, at *time.Time, ask
 	if err != nil {
 		return api.GridList{}, err
 	}
-	rows, err := s.db.Query(ctx, grids, v.District, at, v.AreaCode, after, ask.Limit+1)
-	if err != nil {
-		return api.GridList{}, fmt.Errorf("list grids: %w", err)
-	}
-	items, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (g api.Grid, err error) {
+	items, err := readAs(ctx, s, v, func(row pgx.CollectableRow) (g api.Grid, err error) {
 		return g, row.Scan(scanned(&g)...)
-	})
+	}, grids, v.District, at, v.AreaCode, after, ask.Limit+1)
 	if err != nil {
 		return api.GridList{}, fmt.Errorf("list grids: %w", err)
 	}
@@ -67,7 +64,7 @@ const oneGrid = `SELECT ` + columns + `, ST_AsGeoJSON(g.geom, 7), lower(v.valid)
   ARRAY(SELECT DISTINCT m.patrol_id FROM grid_staff s JOIN patrol_members m ON m.staff_id = s.staff_id
         WHERE s.district_id = g.district_id AND s.grid_code = g.code
           AND s.valid @> coalesce($3::timestamptz, gp_now()) AND m.valid @> coalesce($3, gp_now()))
-FROM grids g JOIN grid_versions v ON v.id = g.version_id
+FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
 WHERE g.district_id = $1 AND g.id = $2 AND v.state = 'active'`
 
 const people = `SELECT s.part, p.id, p.code, p.name FROM grid_staff s JOIN staff p ON p.id = s.staff_id
@@ -76,13 +73,21 @@ ORDER BY array_position(ARRAY['worker', 'substitute', 'part_timer', 'chief', 'in
 
 // Grid is one grid with its outline and the people who answered for it at a time.
 // Whom a viewer may not see is left out.
-func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (api.GridDetail, error) {
+func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (out api.GridDetail, err error) {
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		out, err = readGrid(ctx, tx, v, id, at)
+		return err
+	})
+	return out, err
+}
+
+func readGrid(ctx context.Context, tx pgx.Tx, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (api.GridDetail, error) {
 	var g api.Grid
 	var out api.GridDetail
 	var outline []byte
 	var above []string
 	var patrols []uuid.UUID
-	err := s.db.QueryRow(ctx, oneGrid, v.District, id, at).
+	err := tx.QueryRow(ctx, oneGrid, v.District, id, at).
 		Scan(append(scanned(&g), &outline, &out.ValidFrom, &out.ValidTo, &above, &patrols)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return api.GridDetail{}, notFound(err)
@@ -109,7 +114,7 @@ func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID,
 	if !dispatch.Visible(v, thing) {
 		return out, nil
 	}
-	rows, err := s.db.Query(ctx, people, v.District, g.Code, at)
+	rows, err := tx.Query(ctx, people, v.District, g.Code, at)
 	if err != nil {
 		return api.GridDetail{}, fmt.Errorf("read people of grid %s: %w", g.Code, err)
 	}

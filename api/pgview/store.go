@@ -9,6 +9,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
@@ -23,17 +24,26 @@ var (
 // New makes a Store.
 func New(db *pgdb.DB) *Store { return &Store{db: db} }
 
+// readAs reads rows on behalf of a viewer.
+func readAs[T any](ctx context.Context, s *Store, v dispatch.Viewer, scan pgx.RowToFunc[T], query string, args ...any) (out []T, err error) {
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		out, err = pgx.CollectRows(rows, scan)
+		return err
+	})
+	return out, err
+}
+
 const departments = `SELECT code, name_zh, name_en FROM departments WHERE district_id = $1 ORDER BY code`
 
 // Departments by code.
 func (s *Store) Departments(ctx context.Context, d dispatch.DistrictID) ([]api.Department, error) {
-	rows, err := s.db.Query(ctx, departments, d)
-	if err != nil {
-		return nil, fmt.Errorf("list departments: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Department, err error) {
+	out, err := readAs(ctx, s, dispatch.Viewer{District: d}, func(row pgx.CollectableRow) (x api.Department, err error) {
 		return x, row.Scan(&x.Code, &x.NameZh, &x.NameEn)
-	})
+	}, departments, d)
 	if err != nil {
 		return nil, fmt.Errorf("list departments: %w", err)
 	}
@@ -45,13 +55,9 @@ WHERE district_id = $1 AND valid @> coalesce($2, gp_now()) ORDER BY code`
 
 // Categories in force at a time, by code.
 func (s *Store) Categories(ctx context.Context, d dispatch.DistrictID, at *time.Time) ([]api.Category, error) {
-	rows, err := s.db.Query(ctx, categories, d, at)
-	if err != nil {
-		return nil, fmt.Errorf("list categories: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Category, err error) {
+	out, err := readAs(ctx, s, dispatch.Viewer{District: d}, func(row pgx.CollectableRow) (x api.Category, err error) {
 		return x, row.Scan(&x.Code, &x.NameZh, &x.NameEn, &x.Lead, &x.Joint, &x.Optional, &x.Urgency, &x.DispatchMode)
-	})
+	}, categories, d, at)
 	if err != nil {
 		return nil, fmt.Errorf("list categories: %w", err)
 	}
@@ -62,13 +68,9 @@ const areas = `SELECT code, name, level, parent_code FROM areas WHERE district_i
 
 // Areas by code.
 func (s *Store) Areas(ctx context.Context, d dispatch.DistrictID) ([]api.Area, error) {
-	rows, err := s.db.Query(ctx, areas, d)
-	if err != nil {
-		return nil, fmt.Errorf("list areas: %w", err)
-	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (x api.Area, err error) {
+	out, err := readAs(ctx, s, dispatch.Viewer{District: d}, func(row pgx.CollectableRow) (x api.Area, err error) {
 		return x, row.Scan(&x.Code, &x.Name, &x.Level, &x.ParentCode)
-	})
+	}, areas, d)
 	if err != nil {
 		return nil, fmt.Errorf("list areas: %w", err)
 	}

@@ -32,16 +32,17 @@ var arrows = map[string][]string{
 	"dispatch":         {"geo/..."},
 	"dispatch/roster":  {"dispatch", "geo/..."},
 	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb"},
+	"dispatch/pgscope": {"dispatch", "migrations/pgdb"},
 	"dispatch/timers":  {"dispatch", "geo", "migrations/pgdb"},
 	// What moves: positions in, changes out.
 	"realtime":              {"dispatch", "geo", "geo/cell", "realtime/beacon"},
 	"realtime/beacon":       {"geo", "geo/cell"},
 	"realtime/beaconclient": {"geo", "realtime/beacon"},
-	"realtime/pgtrack":      {"realtime/...", "dispatch", "geo/...", "migrations/pgdb"},
+	"realtime/pgtrack":      {"realtime/...", "dispatch", "dispatch/pgscope", "geo/...", "migrations/pgdb"},
 	"realtime/natsbus":      {"realtime"},
 	"realtime/realtimetest": {"realtime/...", "dispatch", "geo/...", "migrations/..."},
 	// The door, and its shape.
-	"api":        {"dispatch", "dispatch/roster", "geo/...", "realtime/...", "web", "migrations/pgdb"},
+	"api":        {"dispatch", "dispatch/pgscope", "dispatch/roster", "geo/...", "realtime/...", "web", "migrations/pgdb"},
 	"web":        {},
 	"migrations": {},
 	// The bytes of a photo: judged and copied, by nobody's rules.

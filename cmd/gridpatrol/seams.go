@@ -59,8 +59,8 @@ func openCases(desk *dispatch.Service) realtime.CaseSource {
 // tracks hands the door what a patrol's track is kept as.
 type tracks struct{ *pgtrack.Store }
 
-func (t tracks) Track(ctx context.Context, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]api.TrackPoint, error) {
-	points, err := t.Store.Track(ctx, patrol, from, to, limit)
+func (t tracks) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]api.TrackPoint, error) {
+	points, err := t.Store.Track(ctx, v, patrol, from, to, limit)
 	if err != nil {
 		return nil, err
 	}

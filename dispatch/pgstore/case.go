@@ -5,10 +5,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 	"github.com/jackc/pgx/v5"
@@ -56,6 +58,10 @@ SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.sta
   CASE WHEN $2 THEN a.candidates ELSE '[]' END AS candidates
 FROM assignments a JOIN patrols p ON p.id = a.patrol_id
 WHERE a.case_id = ANY ($1) ORDER BY a.id`
+
+// assignmentsSeen asks the same for a viewer, who reads the names of all who are
+// sent, and else only of the patrols in their scope.
+var assignmentsSeen = strings.Replace(assignmentsOf, "JOIN patrols p", "JOIN patrol_names p", 1)
 
 type assignmentRow struct {
 	CaseID     uuid.UUID            `db:"case_id"`
@@ -151,7 +157,7 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 		}
 	}
 	batch := &pgx.Batch{}
-	answer := s.queueCase(batch, id)
+	answer := s.queueCase(batch, id, assignmentsOf)
 	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
 		return dispatch.Case{}, fault(err)
 	}
@@ -160,14 +166,27 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 
 // Detail implements dispatch.CaseStore, in one round trip.
 func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDetail, error) {
+	return s.detail(ctx, s.db, id, assignmentsOf)
+}
+
+// DetailSeen implements dispatch.CaseStore.
+func (s *Store) DetailSeen(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) (out dispatch.CaseDetail, err error) {
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		out, err = s.detail(ctx, tx, id, assignmentsSeen)
+		return err
+	})
+	return out, fault(err)
+}
+
+func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assignments string) (dispatch.CaseDetail, error) {
 	var out dispatch.CaseDetail
 	var reports []reportRow
 	var events []eventRow
 	batch := &pgx.Batch{}
-	answer := s.queueCase(batch, id)
+	answer := s.queueCase(batch, id, assignments)
 	batch.Queue(reportsOf, id.UUID).Query(collect(&reports))
 	batch.Queue(selectEvents, id.UUID).Query(collect(&events))
-	err := s.db.SendBatch(ctx, batch).Close()
+	err := on.SendBatch(ctx, batch).Close()
 	if err != nil {
 		return out, fault(err)
 	}
@@ -184,11 +203,11 @@ func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDe
 }
 
 // queueCase asks for a case and answers it once the batch has run.
-func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID) func() (dispatch.Case, error) {
+func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) func() (dispatch.Case, error) {
 	var found []caseRow
 	var assignments []assignmentRow
 	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
-	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
+	batch.Queue(sent, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
 	return func() (dispatch.Case, error) {
 		if len(found) == 0 {
 			return dispatch.Case{}, missing("case")
@@ -197,12 +216,12 @@ func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID) func() (dispatch
 	}
 }
 
-func (s *Store) withAssignments(ctx context.Context, rows []caseRow) ([]dispatch.Case, error) {
+func (s *Store) withAssignments(ctx context.Context, on reader, rows []caseRow) ([]dispatch.Case, error) {
 	ids := make([]uuid.UUID, len(rows))
 	for i, r := range rows {
 		ids[i] = r.ID
 	}
-	got, err := s.db.Query(ctx, assignmentsOf, ids, false)
+	got, err := on.Query(ctx, assignmentsSeen, ids, false)
 	if err != nil {
 		return nil, fault(err)
 	}
@@ -228,17 +247,21 @@ func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFil
 		return page, err
 	}
 	limit := limitOf(f.PageAsk)
-	rows, err := s.db.Query(ctx, listCases, append(s.scope(v), last, f.Open, f.Stage, f.Department, f.Category, limit+1)...)
+	var cases []dispatch.Case
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, listCases, append(s.scope(v), last, f.Open, f.Stage, f.Department, f.Category, limit+1)...)
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
+		if err != nil {
+			return err
+		}
+		cases, err = s.withAssignments(ctx, tx, found)
+		return err
+	})
 	if err != nil {
 		return page, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
-	if err != nil {
-		return page, fault(err)
-	}
-	cases, err := s.withAssignments(ctx, found)
-	if err != nil {
-		return page, err
 	}
 	return pageOf(cases, limit, func(c dispatch.Case) string { return c.ID.String() }), nil
 }
@@ -285,7 +308,7 @@ func (s *Store) Plans(ctx context.Context, id dispatch.CaseID) ([]dispatch.PlanR
 }
 
 const reportColumns = `
-SELECT r.id, r.case_id, c.number AS case_number, c.stage, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
+SELECT r.id, r.case_id, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
   r.observed_at, r.received_at, r.simulated,
   coalesce((SELECT jsonb_agg(jsonb_build_object('sha256', encode(p.sha256, 'hex'), 'media_type', p.media_type, 'width', p.width,
       'height', p.height, 'bytes', octet_length(p.content)) ORDER BY rp.position)
@@ -296,15 +319,9 @@ const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
 
 const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
 
-// One's own reports, whatever became of them; the indexes of who reported find them.
-const listOwnReports = reportColumns + `
-WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
-
 type reportRow struct {
 	ID          uuid.UUID        `db:"id"`
 	CaseID      uuid.UUID        `db:"case_id"`
-	CaseNumber  string           `db:"case_number"`
-	Stage       dispatch.Stage   `db:"stage"`
 	Category    string           `db:"category"`
 	Lon         float64          `db:"lon"`
 	Lat         float64          `db:"lat"`
@@ -320,23 +337,10 @@ type reportRow struct {
 	Simulated   bool             `db:"simulated"`
 }
 
-func (s *Store) reports(ctx context.Context, query string, args ...any) ([]dispatch.Report, error) {
-	rows, err := s.db.Query(ctx, query, args...)
-	if err != nil {
-		return nil, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[reportRow])
-	if err != nil {
-		return nil, fault(err)
-	}
-	return reportsFrom(found), nil
-}
-
 func reportsFrom(found []reportRow) []dispatch.Report {
 	out := make([]dispatch.Report, len(found))
 	for i, r := range found {
-		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, CaseNumber: r.CaseNumber,
-			Stage: r.Stage, StageText: dispatch.PlainStage(r.Stage), Category: r.Category,
+		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Category: r.Category,
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
 			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos,
 			Simulated: r.Simulated}
@@ -345,21 +349,17 @@ func reportsFrom(found []reportRow) []dispatch.Report {
 }
 
 // Reports implements dispatch.ReportStore.
-func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, mine bool, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
+func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
 	last, err := before(ask)
 	if err != nil {
 		return dispatch.Page[dispatch.Report]{}, err
 	}
 	limit := limitOf(ask)
-	query, args := listReports, append(s.scope(v), last, limit+1)
-	if mine {
-		query, args = listOwnReports, []any{orNull(v.District), orNull(v.Account), orNull(v.Device), last, limit + 1}
-	}
-	found, err := s.reports(ctx, query, args...)
+	found, err := readAs[reportRow](ctx, s, v, listReports, append(s.scope(v), last, limit+1)...)
 	if err != nil {
 		return dispatch.Page[dispatch.Report]{}, err
 	}
-	return pageOf(found, limit, func(r dispatch.Report) string { return r.ID.String() }), nil
+	return pageOf(reportsFrom(found), limit, func(r dispatch.Report) string { return r.ID.String() }), nil
 }
 
 const reportPoints = `
@@ -368,11 +368,15 @@ WHERE ` + visibleCase + ` AND r.received_at >= $8 AND r.received_at < $9`
 
 // ReportPoints implements dispatch.ReportStore.
 func (s *Store) ReportPoints(ctx context.Context, v dispatch.Viewer, from, to time.Time) ([]geo.Point, error) {
-	rows, err := s.db.Query(ctx, reportPoints, append(s.scope(v), from, to)...)
-	if err != nil {
-		return nil, fault(err)
-	}
-	points, err := pgx.CollectRows(rows, pgx.RowToStructByPos[geo.Point])
+	var points []geo.Point
+	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, reportPoints, append(s.scope(v), from, to)...)
+		if err != nil {
+			return err
+		}
+		points, err = pgx.CollectRows(rows, pgx.RowToStructByPos[geo.Point])
+		return err
+	})
 	return points, fault(err)
 }
 
@@ -384,33 +388,33 @@ SELECT ` + caseColumns + ` FROM cases c
 WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
 
 // Photo implements dispatch.ReportStore.
-func (s *Store) Photo(ctx context.Context, sha256 [32]byte) (dispatch.PhotoContent, []dispatch.Thing, error) {
+func (s *Store) Photo(ctx context.Context, v dispatch.Viewer, sha256 [32]byte) (dispatch.PhotoContent, []dispatch.Thing, error) {
 	out := dispatch.PhotoContent{Photo: dispatch.Photo{SHA256: hex.EncodeToString(sha256[:])}}
-	err := s.db.QueryRow(ctx, selectPhoto, s.district.UUID, sha256[:]).Scan(&out.MediaType, &out.Width, &out.Height, &out.Content)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return out, nil, missing("photo")
-	}
-	if err != nil {
-		return out, nil, fault(err)
-	}
-	out.Bytes = int64(len(out.Content))
-	rows, err := s.db.Query(ctx, casesOfPhoto, s.district.UUID, sha256[:])
-	if err != nil {
-		return out, nil, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
-	if err != nil {
-		return out, nil, fault(err)
-	}
-	cases, err := s.withAssignments(ctx, found)
-	if err != nil {
-		return out, nil, err
-	}
-	things := make([]dispatch.Thing, len(cases))
-	for i, c := range cases {
-		things[i] = c.Scope
-	}
-	return out, things, nil
+	var things []dispatch.Thing
+	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, selectPhoto, s.district.UUID, sha256[:]).Scan(&out.MediaType, &out.Width, &out.Height, &out.Content)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return missing("photo")
+		}
+		if err != nil {
+			return err
+		}
+		out.Bytes = int64(len(out.Content))
+		rows, err := tx.Query(ctx, casesOfPhoto, s.district.UUID, sha256[:])
+		if err != nil {
+			return err
+		}
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
+		if err != nil {
+			return err
+		}
+		cases, err := s.withAssignments(ctx, tx, found)
+		for _, c := range cases {
+			things = append(things, c.Scope)
+		}
+		return err
+	})
+	return out, things, fault(err)
 }
 
 const unarrived = `

@@ -5,9 +5,14 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/jackc/pgx/v5"
 )
+
+// herePoint is written out where it is used: an index answers in the order of the
+// distance from a constant, not from a column of another table.
+const herePoint = `ST_SetSRID(ST_MakePoint($3, $4), 4326)::geography`
 
 // nearPlaces asks by true distance, on the sphere that geo.DistanceM measures on,
 // which the index answers in order. It is dispatch.VisibleOnMap in SQL: a place
@@ -17,15 +22,15 @@ WITH RECURSIVE below AS (
     SELECT code FROM areas WHERE district_id = $1 AND code = $2
     UNION
     SELECT a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
-), here AS MATERIALIZED (SELECT ST_SetSRID(ST_MakePoint($3, $4), 4326)::geography AS at)
+)
 SELECT p.id, p.code, p.name, p.kind, ST_X(p.geom) AS lon, ST_Y(p.geom) AS lat, p.url, p.visits_per_week,
-  ST_Distance(p.geom::geography, here.at, false) AS distance_m
-FROM here, places p
-WHERE p.district_id = $1 AND p.kind = ANY ($5) AND ($6::double precision IS NULL OR ST_DWithin(p.geom::geography, here.at, $6, false))
+  ST_Distance(p.geom::geography, ` + herePoint + `, false) AS distance_m
+FROM places_seen p
+WHERE p.district_id = $1 AND p.kind = ANY ($5) AND ($6::double precision IS NULL OR ST_DWithin(p.geom::geography, ` + herePoint + `, $6, false))
   AND ($2 = '' OR EXISTS (
-    SELECT FROM grids g JOIN grid_versions v ON v.id = g.version_id
+    SELECT FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
     WHERE g.district_id = $1 AND v.valid @> gp_now() AND ST_Covers(g.geom, p.geom) AND g.area_code IN (SELECT code FROM below)))
-ORDER BY p.geom::geography <-> here.at LIMIT $7`
+ORDER BY p.geom::geography <-> ` + herePoint + ` LIMIT $7`
 
 type nearRow struct {
 	ID        uuid.UUID `db:"id"`
@@ -49,7 +54,8 @@ func (s *Store) Near(ctx context.Context, v dispatch.Viewer, p geo.Point) (dispa
 	within := float64(dispatch.NearPlacesM)
 	ask([]string{"camera"}, nil, dispatch.NearCameras, &cameras)
 	ask([]string{"rental_house", "market", "factory"}, &within, dispatch.NearPlaces, &places)
-	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
+	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	if err != nil {
 		return dispatch.Nearby{}, fault(err)
 	}
 	return dispatch.Nearby{Cameras: nearFrom(cameras), Places: nearFrom(places)}, nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -137,7 +138,7 @@ func (s *Store) Patrols(ctx context.Context, v dispatch.Viewer, f dispatch.Patro
 		return dispatch.Page[dispatch.Patrol]{}, err
 	}
 	limit := limitOf(f.PageAsk)
-	found, err := s.patrols(ctx, listPatrols, append(s.scope(v), after, f.Department, f.Status, limit+1)...)
+	found, err := s.patrols(ctx, v, listPatrols, append(s.scope(v), after, f.Department, f.Status, limit+1)...)
 	if err != nil {
 		return dispatch.Page[dispatch.Patrol]{}, err
 	}
@@ -154,17 +155,13 @@ func (s *Store) Positioned(ctx context.Context, v dispatch.Viewer, ids []dispatc
 	if ids != nil {
 		wanted = uuids(ids)
 	}
-	return s.patrols(ctx, positioned, append(s.scope(v), wanted)...)
+	return s.patrols(ctx, v, positioned, append(s.scope(v), wanted)...)
 }
 
-func (s *Store) patrols(ctx context.Context, query string, args ...any) ([]dispatch.Patrol, error) {
-	rows, err := s.db.Query(ctx, query, args...)
+func (s *Store) patrols(ctx context.Context, v dispatch.Viewer, query string, args ...any) ([]dispatch.Patrol, error) {
+	found, err := readAs[patrolRow](ctx, s, v, query, args...)
 	if err != nil {
-		return nil, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[patrolRow])
-	if err != nil {
-		return nil, fault(err)
+		return nil, err
 	}
 	out := make([]dispatch.Patrol, len(found))
 	for i, r := range found {
@@ -192,6 +189,19 @@ type memberRow struct {
 
 // Patrol implements dispatch.PatrolStore.
 func (s *Store) Patrol(ctx context.Context, id dispatch.PatrolID) (dispatch.PatrolDetail, error) {
+	return s.patrol(ctx, s.db, id)
+}
+
+// PatrolSeen implements dispatch.PatrolStore.
+func (s *Store) PatrolSeen(ctx context.Context, v dispatch.Viewer, id dispatch.PatrolID) (out dispatch.PatrolDetail, err error) {
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		out, err = s.patrol(ctx, tx, id)
+		return err
+	})
+	return out, fault(err)
+}
+
+func (s *Store) patrol(ctx context.Context, on reader, id dispatch.PatrolID) (dispatch.PatrolDetail, error) {
 	out := dispatch.PatrolDetail{Members: []dispatch.Member{}}
 	var found []patrolRow
 	var members []memberRow
@@ -207,7 +217,7 @@ func (s *Store) Patrol(ctx context.Context, id dispatch.PatrolID) (dispatch.Patr
 		return err
 	})
 	batch.Queue(patrolPeople, id.UUID).Query(collect(&members))
-	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return out, fault(err)
 	}
 	if len(found) == 0 {

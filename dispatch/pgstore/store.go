@@ -7,12 +7,14 @@
 package pgstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -80,6 +82,26 @@ func uuids[K any](ids []dispatch.ID[K]) []uuid.UUID {
 		out[i] = id.UUID
 	}
 	return out
+}
+
+// reader is where a question is asked: of the district, or on behalf of a viewer.
+type reader interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	SendBatch(ctx context.Context, b *pgx.Batch) pgx.BatchResults
+}
+
+// readAs reads rows on behalf of a viewer. The query's own condition is what the
+// plan goes by; the tables' policies are behind it.
+func readAs[T any](ctx context.Context, s *Store, v dispatch.Viewer, query string, args ...any) (found []T, err error) {
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		found, err = pgx.CollectRows(rows, pgx.RowToStructByName[T])
+		return err
+	})
+	return found, fault(err)
 }
 
 // scope is the viewer as parameters $1 to $7 of the queries that end in

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
@@ -28,7 +30,8 @@ const MaxZoom = 18
 // towns as outlines has them. It transforms the tile's box to 4326
 // rather than every geometry to 3857 before it filters, so that the spatial index
 // serves it; the margin is the 64 units of 4096 that a tile shows beyond its
-// edge, so that lines and labels meet.
+// edge, so that lines and labels meet. It reads the views of what the viewer may see:
+// the policy of a table would come before the box and keep the index from serving it.
 type layer struct {
 	topics   []string // of revisions
 	bounded  bool
@@ -53,7 +56,7 @@ var layers = map[string]layer{
 	"grids": {topics: []string{"grids"}, bounded: true, query: `WITH RECURSIVE ` + below + `, ` + box + `, drawn AS (
     SELECT g.id::text AS id, g.code, g.name, g.kind, coalesce(g.area_code, '') AS area_code,
            ST_AsMVTGeom(ST_Transform(g.geom, 3857), box.tile, 4096, 64) AS geom
-    FROM box, grids g JOIN grid_versions v ON v.id = g.version_id
+    FROM box, grids_seen g JOIN grid_versions v ON v.id = g.version_id
     WHERE g.district_id = $1 AND v.valid @> gp_now() AND g.geom && box.seen
       AND ($5 = '' OR g.area_code IN (SELECT code FROM below))
     ORDER BY g.kind, g.code
@@ -92,7 +95,7 @@ SELECT coalesce(ST_AsMVT(drawn, 'areas', 4096, 'geom'), '') FROM drawn WHERE geo
 	"water": {topics: []string{"water"}, query: `WITH ` + box + `, drawn AS (
     SELECT w.kind, w.name, coalesce(w.width_m, 0) AS width_m,
            ST_AsMVTGeom(ST_Transform(w.geom, 3857), box.tile, 4096, 64) AS geom
-    FROM box, waters w
+    FROM box, waters_seen w
     WHERE w.district_id = $1 AND w.geom && box.seen AND ($2 >= 12 OR w.kind <> 'stream')
     ORDER BY w.id
   )
@@ -102,10 +105,10 @@ SELECT coalesce(ST_AsMVT(drawn, 'water', 4096, 'geom'), '') FROM drawn WHERE geo
 	"places": {topics: []string{"places", "grids"}, bounded: true, query: `WITH RECURSIVE ` + below + `, ` + box + `, drawn AS (
     SELECT p.id::text AS id, p.code, p.name, p.kind, coalesce(p.url, '') AS url, p.visits_per_week,
            ST_AsMVTGeom(ST_Transform(p.geom, 3857), box.tile, 4096, 64) AS geom
-    FROM box, places p
+    FROM box, places_seen p
     WHERE p.district_id = $1 AND p.geom && box.seen
       AND ($5 = '' OR EXISTS (
-        SELECT FROM grids g JOIN grid_versions v ON v.id = g.version_id
+        SELECT FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
         WHERE g.district_id = $1 AND v.valid @> gp_now() AND ST_Covers(g.geom, p.geom) AND g.area_code IN (SELECT code FROM below)))
     ORDER BY p.code
   )
@@ -174,7 +177,10 @@ func (s *Store) Tile(ctx context.Context, name string, z, x, y int, area string)
 		args = append(args, towns.codes, towns.names, towns.shapes)
 	}
 	var tile []byte
-	if err := s.db.QueryRow(ctx, l.query, args...).Scan(&tile); err != nil {
+	err = s.db.As(ctx, pgdb.Viewer{District: pgdb.District, Area: area}, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, l.query, args...).Scan(&tile)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("cut tile %s/%d/%d/%d: %w", name, z, x, y, err)
 	}
 	s.cache.put(key, tile)

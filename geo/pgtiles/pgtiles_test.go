@@ -16,7 +16,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
-func exec(t *testing.T, db *pgdb.DB, query string, args ...any) {
+func exec(t testing.TB, db *pgdb.DB, query string, args ...any) {
 	t.Helper()
 	err := db.Owner(t.Context(), func(conn *pgx.Conn) error {
 		_, err := conn.Exec(context.Background(), query, args...)

@@ -30,7 +30,6 @@ var (
 	_ realtime.Ledger       = (*Store)(nil)
 	_ realtime.RosterSource = (*Store)(nil)
 	_ realtime.Snapshots    = (*Store)(nil)
-	_ dispatch.Trails       = (*Store)(nil)
 )
 
 // New makes a store over the pool.

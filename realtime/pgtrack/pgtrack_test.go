@@ -75,9 +75,15 @@ func TestCommitKeepsWhatItWasGiven(t *testing.T) {
 	if err := b.store.Commit(t.Context(), batch); err != nil {
 		t.Fatal(err)
 	}
-	track, err := b.store.Track(t.Context(), b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0)
+	auditor := dispatch.Viewer{District: dispatch.DistrictID{UUID: pgdb.District}, Role: dispatch.RoleAuditor}
+	track, err := b.store.Track(t.Context(), auditor, b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0)
 	if err != nil || len(track) != 2 {
 		t.Fatalf("%d fixes, %v", len(track), err)
+	}
+	stranger := auditor
+	stranger.AreaCode = "elsewhere"
+	if track, err := b.store.Track(t.Context(), stranger, b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0); err != nil || len(track) != 0 {
+		t.Errorf("whoever may not see the patrol reads %d fixes of its track, %v", len(track), err)
 	}
 	eight, ninety := float32(8), float32(90)
 	want := pgtrack.TrackPoint{DeviceID: b.unit.Device, Seq: 2, T: b.now.Add(-time.Minute), ReceivedAt: b.now,

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 )
 
@@ -36,30 +37,36 @@ type TrackPoint struct {
 // The devices that spoke for the patrol then are asked, since a track's key leads
 // with the device; what those sent for another patrol is left out.
 const selectTrack = `SELECT t.device_id, t.seq, t.t, t.received_at, t.lon, t.lat, t.cell, t.accuracy_m, t.speed_ms, t.heading_deg, coalesce(t.verdict, ''), coalesce(t.simulated, false)
-FROM tracks t
+FROM tracks_seen t
 WHERE t.device_id IN (SELECT device_id FROM device_bindings WHERE patrol_id = $1 AND valid && tstzrange($2, $3))
   AND t.t >= $2 AND t.t < $3 AND t.patrol_id = $1
 ORDER BY t.t, t.stream, t.seq
 LIMIT $4`
 
+func scanTrackPoint(row pgx.CollectableRow) (TrackPoint, error) {
+	var p TrackPoint
+	var device uuid.UUID
+	var h3 int64
+	err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict, &p.Simulated)
+	p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
+	return p, err
+}
+
 // Track is where a patrol was from one time to another (not included), by the sent
 // time, at most limit fixes (0: MaxTrackFixes). Whoever wants more asks again from
-// the last one's time.
-func (s *Store) Track(ctx context.Context, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error) {
+// the last one's time. A viewer who may not see the patrol gets nothing.
+func (s *Store) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error) {
 	if limit <= 0 || limit > MaxTrackFixes {
 		limit = MaxTrackFixes
 	}
-	rows, err := s.db.Query(ctx, selectTrack, patrol.UUID, from, to, limit)
-	if err != nil {
-		return nil, fmt.Errorf("read track: %w", err)
-	}
-	points, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (TrackPoint, error) {
-		var p TrackPoint
-		var device uuid.UUID
-		var h3 int64
-		err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict, &p.Simulated)
-		p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
-		return p, err
+	var points []TrackPoint
+	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, selectTrack, patrol.UUID, from, to, limit)
+		if err != nil {
+			return err
+		}
+		points, err = pgx.CollectRows(rows, scanTrackPoint)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read track: %w", err)
