@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/gridpatrol/gridpatrol/migrations"
 	"github.com/gridpatrol/gridpatrol/migrations/pgcluster"
@@ -37,41 +38,60 @@ var errRefusedRows = errors.New("some rows were refused; they are named above, t
 // usageFault is a configuration that cannot work: exit code 2.
 type usageFault struct{ error }
 
-// openDatabase gives env a migrated database: the one that is named, or the
-// private cluster, started if nobody has. Whoever opens calls the closer.
-func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func(), err error) {
-	url := env.Common.DatabaseURL
-	stop := func() {}
-	if url == "" {
-		cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: env.Common.DataDir, Log: env.Log})
-		if err != nil {
-			return nil, fmt.Errorf("start the private cluster: %w", err)
-		}
-		url = cluster.URL()
-		// What is still to be written after ctx has ended needs the cluster too.
-		watch, endWatch := context.WithCancel(context.WithoutCancel(ctx))
-		watched := make(chan struct{})
-		go func() {
-			defer close(watched)
-			cluster.Run(watch)
-		}()
-		stop = func() {
-			endWatch()
-			<-watched
-			if err := cluster.Stop(context.WithoutCancel(ctx)); err != nil {
-				env.Log.Error("stop the private cluster", "error", err)
-			}
-		}
+// openServer gives env the address of a database: the one that is named, or the
+// private cluster, started if nobody has. It changes nothing in it. Whoever opens
+// calls the closer.
+func (env *Env) openServer(ctx context.Context) (closer func(), err error) {
+	env.DatabaseURL = env.Common.DatabaseURL
+	if env.DatabaseURL != "" {
+		return func() {}, nil
 	}
-	env.DatabaseURL = url
-	err = migrations.Up(ctx, url, func(s migrations.Step) {
-		env.Log.Info("migrated", "version", s.Version, "file", s.Name)
-	})
+	cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: env.Common.DataDir, Log: env.Log})
 	if err != nil {
+		return nil, fmt.Errorf("start the private cluster: %w", err)
+	}
+	env.DatabaseURL = cluster.URL()
+	// What is still to be written after ctx has ended needs the cluster too.
+	watch, endWatch := context.WithCancel(context.WithoutCancel(ctx))
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		cluster.Run(watch)
+	}()
+	return func() {
+		endWatch()
+		<-watched
+		if err := cluster.Stop(context.WithoutCancel(ctx)); err != nil {
+			env.Log.Error("stop the private cluster", "error", err)
+		}
+	}, nil
+}
+
+// migrationProgress tells the log how migrations go.
+func (env *Env) migrationProgress() migrations.Progress {
+	return migrations.Progress{
+		Applied: func(s migrations.Step) { env.Log.Info("migrated", "version", s.Version, "file", s.Name) },
+		Waiting: func(w migrations.Wait) {
+			env.Log.Warn("a migration gives way to those who use its tables", "file", w.Name, "try", w.Try,
+				"seconds", int(w.Since.Seconds()), "waits_for", w.Who())
+		},
+		Working: func(s migrations.Step, since time.Duration, note string) {
+			env.Log.Info("migrating", "file", s.Name, "seconds", int(since.Seconds()), "note", note)
+		},
+	}
+}
+
+// openDatabase gives env a migrated database. Whoever opens calls the closer.
+func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func(), err error) {
+	stop, err := env.openServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := migrations.UpWith(ctx, env.DatabaseURL, env.migrationProgress()); err != nil {
 		stop()
 		return nil, err
 	}
-	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: url, MaxConns: maxConns})
+	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: env.DatabaseURL, MaxConns: maxConns})
 	if err != nil {
 		stop()
 		return nil, err

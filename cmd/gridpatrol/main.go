@@ -37,6 +37,8 @@ type commands struct {
 	User    userCmd    `cmd:"" help:"Accounts of people."`
 	Token   tokenCmd   `cmd:"" help:"Tokens of programs and devices."`
 	Roads   roadsCmd   `cmd:"" help:"Look at the roads in force."`
+	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the service runs or not."`
+	Restore restoreCmd `cmd:"" help:"Read a backup into an empty database, and compare."`
 }
 
 func main() {
