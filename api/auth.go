@@ -23,6 +23,7 @@ type access struct {
 	anyOf  []dispatch.Action // the role grants one of these at least
 	socket string            // a WebSocket: tickets for this purpose are taken too
 	cookie bool              // a socket that takes the cookie
+	code   bool              // a follow-up code is enough; the handler checks it
 }
 
 var (
@@ -57,6 +58,9 @@ func (s *Server) guard(a access, next echo.HandlerFunc) echo.HandlerFunc {
 		return next
 	}
 	return func(c echo.Context) error {
+		if a.code && c.Request().Header.Get(followUpHeader) != "" {
+			return next(c)
+		}
 		who, err := s.identify(c, a)
 		if errors.Is(err, pgauth.ErrUnknown) {
 			return errSignIn

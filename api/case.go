@@ -19,7 +19,7 @@ type CaseDesk interface {
 	Case(context.Context, dispatch.Viewer, dispatch.CaseID) (dispatch.CaseDetail, error)
 	Dispatch(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Order) (dispatch.CaseDetail, error)
 	Undo(context.Context, dispatch.Viewer, dispatch.CaseID, int64) (dispatch.CaseDetail, error)
-	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, string) (dispatch.CaseDetail, error)
+	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Closing) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }
 
@@ -93,11 +93,18 @@ func (s *Server) closeCase(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	reason, err := s.readReason(c)
-	if err != nil {
+	var in Closing
+	if err := s.readJSON(c, "Closing", true, &in); err != nil {
 		return err
 	}
-	changed, err := s.cases.CloseCase(c.Request().Context(), viewer(c), id, version, reason)
+	var o dispatch.Closing
+	if in.Reason != nil {
+		o.Reason = *in.Reason
+	}
+	if in.Answer != nil {
+		o.Answer = *in.Answer
+	}
+	changed, err := s.cases.CloseCase(c.Request().Context(), viewer(c), id, version, o)
 	return answerCase(c, changed, err)
 }
 

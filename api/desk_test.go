@@ -26,7 +26,11 @@ type desk struct {
 	verb    dispatch.Verb
 	version int64
 	reason  string
+	answer  string
+	upTo    int64
+	ids     []int64
 	filter  dispatch.CaseFilter
+	span    [2]time.Time
 	locate  dispatch.LocateAsk
 	status  dispatch.Status
 	fixes   []api.TrackPoint
@@ -61,10 +65,19 @@ func aCase() dispatch.Case {
 }
 
 func aReport() dispatch.Report {
-	return dispatch.Report{ID: dispatch.ReportID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805b")}, CaseID: caseID, Category: "B01",
+	return dispatch.Report{CaseNumber: "20260503-0001", Stage: dispatch.StageDispatched, ID: dispatch.ReportID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805b")}, CaseID: caseID, Category: "B01",
 		Lon: place.Lon, Lat: place.Lat, Sent: dispatch.Sent{Lon: 121.385, Lat: 28.577, CRS: geo.GCJ02}, Cell: cell.At(place, 9),
 		ObservedAt: t0, ReceivedAt: t0,
 		Photos: []dispatch.Photo{{SHA256: "ab", MediaType: "image/png", Width: 1, Height: 1, Bytes: 67}}}
+}
+
+// goodCode is the one follow-up code that the desk knows.
+const goodCode = "7QK2M-9XD4T"
+
+func aFollowed() dispatch.Followed {
+	return dispatch.Followed{Number: "20260503-0001", ReceivedAt: t0, Stage: dispatch.StageDispatched, Open: true,
+		Goes:     []dispatch.FollowedDepartment{{Code: "market", State: "coming"}},
+		Messages: []dispatch.Message{{Why: "received", At: t0}}}
 }
 
 func aPatrol() dispatch.Patrol {
@@ -94,7 +107,7 @@ func (d *desk) FileReport(ctx context.Context, _ dispatch.Viewer, draft dispatch
 	return dispatch.Filed{ReportID: aReport().ID, Case: aCase(), Replayed: d.replay}, d.act(ctx)
 }
 
-func (d *desk) Reports(ctx context.Context, _ dispatch.Viewer, _ dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
+func (d *desk) Reports(ctx context.Context, _ dispatch.Viewer, _ bool, _ dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
 	return dispatch.Page[dispatch.Report]{Items: []dispatch.Report{aReport()}, NextCursor: ptr("x")}, d.act(ctx)
 }
 
@@ -121,9 +134,49 @@ func (d *desk) Undo(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, v
 	return d.detail(ctx)
 }
 
-func (d *desk) CloseCase(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, reason string) (dispatch.CaseDetail, error) {
-	d.version, d.reason = version, reason
+func (d *desk) CloseCase(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.Closing) (dispatch.CaseDetail, error) {
+	d.version, d.reason, d.answer = version, o.Reason, o.Answer
 	return d.detail(ctx)
+}
+
+func (d *desk) Report(ctx context.Context, _ dispatch.Viewer, _ dispatch.ReportID) (dispatch.Followed, error) {
+	found := aFollowed()
+	found.Report = ptr(aReport())
+	return found, d.act(ctx)
+}
+
+func (d *desk) FollowUp(ctx context.Context, _, code string) (dispatch.Followed, error) {
+	if err := d.act(ctx); err != nil {
+		return dispatch.Followed{}, err
+	}
+	if code != goodCode {
+		return dispatch.Followed{}, &dispatch.Fault{Kind: dispatch.NotFound, Code: "not-found", Detail: "x"}
+	}
+	return aFollowed(), nil
+}
+
+func (d *desk) Notices(ctx context.Context, _ dispatch.Viewer, unseen bool, ask dispatch.PageAsk) (dispatch.NoticePage, error) {
+	page := dispatch.NoticePage{Unseen: 1}
+	page.Items = []dispatch.ToldNotice{{ID: 7, CaseID: caseID, Number: "1", ReportID: ptr(aReport().ID), Why: "received", At: t0}}
+	return page, d.act(ctx)
+}
+
+func (d *desk) SeeNotices(ctx context.Context, _ dispatch.Viewer, upTo int64, ids []int64) (int, error) {
+	d.upTo, d.ids = upTo, ids
+	return 3, d.act(ctx)
+}
+
+func anItem() dispatch.OperatorItem {
+	return dispatch.OperatorItem{ID: 4, CaseID: caseID, Number: "1", Category: "B01", Urgency: "urgent", Department: "police", Reason: dispatch.AllBusy, MadeAt: t0}
+}
+
+func (d *desk) OperatorItems(ctx context.Context, _ dispatch.Viewer, _ *bool, _ dispatch.PageAsk) (dispatch.Page[dispatch.OperatorItem], error) {
+	return dispatch.Page[dispatch.OperatorItem]{Items: []dispatch.OperatorItem{anItem()}}, d.act(ctx)
+}
+
+func (d *desk) SettleItem(ctx context.Context, _ dispatch.Viewer, _ int64, note string) (dispatch.OperatorItem, error) {
+	d.reason = note
+	return anItem(), d.act(ctx)
 }
 
 func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, _ dispatch.AssignmentID, verb dispatch.Verb, version int64, reason string) (dispatch.CaseDetail, error) {
@@ -162,8 +215,9 @@ func (d *desk) ReportCells(ctx context.Context, _ dispatch.Viewer, res int, _, _
 	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 4}}, d.act(ctx)
 }
 
-func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int) ([]dispatch.CellCount, error) {
-	return nil, d.act(ctx)
+func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error) {
+	d.span = [2]time.Time{from, to}
+	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 1}}, []dispatch.PatrolID{patrolID}, d.act(ctx)
 }
 
 func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {

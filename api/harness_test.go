@@ -56,12 +56,13 @@ func setup(t *testing.T) *bundle {
 	return setupWith(t, func(b *bundle) duty { return b.desk })
 }
 
-// duty is all four desks.
+// duty is all five desks.
 type duty interface {
 	api.ReportDesk
 	api.CaseDesk
 	api.PatrolDesk
 	api.PlaceDesk
+	api.NoticeDesk
 }
 
 func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
@@ -72,15 +73,16 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	view := pgview.New(b.db)
 	var err error
 	b.server, err = api.New(api.Config{
-		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on,
+		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
 		Book: view, Register: view, Tracks: b.desk, Roads: road.Straight{}, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: echoSocket{},
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{
-			"index.html": {Data: []byte("<!doctype html><title>centre</title>")},
-			"login.html": {Data: []byte("<!doctype html><title>login</title>")},
-			"m.html":     {Data: []byte("<!doctype html><title>phone</title>")},
-			".keep":      {}, "sw.js": {Data: []byte("// worker")},
+			"index.html":  {Data: []byte("<!doctype html><title>centre</title>")},
+			"login.html":  {Data: []byte("<!doctype html><title>login</title>")},
+			"follow.html": {Data: []byte("<!doctype html><title>follow</title>")},
+			"m.html":      {Data: []byte("<!doctype html><title>phone</title>")},
+			".keep":       {}, "sw.js": {Data: []byte("// worker")},
 			"assets/index-a1b2c3.js": {Data: []byte(strings.Repeat("console.log(1)\n", 200))},
 		},
 		Origins: []string{"https://map.example"},

@@ -75,7 +75,7 @@ func TestBadInput(t *testing.T) {
 		{"PUT", "/patrols/x/status", `{"status":"free","version":1}`, nil, 404, "", ""},
 		{"POST", "/cases/" + id + "/dispatch", `{"choices":[{"department":"police","patrol_id":"P-1"}]}`, nil, 400, "/choices/0/patrol_id", "must be a UUID"},
 		{"POST", "/cases/" + id + "/dispatch", `{"choices":[` + strings.TrimSuffix(strings.Repeat(`{"department":"police","patrol_id":"`+id+`"},`, 21), ",") + `]}`, nil, 400, "/choices", "20 items"},
-		{"POST", "/cases/" + id + "/close", `{"why":"x"}`, nil, 400, "/why", "this takes reason"},
+		{"POST", "/cases/" + id + "/close", `{"why":"x"}`, nil, 400, "/why", "this takes answer, reason"},
 		{"POST", "/cases/" + id + "/close", ``, map[string]string{"If-Match": `"x"`}, 400, "/header/If-Match", "ETag"},
 		{"POST", "/cases/" + id + "/close", ``, map[string]string{"If-Match": `"1","2"`}, 400, "/header/If-Match", "ETag"},
 		{"POST", "/cases/" + id + "/assignments/" + id + "/dance", ``, nil, 404, "", ""},

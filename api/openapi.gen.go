@@ -177,6 +177,30 @@ func (e CaseDepartmentPart) Valid() bool {
 	}
 }
 
+// Defines values for ContactChannel.
+const (
+	ContactChannelHotline  ContactChannel = "hotline"
+	ContactChannelResident ContactChannel = "resident"
+	ContactChannelSensor   ContactChannel = "sensor"
+	ContactChannelWorker   ContactChannel = "worker"
+)
+
+// Valid indicates whether the value is a known member of the ContactChannel enum.
+func (e ContactChannel) Valid() bool {
+	switch e {
+	case ContactChannelHotline:
+		return true
+	case ContactChannelResident:
+		return true
+	case ContactChannelSensor:
+		return true
+	case ContactChannelWorker:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DispatchMode.
 const (
 	DispatchModeAuto    DispatchMode = "auto"
@@ -234,6 +258,30 @@ func (e EtaKind) Valid() bool {
 	case EtaKindRoad:
 		return true
 	case EtaKindStraight:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for FollowedDepartmentState.
+const (
+	FollowedDepartmentStateArrived FollowedDepartmentState = "arrived"
+	FollowedDepartmentStateComing  FollowedDepartmentState = "coming"
+	FollowedDepartmentStateDone    FollowedDepartmentState = "done"
+	FollowedDepartmentStateWaiting FollowedDepartmentState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the FollowedDepartmentState enum.
+func (e FollowedDepartmentState) Valid() bool {
+	switch e {
+	case FollowedDepartmentStateArrived:
+		return true
+	case FollowedDepartmentStateComing:
+		return true
+	case FollowedDepartmentStateDone:
+		return true
+	case FollowedDepartmentStateWaiting:
 		return true
 	default:
 		return false
@@ -907,6 +955,26 @@ type Choice struct {
 	PatrolId   openapi_types.UUID `json:"patrol_id"`
 }
 
+// Closing defines model for Closing.
+type Closing struct {
+	// Answer To those who reported it
+	Answer *string `json:"answer,omitempty"`
+
+	// Reason For the history
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Contact How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
+// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
+type Contact struct {
+	Channel ContactChannel `json:"channel"`
+	Name    *string        `json:"name,omitempty"`
+	Phone   *string        `json:"phone,omitempty"`
+}
+
+// ContactChannel defines model for Contact.Channel.
+type ContactChannel string
+
 // Department defines model for Department.
 type Department struct {
 	Code   string `json:"code"`
@@ -943,9 +1011,31 @@ type FieldProblem struct {
 
 // FiledReport defines model for FiledReport.
 type FiledReport struct {
-	Case     Case               `json:"case"`
+	Case Case `json:"case"`
+
+	// FollowUp How a reporter without an account hears what becomes of it. The code is told this once.
+	FollowUp *FollowUp          `json:"follow_up,omitempty"`
 	ReportId openapi_types.UUID `json:"report_id"`
 }
+
+// FollowUp How a reporter without an account hears what becomes of it. The code is told this once.
+type FollowUp struct {
+	// Code To be read out or written down, such as 7QK2M-9XD4T
+	Code string `json:"code"`
+
+	// Url Of the page, with the id and the code behind the #
+	Url string `json:"url"`
+}
+
+// FollowedDepartment defines model for FollowedDepartment.
+type FollowedDepartment struct {
+	Code  string                  `json:"code"`
+	Name  Words                   `json:"name"`
+	State FollowedDepartmentState `json:"state"`
+}
+
+// FollowedDepartmentState defines model for FollowedDepartment.State.
+type FollowedDepartmentState string
 
 // Grid defines model for Grid.
 type Grid struct {
@@ -1050,6 +1140,15 @@ type Member struct {
 	StaffId openapi_types.UUID `json:"staff_id"`
 }
 
+// Message defines model for Message.
+type Message struct {
+	At   time.Time `json:"at"`
+	Text Words     `json:"text"`
+
+	// Why received, sent, replaced, waiting, accepted, en_route, on_scene, done, stage, closed or void
+	Why string `json:"why"`
+}
+
 // Mode defines model for Mode.
 type Mode string
 
@@ -1120,6 +1219,10 @@ type NewReport struct {
 
 	// ObservedAt The present when left out
 	ObservedAt *time.Time `json:"observed_at,omitempty"`
+
+	// Reporter How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
+	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
+	Reporter *Contact `json:"reporter,omitempty"`
 }
 
 // NewStatus defines model for NewStatus.
@@ -1139,6 +1242,56 @@ type NewTicketFor string
 // Note defines model for Note.
 type Note struct {
 	Reason *string `json:"reason,omitempty"`
+}
+
+// Notice defines model for Notice.
+type Notice struct {
+	At     time.Time          `json:"at"`
+	CaseId openapi_types.UUID `json:"case_id"`
+	Id     int64              `json:"id"`
+	Number string             `json:"number"`
+
+	// ReportId The report of the caller that it is about; null for a chief or a leader
+	ReportId *openapi_types.UUID `json:"report_id"`
+	SeenAt   *time.Time          `json:"seen_at"`
+	Text     Words               `json:"text"`
+
+	// Why A message's, or grid_chief or town_leader
+	Why string `json:"why"`
+}
+
+// NoticeList defines model for NoticeList.
+type NoticeList struct {
+	Items      []Notice `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+
+	// Unseen In all, 999 at most
+	Unseen int `json:"unseen"`
+}
+
+// OperatorItem defines model for OperatorItem.
+type OperatorItem struct {
+	CaseId     openapi_types.UUID `json:"case_id"`
+	Category   string             `json:"category"`
+	Department string             `json:"department"`
+	Id         int64              `json:"id"`
+	MadeAt     time.Time          `json:"made_at"`
+	Number     string             `json:"number"`
+
+	// Reason A ShortfallReason, or what came since
+	Reason    string     `json:"reason"`
+	SettledAt *time.Time `json:"settled_at"`
+
+	// SettledBy Null when a dispatch or the end of the case settled it
+	SettledBy   *openapi_types.UUID `json:"settled_by"`
+	SettledNote string              `json:"settled_note"`
+	Urgency     Urgency             `json:"urgency"`
+}
+
+// OperatorItemList defines model for OperatorItemList.
+type OperatorItemList struct {
+	Items      []OperatorItem `json:"items"`
+	NextCursor *string        `json:"next_cursor"`
 }
 
 // Patrol defines model for Patrol.
@@ -1250,6 +1403,7 @@ type Problem struct {
 type Report struct {
 	AccuracyM   *float64           `json:"accuracy_m"`
 	CaseId      openapi_types.UUID `json:"case_id"`
+	CaseNumber  string             `json:"case_number"`
 	Category    string             `json:"category"`
 	Cell        string             `json:"cell"`
 	Description string             `json:"description"`
@@ -1264,7 +1418,32 @@ type Report struct {
 	Sent SentPosition `json:"sent"`
 
 	// Simulated Reported by a program, or for a patrol that a program plays
-	Simulated bool `json:"simulated"`
+	Simulated bool  `json:"simulated"`
+	Stage     Stage `json:"stage"`
+	StageText Words `json:"stage_text"`
+}
+
+// ReportAnswers defines model for ReportAnswers.
+type ReportAnswers struct {
+	Arrived  bool  `json:"arrived"`
+	Category Words `json:"category"`
+
+	// Contact How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
+	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
+	Contact     *Contact             `json:"contact,omitempty"`
+	Departments []FollowedDepartment `json:"departments"`
+
+	// Messages Oldest first
+	Messages []Message `json:"messages"`
+	Number   string    `json:"number"`
+
+	// Open Whether anything is left to do
+	Open       bool      `json:"open"`
+	ReceivedAt time.Time `json:"received_at"`
+	Report     *Report   `json:"report,omitempty"`
+	Result     *Words    `json:"result"`
+	Stage      Stage     `json:"stage"`
+	StageText  Words     `json:"stage_text"`
 }
 
 // ReportList defines model for ReportList.
@@ -1318,6 +1497,12 @@ type Scope struct {
 	Department *string `json:"department"`
 }
 
+// SeenNotices All up to one, and those named. A page names what it shows, since one written at the same moment may have a lower number.
+type SeenNotices struct {
+	Ids  *[]int64 `json:"ids,omitempty"`
+	UpTo *int64   `json:"up_to,omitempty"`
+}
+
 // SentPosition The position as the reporter sent it
 type SentPosition struct {
 	Crs CRS     `json:"crs"`
@@ -1349,6 +1534,11 @@ type Session struct {
 
 // SessionKind defines model for Session.Kind.
 type SessionKind string
+
+// Settlement defines model for Settlement.
+type Settlement struct {
+	Note string `json:"note"`
+}
 
 // Shortfall defines model for Shortfall.
 type Shortfall struct {
@@ -1397,8 +1587,19 @@ type TrackPoint struct {
 	Verdict *string `json:"verdict"`
 }
 
+// Unseen defines model for Unseen.
+type Unseen struct {
+	Unseen int `json:"unseen"`
+}
+
 // Urgency defines model for Urgency.
 type Urgency string
+
+// Words defines model for Words.
+type Words struct {
+	En string `json:"en"`
+	Zh string `json:"zh"`
+}
 
 // At defines model for At.
 type At = time.Time
@@ -1493,10 +1694,10 @@ type CountCellsParams struct {
 	Res   int                   `form:"res" json:"res"`
 	Layer CountCellsParamsLayer `form:"layer" json:"layer"`
 
-	// From Reports: 24 h before `to` when left out
+	// From 24 h before `to` when left out
 	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
 
-	// To Reports: the present when left out
+	// To The present when left out
 	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
@@ -1541,6 +1742,22 @@ type SetMyDutyParams struct {
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
+// ListNoticesParams defines parameters for ListNotices.
+type ListNoticesParams struct {
+	// Unseen Only what was not seen
+	Unseen *bool  `form:"unseen,omitempty" json:"unseen,omitempty"`
+	Limit  *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SeeNoticesParams defines parameters for SeeNotices.
+type SeeNoticesParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // NearestParams defines parameters for Nearest.
 type NearestParams struct {
 	Lon        Lon     `form:"lon" json:"lon"`
@@ -1548,6 +1765,22 @@ type NearestParams struct {
 	Crs        *CRS    `form:"crs,omitempty" json:"crs,omitempty"`
 	Department *string `form:"department,omitempty" json:"department,omitempty"`
 	Limit      *int    `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
+// ListOperatorItemsParams defines parameters for ListOperatorItems.
+type ListOperatorItemsParams struct {
+	// Open Only what waits (true) or only what is settled (false)
+	Open  *bool  `form:"open,omitempty" json:"open,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SettleOperatorItemParams defines parameters for SettleOperatorItem.
+type SettleOperatorItemParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
 // ListPatrolsParams defines parameters for ListPatrols.
@@ -1580,6 +1813,8 @@ type GetTrackParams struct {
 
 // ListReportsParams defines parameters for ListReports.
 type ListReportsParams struct {
+	// Mine Only what the caller filed
+	Mine  *bool  `form:"mine,omitempty" json:"mine,omitempty"`
 	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor `next_cursor` of the page before
@@ -1634,13 +1869,19 @@ type GetTileParamsLayer string
 type AnswerAssignmentJSONRequestBody = Note
 
 // CloseCaseJSONRequestBody defines body for CloseCase for application/json ContentType.
-type CloseCaseJSONRequestBody = Note
+type CloseCaseJSONRequestBody = Closing
 
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
 
 // SetMyDutyJSONRequestBody defines body for SetMyDuty for application/json ContentType.
 type SetMyDutyJSONRequestBody = NewDuty
+
+// SeeNoticesJSONRequestBody defines body for SeeNotices for application/json ContentType.
+type SeeNoticesJSONRequestBody = SeenNotices
+
+// SettleOperatorItemJSONRequestBody defines body for SettleOperatorItem for application/json ContentType.
+type SettleOperatorItemJSONRequestBody = Settlement
 
 // SetPatrolStatusJSONRequestBody defines body for SetPatrolStatus for application/json ContentType.
 type SetPatrolStatusJSONRequestBody = NewStatus

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -20,7 +21,7 @@ type PlaceDesk interface {
 	Locate(context.Context, dispatch.Viewer, dispatch.LocateAsk) (dispatch.Located, error)
 	Nearest(context.Context, dispatch.Viewer, dispatch.NearestAsk) ([]dispatch.Nearest, error)
 	ReportCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, error)
-	PatrolCells(ctx context.Context, v dispatch.Viewer, res int) ([]dispatch.CellCount, error)
+	PatrolCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error)
 }
 
 // Roads answers routes. *road.Switch is one.
@@ -123,8 +124,11 @@ const (
 	layerPatrols = "patrols"
 )
 
-// maxCellSpan bounds how far back reports are counted at once.
-const maxCellSpan = 366 * 24 * time.Hour
+// How long a span is counted at once: visits of patrols are kept for so long only.
+const (
+	maxReportSpan = 366 * 24 * time.Hour
+	maxPatrolSpan = 31 * 24 * time.Hour
+)
 
 func (s *Server) countCells(c echo.Context) error {
 	q := query{c: c}
@@ -144,10 +148,14 @@ func (s *Server) countCells(c echo.Context) error {
 	if from != nil {
 		begin = *from
 	}
+	most := maxReportSpan
+	if layer == layerPatrols {
+		most = maxPatrolSpan
+	}
 	if !end.After(begin) {
 		q.wrong("from", "must be before to")
-	} else if end.Sub(begin) > maxCellSpan {
-		q.wrong("from", "must be within 366 days of to")
+	} else if end.Sub(begin) > most {
+		q.wrong("from", fmt.Sprintf("must be within %d days of to", most/(24*time.Hour)))
 	}
 	if err := q.err(); err != nil {
 		return err
@@ -163,7 +171,10 @@ func (s *Server) countCells(c echo.Context) error {
 	var counts []dispatch.CellCount
 	var err error
 	if layer == layerPatrols {
-		counts, err = s.places.PatrolCells(ctx, v, res)
+		var seen []dispatch.PatrolID
+		if counts, seen, err = s.places.PatrolCells(ctx, v, res, begin, end); err == nil {
+			err = s.auth.RecordViews(ctx, v, pgauth.ViewedTrack, seen)
+		}
 	} else {
 		counts, err = s.places.ReportCells(ctx, v, res, begin, end)
 	}

@@ -170,6 +170,35 @@ func TestCells(t *testing.T) {
 	}
 }
 
+// Where patrols have been is asked for a span, and every one that is counted was
+// looked at.
+func TestCellsOfPatrols(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.as(dispatch.RoleOperator)
+	const span = "&from=2026-05-01T00:00:00Z&to=2026-05-03T00:00:00Z"
+	r := b.want(http.StatusOK, call{path: "/api/v1/cells?res=9&layer=patrols" + span, token: token})
+	if cells := read[api.CellList](t, r); len(cells.Items) != 1 || cells.Items[0].Count != 1 {
+		t.Errorf("%s", r.body)
+	}
+	if want := time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC); !b.desk.span[0].Equal(want) || !b.desk.span[1].Equal(want.Add(48*time.Hour)) {
+		t.Errorf("asked for %v", b.desk.span)
+	}
+	var looks int
+	if err := b.db.QueryRow(t.Context(), `SELECT count(*) FROM position_views WHERE patrol_id = $1 AND what = 'track'`, patrolID).Scan(&looks); err != nil || looks != 1 {
+		t.Errorf("%d looks are recorded, %v", looks, err)
+	}
+	b.want(http.StatusOK, call{path: "/api/v1/cells?res=9&layer=patrols", token: token})
+	if d := b.desk.span[1].Sub(b.desk.span[0]); d != 24*time.Hour {
+		t.Errorf("without a span it is the last day, not %v", d)
+	}
+	for _, bad := range []string{"&from=2026-03-01T00:00:00Z&to=2026-05-03T00:00:00Z", "&from=2026-05-03T00:00:00Z&to=2026-05-01T00:00:00Z"} {
+		if r := b.want(http.StatusBadRequest, call{path: "/api/v1/cells?res=9&layer=patrols" + bad, token: token}); !strings.Contains(string(r.body), "/query/from") {
+			t.Errorf("%s: %s", bad, r.body)
+		}
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

@@ -21,7 +21,9 @@ import (
 // ReportDesk is what the door asks about reports. *dispatch.Service is one.
 type ReportDesk interface {
 	FileReport(context.Context, dispatch.Viewer, dispatch.ReportDraft) (dispatch.Filed, error)
-	Reports(context.Context, dispatch.Viewer, dispatch.PageAsk) (dispatch.Page[dispatch.Report], error)
+	Reports(ctx context.Context, v dispatch.Viewer, mine bool, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error)
+	Report(context.Context, dispatch.Viewer, dispatch.ReportID) (dispatch.Followed, error)
+	FollowUp(ctx context.Context, ref, code string) (dispatch.Followed, error)
 	Photo(context.Context, dispatch.Viewer, [32]byte) (dispatch.PhotoContent, error)
 }
 
@@ -122,6 +124,15 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 	}
 	if in.Description != nil {
 		draft.Description = *in.Description
+	}
+	if r := in.Reporter; r != nil {
+		draft.Reporter = dispatch.Contact{Channel: string(r.Channel)}
+		if r.Name != nil {
+			draft.Reporter.Name = strings.TrimSpace(*r.Name)
+		}
+		if r.Phone != nil {
+			draft.Reporter.Phone = strings.TrimSpace(*r.Phone)
+		}
 	}
 	if in.ObservedAt != nil {
 		draft.ObservedAt = in.ObservedAt.UTC()
@@ -230,12 +241,13 @@ func inPart(at string, err error) error {
 
 func (s *Server) listReports(c echo.Context) error {
 	q := query{c: c}
+	mine := q.flag("mine")
 	var ask dispatch.PageAsk
 	ask.Limit, ask.Cursor = q.page(200, 50)
 	if err := q.err(); err != nil {
 		return err
 	}
-	page, err := s.reports.Reports(c.Request().Context(), viewer(c), ask)
+	page, err := s.reports.Reports(c.Request().Context(), viewer(c), mine != nil && *mine, ask)
 	if err != nil {
 		return err
 	}

@@ -24,13 +24,14 @@ import (
 )
 
 // Config is what the door is made of. Every part without a default named here is
-// required. *dispatch.Service is all four desks.
+// required. *dispatch.Service is all five desks.
 type Config struct {
 	Auth    *pgauth.Store
 	Reports ReportDesk
 	Cases   CaseDesk
 	Patrols PatrolDesk
 	Places  PlaceDesk
+	Notices NoticeDesk
 	// Book, Register and Tracks are read by the pages; pgview.Store is all of them.
 	Book     Book
 	Register Register
@@ -66,6 +67,8 @@ type Server struct {
 	cases    CaseDesk
 	patrols  PatrolDesk
 	places   PlaceDesk
+	notices  NoticeDesk
+	guesses  *pgauth.Guesses // of follow-up codes
 	book     Book
 	register Register
 	tracks   Tracks
@@ -103,7 +106,7 @@ func New(c Config) (*Server, error) {
 		missing bool
 	}{
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
-		{"Places", c.Places == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
+		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
 		{"Roads", c.Roads == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
 		{"Ready", c.Ready == nil},
 	} {
@@ -128,7 +131,7 @@ func New(c Config) (*Server, error) {
 		c.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	s := &Server{
-		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, book: c.Book,
+		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
 		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
@@ -180,6 +183,11 @@ func (s *Server) routes(beacon, live Socket) {
 
 	s.addSlow("POST", "/api/v1/reports", may(dispatch.ActReport), s.fileReport)
 	s.add("GET", "/api/v1/reports", see, s.listReports)
+	s.add("GET", "/api/v1/reports/:id", access{anyOf: []dispatch.Action{dispatch.ActSeeCases}, code: true}, s.getReport)
+	s.add("GET", "/api/v1/me/notices", signedIn, s.listNotices)
+	s.add("POST", "/api/v1/me/notices/seen", signedIn, s.seeNotices)
+	s.add("GET", "/api/v1/operator-items", may(dispatch.ActDispatch), s.listOperatorItems)
+	s.add("POST", "/api/v1/operator-items/:id/settle", may(dispatch.ActDispatch), s.settleOperatorItem)
 	s.add("GET", "/api/v1/photos/:sha256", see, s.getPhoto)
 	s.add("GET", "/api/v1/cases", see, s.listCases)
 	s.add("GET", "/api/v1/cases/:id", see, s.getCase)

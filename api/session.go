@@ -61,7 +61,7 @@ func (s *Server) cookie(c echo.Context, value string, until time.Time) *http.Coo
 var actions = []dispatch.Action{
 	dispatch.ActReport, dispatch.ActSeeCases, dispatch.ActSeePatrols, dispatch.ActSeeTracks, dispatch.ActDispatch,
 	dispatch.ActCloseCase, dispatch.ActAnswer, dispatch.ActSetStatus, dispatch.ActCommandPatrol, dispatch.ActSendBeacon,
-	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister,
+	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts,
 }
 
 func sessionOf(who caller) Session {

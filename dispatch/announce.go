@@ -72,9 +72,17 @@ type Recall struct {
 	Reason       string       `json:"reason"`
 }
 
-// Notice tells a person of a case: the grid's chief, the town's leader.
+// Notice tells somebody of a case: the grid's chief and the town's leader (Staff),
+// or whoever made a report of it (Account or Device, neither where a resident reads
+// it with the follow-up code). Text is what they are told, as it stays.
 type Notice struct {
-	StaffID StaffID `json:"staff_id"`
-	CaseID  CaseID  `json:"case_id"`
-	Why     string  `json:"why"` // grid_chief, town_leader
+	StaffID StaffID   `json:"staff_id,omitzero"`
+	Report  ReportID  `json:"report_id,omitzero"`
+	Account AccountID `json:"account_id,omitzero"`
+	Device  DeviceID  `json:"device_id,omitzero"`
+	CaseID  CaseID    `json:"case_id"`
+	Number  string    `json:"number"`
+	Why     string    `json:"why"` // grid_chief, town_leader, or one of the Why constants
+	Text    Words     `json:"text"`
+	Seen    bool      `json:"-"` // whoever it is for did it themselves
 }

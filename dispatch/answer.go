@@ -121,6 +121,7 @@ func (t *turn) advance(i int, to AssignmentState) {
 		t.move(a.PatrolID, Free, AssignmentID{})
 	}
 	t.set(i)
+	t.tellStep(*a)
 	if t.handles(*a) {
 		t.follow(to)
 	}
@@ -203,6 +204,15 @@ func (s *Service) dispatchDue(ctx context.Context, d Deadline) error {
 // offerDue lets an operator's offer leave.
 func (s *Service) offerDue(ctx context.Context, d Deadline) error {
 	return s.disarm(ctx, d, func(t *turn, i int) {
+		if t.Case.UndoUntil != nil { // the first of those that leave together tells of all
+			var leaving []Assignment
+			for _, a := range t.Case.Assignments {
+				if a.State == Offered && a.LeavesAt != nil {
+					leaving = append(leaving, a)
+				}
+			}
+			t.tellSent(leaving)
+		}
 		t.offer(i, s.AnswerWithin)
 		t.set(i)
 		t.Case.UndoUntil = nil

@@ -38,7 +38,9 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	if err != nil {
 		return Filed{}, err
 	}
-	o := Opening{ReportID: NewID[reportKind](), CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
+	id, code := NewID[reportKind](), newFollowUpCode()
+	followUp := followUpOf(id, code)
+	o := Opening{CodeHash: hashFollowUp(id, code), ReportID: id, CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
 		Account: v.Account, Device: v.Device, Simulated: v.Simulated, Scope: actorName(v), Zone: s.Zone, PlanAfter: s.PlanWithin + time.Second, PlanDeadline: NewID[deadlineKind]()}
 	var c Case
 	opened, err := s.Store.Open(ctx, o, func(op Opened) (Birth, error) {
@@ -56,22 +58,22 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 
 	// The report is kept: whether its sender still listens does not matter any more.
 	ctx = context.WithoutCancel(ctx)
-	sent := sending{actor: system, why: "reported", reporter: v.Patrol, filed: o.ReportID, planBy: time.Now().Add(s.PlanWithin)}
+	sent := sending{actor: system, why: "reported", reporter: v.Patrol, filed: o.ReportID, followUp: followUp, planBy: time.Now().Add(s.PlanWithin)}
 	if d.Key != "" {
 		sent.answer = &PendingAnswer{Scope: o.Scope, Key: d.Key}
 	}
 	done, err := s.send(ctx, c, sent)
 	if err == nil {
-		return Filed{ReportID: o.ReportID, Case: done}, nil
+		return Filed{ReportID: o.ReportID, Case: done, FollowUp: followUp}, nil
 	}
 	s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
-	filed := Filed{ReportID: o.ReportID, Case: c}
+	filed := Filed{ReportID: o.ReportID, Case: c, FollowUp: followUp}
 	if d.Key != "" {
 		response, err := json.Marshal(filed)
 		if err != nil {
 			return Filed{}, fmt.Errorf("write answer to report: %w", err)
 		}
-		if err := s.Store.KeepAnswer(ctx, o.Scope, d.Key, response); err != nil {
+		if err := s.Store.KeepAnswer(ctx, o.Scope, d.Key, response, o.CodeHash); err != nil {
 			return Filed{}, fmt.Errorf("keep answer to report: %w", err)
 		}
 	}
@@ -97,7 +99,13 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 	if err != nil {
 		return Birth{}, err
 	}
-	return Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c)}}}, nil
+	b := Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c)}}}
+	who := Reporter{Report: o.ReportID}
+	if !o.Draft.Reporter.onBehalf() {
+		who.Account, who.Device = v.Account, v.Device
+	}
+	b.Notices, b.Tell = noteReporter(b.Notices, b.Tell, c, who, WhyReceived, saidReceived(op.Names, c), v)
+	return b, nil
 }
 
 func checkReport(d ReportDraft) (geo.Point, error) {
@@ -121,6 +129,7 @@ func checkReport(d ReportDraft) (geo.Point, error) {
 	if !d.ObservedAt.IsZero() && time.Since(d.ObservedAt) > oldestReport {
 		bad("/observed_at", "is more than 30 days ago")
 	}
+	fields = append(fields, d.Reporter.faults()...)
 	if len(d.Photos) > maxPhotos {
 		bad("/photos", fmt.Sprintf("may be %d at most", maxPhotos))
 	}
@@ -168,20 +177,30 @@ func (s *Service) answerAgain(ctx context.Context, o Opening) (Filed, error) {
 }
 
 // answerLate is for a key whose first report was never answered, since the
-// program died in between.
+// program died in between. The code it was given died with it: only its hash is
+// kept, so the report gets another beside it.
 func (s *Service) answerLate(ctx context.Context, o Opening, kept KeptAnswer) (Filed, error) {
 	c, err := s.Store.Case(ctx, kept.CaseID, "")
 	if err != nil {
 		return Filed{}, err
 	}
-	filed := Filed{ReportID: kept.ReportID, Case: c}
+	code := newFollowUpCode()
+	filed := Filed{ReportID: kept.ReportID, Case: c, FollowUp: followUpOf(kept.ReportID, code)}
 	response, err := json.Marshal(filed)
 	if err != nil {
 		return Filed{}, fmt.Errorf("write answer to report: %w", err)
 	}
-	if err := s.Store.KeepAnswer(ctx, o.Scope, o.Draft.Key, response); err != nil {
+	if err := s.Store.KeepAnswer(ctx, o.Scope, o.Draft.Key, response, hashFollowUp(kept.ReportID, code)); err != nil {
 		return Filed{}, fmt.Errorf("keep answer to report: %w", err)
 	}
-	filed.Replayed = true
-	return filed, nil
+	// Somebody may have kept theirs meanwhile; then that is the answer.
+	if kept, err = s.Store.KeptAnswer(ctx, o.Scope, o.Draft.Key); err != nil {
+		return Filed{}, fmt.Errorf("look up idempotency key: %w", err)
+	}
+	var first Filed
+	if err := json.Unmarshal(kept.Response, &first); err != nil {
+		return Filed{}, fmt.Errorf("read kept answer: %w", err)
+	}
+	first.Replayed = true
+	return first, nil
 }

@@ -13,12 +13,12 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
-// Reports lists reports within scope, newest first.
-func (s *Service) Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error) {
+// Reports lists reports within scope, or only those the viewer made, newest first.
+func (s *Service) Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk) (Page[Report], error) {
 	if err := allow(v, ActSeeCases); err != nil {
 		return Page[Report]{}, err
 	}
-	return s.Store.Reports(ctx, v, ask)
+	return s.Store.Reports(ctx, v, mine, ask)
 }
 
 // Photo answers a photo of a report the viewer may see.
@@ -240,54 +240,4 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 		ask.Limit = 5
 	}
 	return found[:min(len(found), ask.Limit)], nil
-}
-
-// CellCount is how many of something there are in a cell.
-type CellCount struct {
-	Cell  cell.Cell
-	Count int
-}
-
-// ReportCells counts the reports within scope that were received in a span of
-// time by cell, most first. res is 7 to 9.
-func (s *Service) ReportCells(ctx context.Context, v Viewer, res int, from, to time.Time) ([]CellCount, error) {
-	if err := allow(v, ActMapData); err != nil {
-		return nil, err
-	}
-	points, err := s.Store.ReportPoints(ctx, v, from, to)
-	if err != nil {
-		return nil, err
-	}
-	return countCells(points, res), nil
-}
-
-// PatrolCells counts the patrols within scope by cell, most first.
-func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int) ([]CellCount, error) {
-	if err := allow(v, ActSeePatrols); err != nil {
-		return nil, err
-	}
-	patrols, err := s.Store.Positioned(ctx, v, nil)
-	if err != nil {
-		return nil, err
-	}
-	var points []geo.Point
-	for _, p := range patrols {
-		if at, ok := s.Live.Position(p.ID); ok && p.Status != OffDuty && at.Presence != Lost {
-			points = append(points, at.Point)
-		}
-	}
-	return countCells(points, res), nil
-}
-
-func countCells(points []geo.Point, res int) []CellCount {
-	counts := map[cell.Cell]int{}
-	for _, p := range points {
-		counts[cell.At(p, res)]++
-	}
-	out := make([]CellCount, 0, len(counts))
-	for c, n := range counts {
-		out = append(out, CellCount{c, n})
-	}
-	slices.SortFunc(out, func(a, b CellCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Cell, b.Cell)) })
-	return out
 }

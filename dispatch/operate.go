@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -131,9 +132,17 @@ func (t *turn) giveBack(old Assignment, s *Service) {
 	t.event("assignment.offered", a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind, "reason": reasonUndone})
 }
 
+// Closing is what whoever closes a case says: Answer to those who reported it, word
+// for word, and Reason to the history alone. Without an answer the reporters are told
+// what the record says; nobody who reported is left without.
+type Closing struct {
+	Reason string
+	Answer string
+}
+
 // CloseCase closes a case, one step of the main line after the other. Patrols that
-// are still on it are recalled.
-func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version int64, reason string) (CaseDetail, error) {
+// are still on it are recalled, and every reporter hears the result.
+func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version int64, o Closing) (CaseDetail, error) {
 	if _, err := s.changeable(ctx, v, ActCloseCase, id); err != nil {
 		return CaseDetail{}, err
 	}
@@ -145,14 +154,17 @@ func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version in
 			return Turn{}, closedCase(d.Case)
 		}
 		t := newTurn(d, v)
+		answer := strings.TrimSpace(o.Answer)
+		t.event("answered", PatrolID{}, facts{"reports": len(t.reporters), "standard": answer == ""})
+		t.toReporters(WhyClosed, saidClosed(t.names, t.Case, answer))
 		for i, a := range t.Case.Assignments {
 			if a.State.Active() {
 				t.end(i, Recalled, reasonCaseClosed)
 			}
 		}
 		because := "an operator closed the case"
-		if reason != "" {
-			because += ": " + reason
+		if o.Reason != "" {
+			because += ": " + o.Reason
 		}
 		t.walk(StageClosed, because)
 		if t.Case.Dispatch != DispatchDone {

@@ -33,6 +33,7 @@ const (
 	ActAnswer        Action = "answer"         // accept, decline, en route, on scene, done: for one's own patrol
 	ActSetStatus     Action = "set_status"     // of one's own patrol
 	ActCommandPatrol Action = "command_patrol" // status and members of any patrol within scope
+	ActSeeContacts   Action = "see_contacts"   // read whom a resident's report names to call back
 	ActSendBeacon    Action = "send_beacon"
 	ActWatchLive     Action = "watch_live"
 	ActMapData       Action = "map_data" // grids, roads, locate, route, cells, tiles
@@ -42,11 +43,11 @@ const (
 // policy is the one table of who may do what. Scope (area, department, one's own
 // patrol) narrows it further in Visible.
 var policy = map[Role][]Action{
-	RoleAdmin: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleAdmin: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister},
-	RoleOperator: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleOperator: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
-	RoleDutyLeader: {ActReport, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleDutyLeader: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
 	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData},
 	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData},

@@ -58,6 +58,23 @@ type Live interface {
 	Position(id PatrolID) (Position, bool)
 }
 
+// Trails answers where patrols have been.
+type Trails interface {
+	// Visited answers in which cells these patrols were from one time to another
+	// (not included), each pair once.
+	Visited(ctx context.Context, patrols []PatrolID, from, to time.Time) ([]Visit, error)
+}
+
+// Visit is a patrol in a cell, by the cell of each resolution from CellRes down to
+// coarsestRes: larger cells do not hold exactly what their smaller ones hold.
+type Visit struct {
+	Patrol PatrolID
+	Cells  [CellRes - coarsestRes + 1]cell.Cell
+}
+
+// coarsestRes is the resolution of the largest cells that are counted by.
+const coarsestRes = 7
+
 // Announcer hears every change after it was committed.
 type Announcer interface {
 	Announce(Announcement)

@@ -29,6 +29,7 @@ type sending struct {
 	planBy   time.Time      // when to give up planning; zero: when ctx ends
 	answer   *PendingAnswer // the idempotency key that waits for the response
 	filed    ReportID
+	followUp *FollowUp
 }
 
 // reasons for which an assignment ends.
@@ -197,7 +198,7 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 	if err != nil || o.answer == nil {
 		return turn, err
 	}
-	response, err := json.Marshal(Filed{ReportID: o.filed, Case: turn.Case})
+	response, err := json.Marshal(Filed{ReportID: o.filed, Case: turn.Case, FollowUp: o.followUp})
 	if err != nil {
 		return Turn{}, fmt.Errorf("write answer to report: %w", err)
 	}
@@ -220,7 +221,7 @@ func (t *turn) tell(b brief) {
 		return
 	}
 	note := func(staff StaffID, why string) {
-		n := Notice{StaffID: staff, CaseID: t.Case.ID, Why: why}
+		n := Notice{StaffID: staff, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: saidToStaff(t.names, t.Case, why)}
 		t.Notices = append(t.Notices, n)
 		t.event("told", PatrolID{}, facts{"staff": staff, "why": why})
 		t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Notice: &n})
@@ -269,6 +270,8 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 		until := t.now.Add(s.UndoWithin)
 		c.UndoUntil = &until
 	}
+	var sent []Assignment
+	var missing []string
 	short := slices.DeleteFunc(slices.Clone(c.Shortfalls), func(old Shortfall) bool {
 		return slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == old.Department })
 	})
@@ -277,14 +280,24 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 			gap := Shortfall{pick.Department, pick.Shortfall, pick.Considered}
 			short = append(short, gap)
 			t.Items = append(t.Items, gap)
+			missing = append(missing, gap.Department)
 			t.event("shortfall", PatrolID{}, facts{"department": gap.Department, "kind": pick.Kind, "reason": gap.Reason, "considered": gap.Considered})
 			continue
 		}
 		t.replace(pick)
-		t.assign(pick, id, s, o)
+		sent = append(sent, t.assign(pick, id, s, o))
 		t.Settled = append(t.Settled, pick.Department)
 	}
 	c.Shortfalls = short
+	if !o.operator { // an operator may take it back; it is told when the offers leave
+		t.tellSent(sent)
+	}
+	if len(sent) > 0 { // others are coming: that nobody looks first is the desk's business
+		missing = slices.DeleteFunc(missing, func(department string) bool { return department == GridDepartment })
+	}
+	if len(missing) > 0 {
+		t.toReporters(WhyWaiting, saidWaiting(t.names, missing))
+	}
 }
 
 // replace recalls who has the department's part now; an operator chose another.
@@ -296,7 +309,7 @@ func (t *turn) replace(pick Pick) {
 	}
 }
 
-func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) {
+func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) Assignment {
 	a := assignmentOf(pick, plan)
 	status := Assigned
 	switch {
@@ -318,6 +331,7 @@ func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) {
 	t.move(a.PatrolID, status, a.ID)
 	t.event("assignment."+string(a.State), a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind,
 		"part": a.Part, "eta_s": a.EtaS, "road_m": a.RoadM, "fix_age_s": a.FixAgeS})
+	return t.Case.Assignments[len(t.Case.Assignments)-1]
 }
 
 func assignmentOf(pick Pick, plan PlanID) Assignment {

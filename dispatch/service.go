@@ -14,6 +14,8 @@ type Config struct {
 	Live     Live
 	Roads    Roads
 	Grids    Grids
+	// Trails is optional: without it nobody has been anywhere.
+	Trails Trails
 	// Zone is the district's time zone: case numbers count by its days.
 	Zone *time.Location
 	// Wake is called after each commit that has something to announce, so that it

@@ -14,6 +14,7 @@ type Store interface {
 	ReportStore
 	CaseStore
 	PatrolStore
+	AnswerStore
 }
 
 // ReportStore takes reports in.
@@ -23,9 +24,11 @@ type ReportStore interface {
 	// Fault with codeKeyUsed.
 	Open(ctx context.Context, o Opening, birth func(Opened) (Birth, error)) (Opened, error)
 	KeptAnswer(ctx context.Context, scope, key string) (KeptAnswer, error)
-	// KeepAnswer keeps a response unless there is one.
-	KeepAnswer(ctx context.Context, scope, key string, response []byte) error
-	Reports(ctx context.Context, v Viewer, ask PageAsk) (Page[Report], error)
+	// KeepAnswer keeps a response unless there is one, and with it the hash of the
+	// follow-up code that it tells.
+	KeepAnswer(ctx context.Context, scope, key string, response []byte, codeHash [32]byte) error
+	// Reports lists reports within scope, or only those that the viewer made.
+	Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk) (Page[Report], error)
 	// Photo answers a photo and the viewer's cases whose reports hold it.
 	Photo(ctx context.Context, v Viewer, sha256 [32]byte) (PhotoContent, []Thing, error)
 	ReportPoints(ctx context.Context, v Viewer, from, to time.Time) ([]geo.Point, error)
@@ -82,6 +85,7 @@ type Opening struct {
 	Zone         *time.Location
 	PlanAfter    time.Duration // when the deadline plans, should nobody have
 	PlanDeadline DeadlineID
+	CodeHash     [32]byte // of the follow-up code
 }
 
 // Opened is what the store knows once a report is taken in.
@@ -89,13 +93,15 @@ type Opened struct {
 	Now    time.Time
 	Number string
 	Rule   CategoryRule
+	Names  Names // of the category alone
 }
 
 // Birth is what is written beside a new case.
 type Birth struct {
-	Case   Case
-	Events []Event
-	Tell   []Announcement
+	Case    Case
+	Events  []Event
+	Notices []Notice
+	Tell    []Announcement
 }
 
 // CategoryRule is what a category says about who goes and how.
@@ -136,9 +142,11 @@ func (e *LostRace) Error() string {
 // Docket is a case as it lies locked on the table, and the patrols it holds or is
 // about to claim.
 type Docket struct {
-	Now     time.Time
-	Case    Case
-	Patrols map[PatrolID]Held
+	Now       time.Time
+	Case      Case
+	Patrols   map[PatrolID]Held
+	Reporters []Reporter
+	Names     Names
 }
 
 // Held is a locked patrol. OnDuty says whether a duty of it covers the present.
@@ -168,6 +176,7 @@ type Turn struct {
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose items are settled
+	SettleItem   *ItemSettled
 	Tell         []Announcement
 	Answer       *PendingAnswer
 }

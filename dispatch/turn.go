@@ -12,14 +12,16 @@ var system = Viewer{}
 // Whatever it changes it also writes down as an event, and tells.
 type turn struct {
 	Turn
-	now     time.Time
-	actor   Viewer
-	patrols map[PatrolID]Held
-	err     error // the first fault of writing an event
+	now       time.Time
+	actor     Viewer
+	patrols   map[PatrolID]Held
+	names     Names
+	reporters []Reporter
+	err       error // the first fault of writing an event
 }
 
 func newTurn(d Docket, actor Viewer) *turn {
-	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols}
+	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters}
 }
 
 // done closes the turn: the case has a new version, and everybody is told.
@@ -104,6 +106,9 @@ func (t *turn) stage(to Stage, because string) {
 	switch to {
 	case StageClosed, StageVoid:
 		t.Case.ClosedAt = &t.now
+		if to == StageVoid {
+			t.toReporters(WhyVoid, saidVoid())
+		}
 	case StageDispatched:
 		// The clock starts here. Clocks of working days wait for a calendar.
 		if t.Case.Urgency == "urgent" && t.Case.DueAt == nil {
@@ -112,6 +117,9 @@ func (t *turn) stage(to Stage, because string) {
 		}
 	}
 	t.event("stage", PatrolID{}, facts{"from": from, "to": to, "because": because})
+	if turns[to] {
+		t.toReporters(WhyStage, saidStage(to))
+	}
 }
 
 // walk takes the case along the main line, one event a step.

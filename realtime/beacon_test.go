@@ -420,6 +420,13 @@ func TestOffersRecallsAndIntervalsReachThePatrol(t *testing.T) {
 	if m := hear[beacon.Recall](p); m.Reason != "withdrawn" {
 		t.Errorf("%+v", m)
 	}
+	report, device := dispatch.ReportID{UUID: uuid.New()}, b.units[0].Device
+	for _, to := range []dispatch.DeviceID{b.units[1].Device, device} { // the first is not connected
+		b.node.beacons.Announce(dispatch.Announcement{Notice: &dispatch.Notice{Device: to, Report: report, Why: to.String(), Text: dispatch.Words{ZH: "已到现场"}}})
+	}
+	if m := hear[beacon.Notice](p); m.Why != device.String() || *m.ReportID != report.String() || m.Text.ZH != "已到现场" {
+		t.Errorf("%+v", m)
+	}
 	if b.node.beacons.Push(b.units[1].Patrol, beacon.Interval{IntervalS: 2}) {
 		t.Error("a patrol without a socket took a message")
 	}

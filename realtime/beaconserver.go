@@ -298,7 +298,8 @@ func (b *BeaconServer) kept(track []TrackFix) {
 }
 
 // Announce hears what dispatch has committed: statuses move the index and the
-// interval, cases go to the viewers, offers and recalls to the patrol's devices.
+// interval, cases go to the viewers, offers and recalls to the patrol's devices,
+// notices to whomever they are for.
 func (b *BeaconServer) Announce(a dispatch.Announcement) {
 	switch {
 	case a.Patrol != nil:
@@ -315,11 +316,35 @@ func (b *BeaconServer) Announce(a dispatch.Announcement) {
 		b.bus.Publish(Message{Case: a.Case})
 	case a.Offer != nil:
 		b.Push(a.Offer.PatrolID, offerOf(a.Offer))
+	case a.Notice != nil:
+		b.notify(a.Notice)
 	case a.Recall != nil:
 		b.Push(a.Recall.PatrolID, beacon.Recall{
 			AssignmentID: a.Recall.AssignmentID.String(), CaseID: a.Recall.CaseID.String(), Reason: a.Recall.Reason,
 		})
 	}
+}
+
+// notify says something to whomever it is for: to a device over its own socket, to a
+// person through the viewers. Who is not connected finds it in their list.
+func (b *BeaconServer) notify(n *dispatch.Notice) {
+	if n.Device.IsZero() || !n.Account.IsZero() {
+		b.bus.Publish(Message{Notice: n})
+		return
+	}
+	message := beacon.Append(nil, noticeOf(n))
+	for _, s := range b.of(n.Device) {
+		s.send(message)
+	}
+}
+
+func noticeOf(n *dispatch.Notice) beacon.Notice {
+	out := beacon.Notice{CaseID: n.CaseID.String(), Number: n.Number, Why: n.Why, Text: beacon.Words{ZH: n.Text.ZH, EN: n.Text.EN}}
+	if !n.Report.IsZero() {
+		id := n.Report.String()
+		out.ReportID = &id
+	}
+	return out
 }
 
 func offerOf(o *dispatch.Offer) beacon.Offer {

@@ -12,6 +12,8 @@ type Message struct {
 	// Moved names a patrol whose place, presence or status in the index is new.
 	Moved *Standing
 	Case  *dispatch.CaseChanged
+	// Notice is for one person alone.
+	Notice *dispatch.Notice
 }
 
 // Bus carries changes from whoever makes them to every node's index and hub. It
@@ -35,13 +37,15 @@ type Subscription interface {
 type News struct {
 	Moved map[dispatch.PatrolID]Standing
 	Cases []dispatch.CaseChanged
-	Gap   bool
+	// Notices may be lost: they stand in the list of whomever they are for.
+	Notices []dispatch.Notice
+	Gap     bool
 }
 
 // LocalBus is the bus within one program. Each subscription is a mailbox whose
 // bound needs no memory of its own for places (newest wins, one per patrol) and is
 // mailboxCases for cases: at that bound all waiting cases are dropped and the
-// reader is told of a gap.
+// reader is told of a gap. Notices beyond the same bound are dropped.
 type LocalBus struct {
 	mu    sync.RWMutex // guards boxes; publishers read it, subscribers write it
 	boxes map[*mailbox]struct{}
@@ -92,6 +96,8 @@ func (m *mailbox) put(msg Message) {
 			m.news.Cases, m.news.Gap = nil, true
 		}
 		m.news.Cases = append(m.news.Cases, *msg.Case)
+	case msg.Notice != nil && len(m.news.Notices) < mailboxCases:
+		m.news.Notices = append(m.news.Notices, *msg.Notice)
 	}
 	select {
 	case m.wake <- struct{}{}:

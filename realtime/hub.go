@@ -212,6 +212,29 @@ func (h *hub) hear(news News) {
 	for i := range news.Cases {
 		h.tellCase(&news.Cases[i])
 	}
+	for i := range news.Notices {
+		h.tellNotice(&news.Notices[i])
+	}
+}
+
+// tellNotice tells a person something. Who has had no snapshot yet reads it in the
+// list that their page opens with.
+func (h *hub) tellNotice(n *dispatch.Notice) {
+	var f frame
+	for v := range h.viewers {
+		mine := (!n.Account.IsZero() && v.who.Account == n.Account) || (!n.StaffID.IsZero() && v.who.Staff == n.StaffID)
+		if !mine || !v.ready {
+			continue
+		}
+		if f.rest == nil {
+			body, err := json.Marshal(noticeOf(n))
+			if err != nil {
+				return
+			}
+			f = frame{kind: "notice", rest: append([]byte(`,"notice":`), body...)}
+		}
+		v.push(f)
+	}
 }
 
 // tellCase sends a case to all who may see it, encoded once. What a viewer hears

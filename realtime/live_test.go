@@ -35,6 +35,7 @@ type liveFrame struct {
 	Gone    []string        `json:"gone"`
 	Cases   []dispatch.Case `json:"cases"`
 	Case    map[string]any  `json:"case"`
+	Notice  *beacon.Notice  `json:"notice"`
 }
 
 type livePatrol struct {
@@ -263,6 +264,29 @@ func TestAViewerSeesItsScopeOnly(t *testing.T) {
 			t.Errorf("%s: hears of the case: %v", v.name, heard)
 		} else if heard && (f.Case["number"] != "2026-1" || f.Case["scope"] != nil) {
 			t.Errorf("%s: %v", v.name, f.Case)
+		}
+	}
+}
+
+// A notice is for one person: by their account, or as the member of staff they are.
+func TestANoticeReachesWhomItIsFor(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	me, chief := operator, operator
+	me.Account.UUID, chief.Account.UUID, chief.Staff.UUID = uuid.New(), uuid.New(), uuid.New()
+	mine, theirs := b.node.watch(t, me), b.node.watch(t, chief)
+	mine.until("a snapshot", func(f liveFrame) bool { return f.Type == "snapshot" })
+	theirs.until("a snapshot", func(f liveFrame) bool { return f.Type == "snapshot" })
+	for _, n := range []dispatch.Notice{{Account: dispatch.AccountID{UUID: uuid.New()}, Why: "another's"}, {StaffID: chief.Staff, Why: "chief"}, {Account: me.Account, Why: "me"}} {
+		b.node.beacons.Announce(dispatch.Announcement{Notice: &n})
+	}
+	for _, s := range []struct {
+		screen *screen
+		want   string
+	}{{mine, "me"}, {theirs, "chief"}} {
+		f := s.screen.until("a notice", func(f liveFrame) bool { return f.Type == "notice" })
+		if f.Notice == nil || f.Notice.Why != s.want {
+			t.Errorf("heard %+v, want %s", f.Notice, s.want)
 		}
 	}
 }

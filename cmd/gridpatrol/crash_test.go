@@ -200,11 +200,13 @@ type crashProgram struct {
 	dead sync.Once
 }
 
-// serve starts the program and waits until it is ready.
-func (w *crashWorld) serve() *crashProgram {
+// serve starts the program and waits until it is ready. Settings go over those of
+// the environment.
+func (w *crashWorld) serve(settings ...string) *crashProgram {
 	w.t.Helper()
 	cmd := exec.Command(os.Args[0], "serve", "--listen", w.address, "--data-dir", w.dir)
 	cmd.Env = append(os.Environ(), beProgram+"=1", "DATABASE_URL=")
+	cmd.Env = append(cmd.Env, settings...)
 	log, err := os.OpenFile(w.dir+"/serve.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		w.t.Fatal(err)

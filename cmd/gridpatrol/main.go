@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
@@ -23,6 +24,10 @@ const (
 	exitUsage   = 2
 	exitRefused = 3
 )
+
+// stopWithin is when a program that was told to stop gives up finishing. What it
+// acknowledged is on disk in any case.
+const stopWithin = 29 * time.Second
 
 type commands struct {
 	Common
@@ -44,6 +49,13 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, func() {
+		stop() // nobody listens for a second signal: it ends the program at once
+		time.AfterFunc(stopWithin, func() {
+			fmt.Fprintf(os.Stderr, "gridpatrol: it did not stop within %s; giving up\n", stopWithin)
+			os.Exit(exitFailed)
+		})
+	})
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

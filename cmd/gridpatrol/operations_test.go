@@ -185,6 +185,7 @@ var (
 func commandsIn(page string) []string {
 	var all []string
 	for _, code := range codeIn.FindAllString(page, -1) {
+		code = strings.ReplaceAll(code, "-u gridpatrol ", "-u ") // there it is a user, or a unit
 		for _, m := range commandIn.FindAllStringSubmatch(strings.Trim(code, "`"), -1) {
 			all = append(all, m[1])
 		}

@@ -23,8 +23,13 @@ import (
 	"github.com/gridpatrol/gridpatrol/web"
 )
 
-// drainFor bounds how long the doors wait for what is under way.
-const drainFor = 15 * time.Second
+// drainFor bounds how long the doors wait for what is under way, and lastCommits
+// how long the beacon writer has after them. Together with the rest they stay below
+// stopWithin.
+const (
+	drainFor    = 12 * time.Second
+	lastCommits = 8 * time.Second
+)
 
 // service is the whole of a running node, wired but not started.
 type service struct {
@@ -35,6 +40,7 @@ type service struct {
 	timers  *timers.Timers
 	refresh *refresher
 	node    *node
+	tracks  *pgtrack.Store
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -60,14 +66,14 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	bus := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
 		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: bus, Zone: zone, Log: env.Log,
-		Meter: figures,
+		Meter: figures, DrainFor: lastCommits,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
 	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
 		Planned: figures.Planned, Log: env.Log,
 	})
 	if err != nil {
@@ -108,7 +114,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	door, err := api.New(api.Config{
 		Auth:    auth,
-		Reports: desk, Cases: desk, Patrols: desk, Places: desk,
+		Reports: desk, Cases: desk, Patrols: desk, Places: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore},
 		Roads: roads, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
@@ -117,7 +123,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node, tracks: trackStore}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -142,6 +148,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		[]part{{name: "the beacons", run: s.beacons.Run}},
 		[]part{
 			{name: "the track partitions", run: s.keepPartitions},
+			{name: "the visits by cell", run: s.countVisits},
 			{name: "the node's pulse", run: s.node.run},
 		},
 	)
@@ -162,6 +169,7 @@ func (s *service) serveHTTP(ctx context.Context, listener net.Listener, handler 
 	defer cancel()
 	var err error
 	if handler == http.Handler(s.door) {
+		s.env.Log.Info("stopping: what is under way is finished; a second signal ends the program at once")
 		err = s.door.Drain(drain)
 	}
 	if shut := server.Shutdown(drain); shut != nil {

@@ -308,7 +308,7 @@ func (s *Store) Plans(ctx context.Context, id dispatch.CaseID) ([]dispatch.PlanR
 }
 
 const reportColumns = `
-SELECT r.id, r.case_id, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
+SELECT r.id, r.case_id, c.number AS case_number, c.stage, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
   r.observed_at, r.received_at, r.simulated,
   coalesce((SELECT jsonb_agg(jsonb_build_object('sha256', encode(p.sha256, 'hex'), 'media_type', p.media_type, 'width', p.width,
       'height', p.height, 'bytes', octet_length(p.content)) ORDER BY rp.position)
@@ -319,9 +319,15 @@ const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
 
 const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
 
+// One's own reports, whatever became of them; the indexes of who reported find them.
+const listOwnReports = reportColumns + `
+WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
+
 type reportRow struct {
 	ID          uuid.UUID        `db:"id"`
 	CaseID      uuid.UUID        `db:"case_id"`
+	CaseNumber  string           `db:"case_number"`
+	Stage       dispatch.Stage   `db:"stage"`
 	Category    string           `db:"category"`
 	Lon         float64          `db:"lon"`
 	Lat         float64          `db:"lat"`
@@ -340,7 +346,8 @@ type reportRow struct {
 func reportsFrom(found []reportRow) []dispatch.Report {
 	out := make([]dispatch.Report, len(found))
 	for i, r := range found {
-		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Category: r.Category,
+		out[i] = dispatch.Report{ID: dispatch.ReportID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, CaseNumber: r.CaseNumber,
+			Stage: r.Stage, StageText: dispatch.PlainStage(r.Stage), Category: r.Category,
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
 			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos,
 			Simulated: r.Simulated}
@@ -349,13 +356,17 @@ func reportsFrom(found []reportRow) []dispatch.Report {
 }
 
 // Reports implements dispatch.ReportStore.
-func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
+func (s *Store) Reports(ctx context.Context, v dispatch.Viewer, mine bool, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error) {
 	last, err := before(ask)
 	if err != nil {
 		return dispatch.Page[dispatch.Report]{}, err
 	}
 	limit := limitOf(ask)
-	found, err := readAs[reportRow](ctx, s, v, listReports, append(s.scope(v), last, limit+1)...)
+	query, args := listReports, append(s.scope(v), last, limit+1)
+	if mine {
+		query, args = listOwnReports, []any{orNull(v.District), orNull(v.Account), orNull(v.Device), last, limit + 1}
+	}
+	found, err := readAs[reportRow](ctx, s, v, query, args...)
 	if err != nil {
 		return dispatch.Page[dispatch.Report]{}, err
 	}

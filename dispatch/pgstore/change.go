@@ -65,11 +65,15 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	var cases []caseRow
 	var assignments []assignmentRow
 	var patrols []heldRow
+	var reporters []reporterRow
+	var names []nameRow
 	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}}
 	batch := &pgx.Batch{}
 	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&cases))
 	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
 	batch.Queue(lockClaimed, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
+	batch.Queue(reportersOf, id.UUID).Query(collect(&reporters))
+	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&names))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return d, fmt.Errorf("lock case %s: %w", id, err)
@@ -79,6 +83,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	}
 	d.Now = d.Now.UTC()
 	d.Case = s.cases(cases, assignments)[0]
+	d.Reporters, d.Names = reportersFrom(reporters), namesFrom(names)
 	for _, p := range patrols {
 		d.Patrols[dispatch.PatrolID{UUID: p.ID}] = s.held(p)
 	}
@@ -113,10 +118,6 @@ DELETE FROM deadlines d USING unnest($2::uuid[], $3::text[]) AS x (assignment_id
 WHERE d.case_id = $1 AND d.step = x.step AND d.assignment_id IS NOT DISTINCT FROM x.assignment_id`
 
 const disarmAll = `DELETE FROM deadlines WHERE case_id = $1`
-
-const insertNotices = `
-INSERT INTO notices (district_id, case_id, staff_id, why)
-SELECT $1, $2, x.staff_id, x.why FROM unnest($3::uuid[], $4::text[]) AS x (staff_id, why) ON CONFLICT DO NOTHING`
 
 const settleItems = `
 UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL`
@@ -223,13 +224,9 @@ func (s *Store) disarm(batch *pgx.Batch, t dispatch.Turn) {
 
 func (s *Store) note(batch *pgx.Batch, t dispatch.Turn) {
 	id := t.Case.ID.UUID
-	if len(t.Notices) > 0 {
-		staff := make([]uuid.UUID, len(t.Notices))
-		why := make([]string, len(t.Notices))
-		for i, n := range t.Notices {
-			staff[i], why[i] = n.StaffID.UUID, n.Why
-		}
-		batch.Queue(insertNotices, s.district.UUID, id, staff, why)
+	s.notify(batch, t.Case.ID, t.Notices)
+	if t.SettleItem != nil {
+		batch.Queue(settleItem, id, t.SettleItem.ID, orNull(t.SettleItem.By), t.SettleItem.Note)
 	}
 	if len(t.Settled) > 0 {
 		batch.Queue(settleItems, id, t.Settled)

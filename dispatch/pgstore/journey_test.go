@@ -43,7 +43,7 @@ func TestAVatIsReportedAndEverybodyIsOnTheWay(t *testing.T) {
 	if police.ExpiresAt == nil || police.ExpiresAt.Sub(*police.OfferedAt).Minutes() != 2 {
 		t.Errorf("the offer does not expire in 2 min: %v", police.ExpiresAt)
 	}
-	eq(t, "notices", ask[int](w, `SELECT count(*) FROM notices WHERE case_id = $1`, c.ID.UUID), 2)
+	eq(t, "notices", ask[int](w, `SELECT count(*) FROM notices WHERE case_id = $1 AND staff_id IS NOT NULL`, c.ID.UUID), 2)
 
 	eq(t, "signed", w.mustAnswer(c, "P1", dispatch.Accept).Stage, dispatch.StageSigned)
 	w.mustAnswer(c, "E1", dispatch.Accept, dispatch.SetOut)
@@ -55,9 +55,9 @@ func TestAVatIsReportedAndEverybodyIsOnTheWay(t *testing.T) {
 	done := w.mustAnswer(c, "E1", dispatch.Finish)
 	eq(t, "fed back", done.Stage, dispatch.StageVerifying)
 
-	_, err := w.desk.CloseCase(context.Background(), w.operator, c.ID, done.Version-1, "")
+	_, err := w.desk.CloseCase(context.Background(), w.operator, c.ID, done.Version-1, dispatch.Closing{})
 	eq(t, "an old version", codeOf(err), dispatch.CodeOldVersion)
-	closed, err := w.desk.CloseCase(context.Background(), w.operator, c.ID, done.Version, "shut down")
+	closed, err := w.desk.CloseCase(context.Background(), w.operator, c.ID, done.Version, dispatch.Closing{Reason: "shut down"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ const numberOfDay = `
 SELECT base, nextval('case_numbers') AS n FROM case_days WHERE district_id = $1 AND day = $2`
 
 const categoryNow = `
-SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill FROM categories
+SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill, name_zh, name_en FROM categories
 WHERE district_id = $1 AND code = $2 AND valid @> (SELECT gp_now())`
 
 const insertCase = `
@@ -39,8 +39,8 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $
 
 const insertReport = `
 INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, accuracy_m, cell, description,
-  reporter_account, reporter_device, observed_at, received_at, simulated)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`
+  reporter_account, reporter_device, observed_at, received_at, simulated, channel)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, nullif($18, ''))`
 
 const insertPhoto = `
 INSERT INTO photos (district_id, sha256, media_type, width, height, content) VALUES ($1, $2, $3, $4, $5, $6)
@@ -57,6 +57,13 @@ type ruleRow struct {
 	Urgency      string   `db:"urgency"`
 	DispatchMode string   `db:"dispatch_mode"`
 	Skill        string   `db:"skill"`
+}
+
+// namedRule is a rule with what people call its category.
+type namedRule struct {
+	ruleRow
+	NameZH string `db:"name_zh"`
+	NameEN string `db:"name_en"`
 }
 
 func (r ruleRow) rule() dispatch.CategoryRule {
@@ -83,7 +90,7 @@ func (s *Store) Open(ctx context.Context, o dispatch.Opening, birth func(dispatc
 
 func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (dispatch.Opened, error) {
 	var opened dispatch.Opened
-	var rules []ruleRow
+	var rules []namedRule
 	batch := &pgx.Batch{}
 	if o.Draft.Key != "" {
 		batch.Queue(insertKey, s.district.UUID, o.Scope, o.Draft.Key, o.Draft.BodySHA256[:], o.ReportID.UUID, o.CaseID.UUID)
@@ -113,6 +120,7 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 			Fields: []dispatch.FieldFault{{Pointer: "/category", Detail: detail}}}
 	}
 	opened.Rule = rules[0].rule()
+	opened.Names.Category = dispatch.Words{ZH: rules[0].NameZH, EN: rules[0].NameEN}
 	return opened, nil
 }
 
@@ -134,7 +142,12 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	batch.Queue(insertCase, c.ID.UUID, s.district.UUID, c.Number, c.Stage, c.Dispatch, c.Category, c.Urgency, c.Lon, c.Lat, c.AccuracyM,
 		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version)
 	batch.Queue(insertReport, o.ReportID.UUID, s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, o.Draft.Sent.Lon, o.Draft.Sent.Lat, crs,
-		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now, o.Simulated)
+		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now, o.Simulated, o.Draft.Reporter.Channel)
+	if o.Draft.Reporter.Name != "" || o.Draft.Reporter.Phone != "" {
+		batch.Queue(insertContact, o.ReportID.UUID, s.district.UUID, o.Draft.Reporter.Name, o.Draft.Reporter.Phone)
+	}
+	batch.Queue(insertFollowUp, s.district.UUID, o.ReportID.UUID, o.CodeHash[:])
+	s.notify(batch, c.ID, b.Notices)
 	for i, p := range o.Draft.Photos {
 		batch.Queue(insertPhoto, s.district.UUID, p.SHA256[:], p.MediaType, p.Width, p.Height, p.Content)
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
@@ -168,8 +181,13 @@ func (s *Store) KeptAnswer(ctx context.Context, scope, key string) (dispatch.Kep
 const updateKey = `
 UPDATE idempotency_keys SET response = $4 WHERE district_id = $1 AND scope = $2 AND key = $3 AND response IS NULL`
 
+// A response that is kept makes the code in it good.
+const keepAnswer = `
+WITH kept AS (` + updateKey + ` RETURNING report_id)
+INSERT INTO follow_ups (district_id, report_id, code_hash) SELECT $1, report_id, $5 FROM kept ON CONFLICT DO NOTHING`
+
 // KeepAnswer implements dispatch.ReportStore.
-func (s *Store) KeepAnswer(ctx context.Context, scope, key string, response []byte) error {
-	_, err := s.db.Exec(ctx, updateKey, s.district.UUID, scope, key, response)
+func (s *Store) KeepAnswer(ctx context.Context, scope, key string, response []byte, codeHash [32]byte) error {
+	_, err := s.db.Exec(ctx, keepAnswer, s.district.UUID, scope, key, response, codeHash[:])
 	return fault(err)
 }

@@ -123,7 +123,7 @@ func TestTheListsShowWhatVisibleSays(t *testing.T) {
 			t.Fatalf("viewer %+v: SQL shows %d cases, Visible %d", v, len(got), len(want))
 		}
 		reports := readAll(t, func(cursor string) (dispatch.Page[dispatch.Report], error) {
-			return w.store.Reports(ctx, v, dispatch.PageAsk{Limit: 7, Cursor: cursor})
+			return w.store.Reports(ctx, v, false, dispatch.PageAsk{Limit: 7, Cursor: cursor})
 		})
 		if len(reports) != len(want) {
 			t.Fatalf("viewer %+v: %d reports of %d cases", v, len(reports), len(want))

@@ -154,9 +154,12 @@ BEGIN
       (%s AND (%s = '''' OR %s = ANY (areas)) AND (%s = '''' OR %s = ANY (departments)))
       OR reporter_account = (SELECT gp_viewer(''account'')::uuid) OR reporter_device = (SELECT gp_viewer(''device'')::uuid)
       OR id IN (SELECT gp_viewer_cases()))', here, wide, area, area, dept, dept));
-  FOREACH t IN ARRAY '{reports,case_events,operator_items}'::regclass[] LOOP
+  FOREACH t IN ARRAY '{case_events,operator_items}'::regclass[] LOOP
     PERFORM gp_close(t, of_case);
   END LOOP;
+  -- A report is its reporter's too, whatever case it has come to.
+  PERFORM gp_close('reports', format('(district_id = %s AND (reporter_account = (SELECT gp_viewer(''account'')::uuid)
+    OR reporter_device = (SELECT gp_viewer(''device'')::uuid))) OR %s', here, of_case));
   -- One's own come first: the policy of cases need not be asked for them.
   PERFORM gp_close('assignments', format('(district_id = %s AND patrol_id = %s
     AND state IN (''offered'', ''accepted'', ''en_route'', ''on_scene'', ''done'')) OR %s', here, patrol, of_case));

@@ -141,6 +141,22 @@ type Recall struct {
 	Reason       string `json:"reason,omitempty"`
 }
 
+// Notice tells whoever reported what became of it; the list of notices at the door
+// keeps it, so one that is missed is not lost.
+type Notice struct {
+	CaseID   string  `json:"case_id"`
+	Number   string  `json:"number"`
+	ReportID *string `json:"report_id"`
+	Why      string  `json:"why"`
+	Text     Words   `json:"text"`
+}
+
+// Words are a sentence in both languages of the district.
+type Words struct {
+	ZH string `json:"zh"`
+	EN string `json:"en"`
+}
+
 // Interval tells the device how often to send.
 type Interval struct {
 	IntervalS int `json:"interval_s"`

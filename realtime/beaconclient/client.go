@@ -34,6 +34,7 @@ type Config struct {
 	// must return soon. Any may be nil.
 	OnOffer    func(beacon.Offer)
 	OnRecall   func(beacon.Recall)
+	OnNotice   func(beacon.Notice)
 	OnInterval func(time.Duration)
 	OnReject   func(beacon.Reject)
 	OnAck      func(beacon.Ack)
@@ -360,6 +361,8 @@ func (c *Client) take(down beacon.Down) {
 		call(c.config.OnOffer, m)
 	case beacon.Recall:
 		call(c.config.OnRecall, m)
+	case beacon.Notice:
+		call(c.config.OnNotice, m)
 	}
 }
 

@@ -30,6 +30,7 @@ var (
 	_ realtime.Ledger       = (*Store)(nil)
 	_ realtime.RosterSource = (*Store)(nil)
 	_ realtime.Snapshots    = (*Store)(nil)
+	_ dispatch.Trails       = (*Store)(nil)
 )
 
 // New makes a store over the pool.

@@ -80,6 +80,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A report and what its reporter was told
+         * @description For a signed-in caller within scope, by the report's id: all of it. With the header `X-Follow-Up-Code`, which is
+         *     enough without signing in, by the report's id or the number of its case: the public view, without `report` and
+         *     `contact`. A wrong code and an unknown report are the same 404; too many wrong ones are 429.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the caller was told, newest first
+         * @description How far the reports of the caller are, and, for a grid's chief and a town's leader, the new cases of theirs. The
+         *     same arrives at once over an open socket: `{"type":"notice",...}` for a device that reported, a frame `notice` of
+         *     `/ws/live` for an account. This list is the record.
+         */
+        get: operations["listNotices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/notices/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Note what the caller has seen */
+        post: operations["seeNotices"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator-items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the system could not settle by itself, newest first */
+        get: operations["listOperatorItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/operator-items/{id}/settle": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what was done about an item, which takes it off the list */
+        post: operations["settleOperatorItem"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/photos/{sha256}": {
         parameters: {
             query?: never;
@@ -186,7 +281,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Close a case */
+        /**
+         * Close a case; every reporter hears the result
+         * @description `answer` is told to those who reported the case, word for word; `reason` goes into its history alone. Without
+         *     an answer they are told what the record says (category, who was there): no case closes with an unanswered reporter.
+         */
         post: operations["closeCase"];
         delete?: never;
         options?: never;
@@ -384,7 +483,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Reports or patrols counted by H3 cell */
+        /**
+         * Reports, or patrols that were there, counted by H3 cell over a span of time
+         * @description Reports by when they were received, within 366 days; patrols by their tracks, each once a cell, within 31 days.
+         *     A caller of one area sees what happened within it. Every patrol that is counted is recorded as a look at its track.
+         */
         get: operations["countCells"];
         put?: never;
         post?: never;
@@ -712,17 +815,142 @@ export interface components {
              * @description The present when left out
              */
             observed_at?: string;
+            reporter?: components["schemas"]["Contact"];
+        };
+        /**
+         * @description How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
+         *     go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
+         */
+        Contact: {
+            /** @enum {string} */
+            channel: "hotline" | "resident" | "worker" | "sensor";
+            name?: string;
+            phone?: string;
+        };
+        /** @description How a reporter without an account hears what becomes of it. The code is told this once. */
+        FollowUp: {
+            /** @description To be read out or written down, such as 7QK2M-9XD4T */
+            code: string;
+            /** @description Of the page, with the id and the code behind the # */
+            url: string;
+        };
+        Words: {
+            zh: string;
+            en: string;
+        };
+        Message: {
+            /** @description received, sent, replaced, waiting, accepted, en_route, on_scene, done, stage, closed or void */
+            why: string;
+            /** Format: date-time */
+            at: string;
+            text: components["schemas"]["Words"];
+        };
+        FollowedDepartment: {
+            code: string;
+            name: components["schemas"]["Words"];
+            /** @enum {string} */
+            state: "waiting" | "coming" | "arrived" | "done";
+        };
+        ReportAnswers: {
+            number: string;
+            /** Format: date-time */
+            received_at: string;
+            category: components["schemas"]["Words"];
+            stage: components["schemas"]["Stage"];
+            stage_text: components["schemas"]["Words"];
+            /** @description Whether anything is left to do */
+            open: boolean;
+            departments: components["schemas"]["FollowedDepartment"][];
+            arrived: boolean;
+            result: components["schemas"]["Words"] | null;
+            /** @description Oldest first */
+            messages: components["schemas"]["Message"][];
+            report?: components["schemas"]["Report"];
+            contact?: components["schemas"]["Contact"];
+        };
+        Notice: {
+            /** Format: int64 */
+            id: number;
+            /** Format: uuid */
+            case_id: string;
+            number: string;
+            /**
+             * Format: uuid
+             * @description The report of the caller that it is about; null for a chief or a leader
+             */
+            report_id: string | null;
+            /** @description A message's, or grid_chief or town_leader */
+            why: string;
+            text: components["schemas"]["Words"];
+            /** Format: date-time */
+            at: string;
+            /** Format: date-time */
+            seen_at: string | null;
+        };
+        NoticeList: {
+            items: components["schemas"]["Notice"][];
+            next_cursor: string | null;
+            /** @description In all, 999 at most */
+            unseen: number;
+        };
+        /** @description All up to one, and those named. A page names what it shows, since one written at the same moment may have a lower number. */
+        SeenNotices: {
+            /** Format: int64 */
+            up_to?: number;
+            ids?: number[];
+        };
+        Unseen: {
+            unseen: number;
+        };
+        OperatorItem: {
+            /** Format: int64 */
+            id: number;
+            /** Format: uuid */
+            case_id: string;
+            number: string;
+            category: string;
+            urgency: components["schemas"]["Urgency"];
+            department: string;
+            /** @description A ShortfallReason, or what came since */
+            reason: string;
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            settled_at: string | null;
+            /**
+             * Format: uuid
+             * @description Null when a dispatch or the end of the case settled it
+             */
+            settled_by: string | null;
+            settled_note: string;
+        };
+        OperatorItemList: {
+            items: components["schemas"]["OperatorItem"][];
+            next_cursor: string | null;
+        };
+        Settlement: {
+            note: string;
+        };
+        Closing: {
+            /** @description For the history */
+            reason?: string;
+            /** @description To those who reported it */
+            answer?: string;
         };
         FiledReport: {
             /** Format: uuid */
             report_id: string;
             case: components["schemas"]["Case"];
+            follow_up?: components["schemas"]["FollowUp"];
         };
         Report: {
             /** Format: uuid */
             id: string;
             /** Format: uuid */
             case_id: string;
+            case_number: string;
+            stage: components["schemas"]["Stage"];
+            stage_text: components["schemas"]["Words"];
             category: string;
             /** Format: double */
             lon: number;
@@ -1422,6 +1650,8 @@ export interface operations {
     listReports: {
         parameters: {
             query?: {
+                /** @description Only what the caller filed */
+                mine?: boolean;
                 limit?: components["parameters"]["Limit"];
                 /** @description `next_cursor` of the page before */
                 cursor?: components["parameters"]["Cursor"];
@@ -1475,6 +1705,141 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FiledReport"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The report and its answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportAnswers"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listNotices: {
+        parameters: {
+            query?: {
+                /** @description Only what was not seen */
+                unseen?: boolean;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Notices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoticeList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    seeNotices: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenNotices"];
+            };
+        };
+        responses: {
+            /** @description How many are left. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unseen"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listOperatorItems: {
+        parameters: {
+            query?: {
+                /** @description Only what waits (true) or only what is settled (false) */
+                open?: boolean;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Items. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorItemList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    settleOperatorItem: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Settlement"];
+            };
+        };
+        responses: {
+            /** @description The item; one that was settled before stays as it was. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OperatorItem"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1618,7 +1983,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Note"];
+                "application/json": components["schemas"]["Closing"];
             };
         };
         responses: {
@@ -1909,9 +2274,9 @@ export interface operations {
             query: {
                 res: number;
                 layer: "reports" | "patrols";
-                /** @description Reports: 24 h before `to` when left out */
+                /** @description 24 h before `to` when left out */
                 from?: string;
-                /** @description Reports: the present when left out */
+                /** @description The present when left out */
                 to?: string;
             };
             header?: never;

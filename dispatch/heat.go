@@ -1,0 +1,123 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/cell"
+)
+
+// CellCount is how many of something there are in a cell.
+type CellCount struct {
+	Cell  cell.Cell
+	Count int
+}
+
+// ReportCells counts the reports within scope that were received in a span of
+// time by cell, most first. res is 7 to 9.
+func (s *Service) ReportCells(ctx context.Context, v Viewer, res int, from, to time.Time) ([]CellCount, error) {
+	if err := allow(v, ActMapData); err != nil {
+		return nil, err
+	}
+	points, err := s.Store.ReportPoints(ctx, v, from, to)
+	if err != nil {
+		return nil, err
+	}
+	counts := map[cell.Cell]int{}
+	for _, p := range points {
+		counts[cell.At(p, res)]++
+	}
+	return mostFirst(counts), nil
+}
+
+// PatrolCells counts the patrols within scope that were in each cell in a span of
+// time, every patrol once a cell, most first. res is 7 to 9. It answers the patrols
+// that were counted as well: where somebody has been was looked at. A viewer of an
+// area sees what happened within it, though a patrol of theirs may have left it.
+func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to time.Time) ([]CellCount, []PatrolID, error) {
+	if err := allow(v, ActSeePatrols); err != nil {
+		return nil, nil, err
+	}
+	if res < coarsestRes || res > CellRes {
+		return nil, nil, invalid("/query/res", fmt.Sprintf("must be %d to %d", coarsestRes, CellRes))
+	}
+	patrols, err := s.Store.Positioned(ctx, v, nil)
+	if err != nil || len(patrols) == 0 || s.Trails == nil {
+		return nil, nil, err
+	}
+	ids := make([]PatrolID, len(patrols))
+	for i, p := range patrols {
+		ids[i] = p.ID
+	}
+	visits, err := s.Trails.Visited(ctx, ids, from, to)
+	if err != nil {
+		return nil, nil, err
+	}
+	type pair struct {
+		patrol PatrolID
+		cell   cell.Cell
+	}
+	pairs := map[pair]bool{}
+	seen := map[PatrolID]bool{}
+	within := s.withinArea(v)
+	for _, visit := range visits {
+		inside, err := within(ctx, visit.Cells[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		if inside {
+			pairs[pair{visit.Patrol, visit.Cells[CellRes-res]}] = true
+			seen[visit.Patrol] = true
+		}
+	}
+	counts := map[cell.Cell]int{}
+	for p := range pairs {
+		counts[p.cell]++
+	}
+	looked := make([]PatrolID, 0, len(seen))
+	for id := range seen {
+		looked = append(looked, id)
+	}
+	slices.SortFunc(looked, compareIDs)
+	return mostFirst(counts), looked, nil
+}
+
+// withinArea says whether the middle of a cell lies in the viewer's area by the map
+// in force; a whole district is everywhere.
+func (s *Service) withinArea(v Viewer) func(context.Context, cell.Cell) (bool, error) {
+	known := map[cell.Cell]bool{}
+	return func(ctx context.Context, c cell.Cell) (bool, error) {
+		if v.AreaCode == "" {
+			return true, nil
+		}
+		inside, there := known[c]
+		if there {
+			return inside, nil
+		}
+		middle, err := c.Center()
+		if err != nil {
+			return false, fmt.Errorf("place a visit: %w", err)
+		}
+		const pointM = 1 // only the middle counts
+		at, err := s.Grids.Locate(ctx, geo.Point{Lon: middle.Lon, Lat: middle.Lat}, pointM, "", time.Time{})
+		if err != nil {
+			return false, fmt.Errorf("place a visit: %w", err)
+		}
+		inside = at.Responsible.Basis == BasisInside && slices.Contains(at.Areas, v.AreaCode)
+		known[c] = inside
+		return inside, nil
+	}
+}
+
+func mostFirst(counts map[cell.Cell]int) []CellCount {
+	out := make([]CellCount, 0, len(counts))
+	for c, n := range counts {
+		out = append(out, CellCount{c, n})
+	}
+	slices.SortFunc(out, func(a, b CellCount) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Cell, b.Cell)) })
+	return out
+}
