@@ -139,6 +139,7 @@ func TestRoles(t *testing.T) {
 		{"xxxxxx......", call{path: "/api/v1/nearest?lon=121.38&lat=28.58"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/locate?lon=121.38&lat=28.58"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/route?from=121.38,28.58&to=121.39,28.58"}},
+		{"xxxxx.......", call{path: "/api/v1/duty-sheet"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/grids"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/tiles/grids/0/0/0.mvt"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/cells?res=8&layer=reports"}},

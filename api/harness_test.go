@@ -74,7 +74,7 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	var err error
 	b.server, err = api.New(api.Config{
 		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
-		Book: view, Register: view, Tracks: b.desk, Roads: road.Straight{}, Tiles: pgtiles.New(b.db),
+		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: road.Straight{}, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: echoSocket{},
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{

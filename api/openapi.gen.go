@@ -720,6 +720,24 @@ func (e CountCellsParamsLayer) Valid() bool {
 	}
 }
 
+// Defines values for DutySheetParamsLang.
+const (
+	DutySheetParamsLangEn DutySheetParamsLang = "en"
+	DutySheetParamsLangZh DutySheetParamsLang = "zh"
+)
+
+// Valid indicates whether the value is a known member of the DutySheetParamsLang enum.
+func (e DutySheetParamsLang) Valid() bool {
+	switch e {
+	case DutySheetParamsLangEn:
+		return true
+	case DutySheetParamsLangZh:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for GetTileParamsLayer.
 const (
 	GetTileParamsLayerAreas  GetTileParamsLayer = "areas"
@@ -1703,6 +1721,15 @@ type CountCellsParams struct {
 
 // CountCellsParamsLayer defines parameters for CountCells.
 type CountCellsParamsLayer string
+
+// DutySheetParams defines parameters for DutySheet.
+type DutySheetParams struct {
+	// Lang Else by Accept-Language; Chinese where both are taken
+	Lang *DutySheetParamsLang `form:"lang,omitempty" json:"lang,omitempty"`
+}
+
+// DutySheetParamsLang defines parameters for DutySheet.
+type DutySheetParamsLang string
 
 // ListGridsParams defines parameters for ListGrids.
 type ListGridsParams struct {

@@ -36,8 +36,10 @@ type Config struct {
 	Book     Book
 	Register Register
 	Tracks   Tracks
-	Roads    Roads
-	Tiles    Tiles
+	// Roster is what the duty sheet is printed from; pgview.Store is one.
+	Roster DutyRoster
+	Roads  Roads
+	Tiles  Tiles
 	// Beacon and Live take the sockets of devices and of viewers over.
 	Beacon Socket
 	Live   Socket
@@ -52,6 +54,8 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is a registry of its own when nil.
 	Metrics *prometheus.Registry
+	// Zone is the district's time zone, for what is read on paper; nil is UTC.
+	Zone *time.Location
 	// Now is time.Now when nil; only default spans of questions go by it.
 	Now func() time.Time
 	// MaxTime bounds a request; 0 means 15 s. Reports with photos have four times
@@ -72,6 +76,8 @@ type Server struct {
 	book     Book
 	register Register
 	tracks   Tracks
+	roster   DutyRoster
+	zone     *time.Location
 	roads    Roads
 	tiles    Tiles
 	ready    readiness
@@ -107,7 +113,7 @@ func New(c Config) (*Server, error) {
 	}{
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
 		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
-		{"Roads", c.Roads == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
+		{"Roster", c.Roster == nil}, {"Roads", c.Roads == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
 		{"Ready", c.Ready == nil},
 	} {
 		if part.missing {
@@ -119,6 +125,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()
+	}
+	if c.Zone == nil {
+		c.Zone = time.UTC
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -132,7 +141,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
-		register: c.Register, tracks: c.Tracks, roads: c.Roads, tiles: c.Tiles,
+		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
@@ -201,6 +210,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/patrols/:id/track", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getTrack)
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
 
+	s.add("GET", "/api/v1/duty-sheet", may(dispatch.ActDutySheet), s.dutySheet)
 	s.add("GET", "/api/v1/grids", mapData, s.listGrids)
 	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)
 	s.add("GET", "/api/v1/locate", mapData, s.locate)

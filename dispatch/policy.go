@@ -36,7 +36,8 @@ const (
 	ActSeeContacts   Action = "see_contacts"   // read whom a resident's report names to call back
 	ActSendBeacon    Action = "send_beacon"
 	ActWatchLive     Action = "watch_live"
-	ActMapData       Action = "map_data" // grids, roads, locate, route, cells, tiles
+	ActMapData       Action = "map_data"   // grids, roads, locate, route, cells, tiles
+	ActDutySheet     Action = "duty_sheet" // print who is on duty, with their telephones
 	ActAdminister    Action = "administer"
 )
 
@@ -44,13 +45,13 @@ const (
 // patrol) narrows it further in Visible.
 var policy = map[Role][]Action{
 	RoleAdmin: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister, ActDutySheet},
 	RoleOperator: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet},
 	RoleDutyLeader: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData},
-	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData},
-	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet},
+	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData, ActDutySheet},
+	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData, ActDutySheet},
 	RoleOfficer:            {ActReport, ActSeeCases, ActSeePatrols, ActAnswer, ActSetStatus, ActWatchLive, ActMapData},
 	RoleGridWorker:         {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},
 	RolePartTimer:          {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},

@@ -42,3 +42,22 @@ func (s *Store) RecordViews(ctx context.Context, v dispatch.Viewer, what string,
 	}
 	return nil
 }
+
+const addDutyPrint = `INSERT INTO duty_prints (district_id, viewer_id, viewer_kind, area_code, department, staff_ids, cases)
+VALUES ($1, $2, $3, $4, $5, $6, $7)`
+
+// RecordDutyPrint writes down that the viewer was handed a duty sheet with the
+// telephones of these people and so many cases; every print counts.
+func (s *Store) RecordDutyPrint(ctx context.Context, v dispatch.Viewer, people []uuid.UUID, cases int) error {
+	viewer, kind := v.Account.UUID, "account"
+	if v.Device != (dispatch.DeviceID{}) {
+		viewer, kind = v.Device.UUID, "device"
+	}
+	if people == nil {
+		people = []uuid.UUID{}
+	}
+	if _, err := s.db.Exec(ctx, addDutyPrint, v.District, viewer, kind, v.AreaCode, v.Department, people, cases); err != nil {
+		return fmt.Errorf("record who printed: %w", err)
+	}
+	return nil
+}

@@ -115,7 +115,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	door, err := api.New(api.Config{
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, Notices: desk,
-		Book: view, Register: view, Tracks: tracks{trackStore},
+		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Zone: zone,
 		Roads: roads, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
 		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,

@@ -391,6 +391,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/duty-sheet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A page to print - who is on duty where, with telephones, and what is open
+         * @description For when power or network is gone: one page of HTML made for A4, with nothing outside it. Of one town it is one
+         *     sheet of paper. It shows what lies in the caller's area and department. Every print is recorded, with whose
+         *     telephones were on it.
+         */
+        get: operations["dutySheet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grids": {
         parameters: {
             query?: never;
@@ -2123,6 +2145,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Patrol"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    dutySheet: {
+        parameters: {
+            query?: {
+                /** @description Else by Accept-Language; Chinese where both are taken */
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             default: components["responses"]["Problem"];
