@@ -136,11 +136,11 @@ DECLARE
   of_place text;
   t regclass;
 BEGIN
-  -- What is filled by COPY stays open: COPY does not go with row security, and the
-  -- roads are everybody's. Nobody looks at tracks but through tracks_seen.
+  -- What is filled by COPY stays open, since COPY does not go with row security. The
+  -- roads are everybody's; no viewer is granted tracks, but tracks_seen, nor visits.
   FOR t IN SELECT a.attrelid::regclass FROM pg_attribute a JOIN pg_class k ON k.oid = a.attrelid
     WHERE k.relnamespace = 'public'::regnamespace AND k.relkind IN ('r', 'p') AND NOT k.relispartition
-      AND a.attname = 'district_id' AND NOT a.attisdropped AND k.relname NOT IN ('tracks', 'road_segments')
+      AND a.attname = 'district_id' AND NOT a.attisdropped AND k.relname NOT IN ('tracks', 'cell_visits', 'road_segments')
   LOOP
     PERFORM gp_close(t);
   END LOOP;
@@ -174,7 +174,7 @@ BEGIN
     OR device_id = (SELECT gp_viewer(''device'')::uuid) OR staff_id = (SELECT gp_viewer(''staff'')::uuid))', here));
 
   PERFORM gp_close('patrols', of_patrol);
-  FOREACH t IN ARRAY '{patrol_members,device_bindings,duties,last_positions,cell_visits}'::regclass[] LOOP
+  FOREACH t IN ARRAY '{patrol_members,device_bindings,duties,last_positions}'::regclass[] LOOP
     PERFORM gp_close(t, 'EXISTS (SELECT FROM patrols p WHERE p.id = patrol_id)');
   END LOOP;
 
