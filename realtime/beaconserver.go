@@ -255,12 +255,9 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 	return nil
 }
 
-// simulated says whether a device may play faster than life. One that is not marked
-// is looked up once more, since it may have been registered a moment ago.
+// simulated says whether a device may play faster than life, by the register as it
+// stands: it may have been marked, or lost its mark, a moment ago.
 func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) bool {
-	if b.roster.Load().Simulated[device] {
-		return true
-	}
 	revision, err := b.rosters.Revision(ctx)
 	if err == nil && revision != b.roster.Load().Revision {
 		err = b.reloadRoster(ctx)

@@ -39,6 +39,7 @@ var arrows = map[string][]string{
 	"realtime/beacon":       {"geo", "geo/cell"},
 	"realtime/beaconclient": {"geo", "realtime/beacon"},
 	"realtime/pgtrack":      {"realtime/...", "dispatch", "dispatch/pgscope", "geo/...", "migrations/pgdb"},
+	"realtime/replay":       {"geo", "geo/feature", "geo/track", "realtime/beacon", "realtime/beaconclient"},
 	"realtime/natsbus":      {"realtime"},
 	"realtime/realtimetest": {"realtime/...", "dispatch", "geo/...", "migrations/..."},
 	// The door, and its shape.

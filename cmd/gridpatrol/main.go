@@ -36,6 +36,7 @@ type commands struct {
 
 	Demo    demoCmd    `cmd:"" help:"Run the synthetic demo district, with everyone moving."`
 	Import  importCmd  `cmd:"" help:"Bring departments, areas, staff, categories, places, shifts, grids or roads in."`
+	Replay  replayCmd  `cmd:"" help:"Play recorded tracks as devices, and give an account of every point."`
 	Doctor  doctorCmd  `cmd:"" help:"Look at the database and the district, and say what is wrong and what to do."`
 	Explain explainCmd `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`

@@ -29,6 +29,8 @@ type Config struct {
 	// Hold is how many fixes are kept unacknowledged; beyond it the oldest is let go.
 	// 10,000 if zero.
 	Hold int
+	// Speed is how many times faster than life a simulated device plays; 1 if zero.
+	Speed float64
 
 	// What the service says. The functions are called from Run, one at a time, and
 	// must return soon. Any may be nil.
@@ -38,6 +40,10 @@ type Config struct {
 	OnInterval func(time.Duration)
 	OnReject   func(beacon.Reject)
 	OnAck      func(beacon.Ack)
+	OnHello    func(beacon.Hello)
+	// OnClose hears why the service closed. Run comes back, unless the code says that
+	// it is of no use; whoever knows better ends it.
+	OnClose func(code int, reason string)
 
 	Dialer       *websocket.Dialer // a plain one if nil
 	FirstPause   time.Duration     // before coming back, doubled each time; 500 ms if zero
@@ -237,6 +243,10 @@ func (c *Client) connect(ctx context.Context) (greeted bool, err error) {
 		greeted = true
 	default:
 	}
+	var closed *websocket.CloseError
+	if errors.As(err, &closed) && c.config.OnClose != nil {
+		c.config.OnClose(closed.Code, closed.Text)
+	}
 	if websocket.IsCloseError(err, beacon.CloseToken, beacon.CloseReplaced) {
 		err = fmt.Errorf("%w: %w", ErrRefused, err)
 	}
@@ -286,7 +296,7 @@ func (c *Client) message(b []byte, greeted bool) ([]byte, bool) {
 		if len(c.held) > 0 {
 			lowest = c.held[0].Seq
 		}
-		return beacon.AppendStart(b, beacon.Start{Stream: c.config.Stream, LowestHeld: lowest}), true
+		return beacon.AppendStart(b, beacon.Start{Stream: c.config.Stream, LowestHeld: lowest, Speed: c.config.Speed}), true
 	}
 	from := c.after(c.sent)
 	if !greeted || from == len(c.held) || from >= maxFlying {
@@ -349,6 +359,7 @@ func (c *Client) take(down beacon.Down) {
 		c.next, c.greeted = max(c.next, m.Acked+1), true
 		c.mu.Unlock()
 		c.setInterval(m.IntervalS)
+		call(c.config.OnHello, m)
 	case beacon.Ack:
 		c.settle(m, &c.stats.Acked)
 		call(c.config.OnAck, m)
