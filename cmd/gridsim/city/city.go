@@ -15,6 +15,7 @@
 //	                                               ^---offers--------'
 //	                                               '--> POST accept, en_route, on_scene, done
 //	reporters --> POST /reports
+//	closer    --> POST /cases/ID/close, with an answer
 package city
 
 import (
@@ -91,11 +92,16 @@ func Run(ctx context.Context, config Config) (*Counters, error) {
 		rng: rand.New(rand.NewPCG(config.Seed, 2)), service: c.service, places: c.places, counters: counters,
 		rate: config.ReportsPerMinute, kinds: kinds, people: c.witnesses, hotline: &hotline{signIn: c.signIn}, log: c.log,
 	}
-	reported := make(chan error, 1)
+	if c.hasPassword("grid_worker") {
+		r.worker = &hotline{signIn: func(ctx context.Context) caller { return c.signInAs(ctx, "grid_worker") }}
+	}
+	shut := &closer{rng: rand.New(rand.NewPCG(config.Seed, 3)), service: c.service, hotline: r.hotline, counters: counters, log: c.log}
+	reported, closed := make(chan error, 1), make(chan error, 1)
 	go func() { reported <- r.Run(ctx) }()
+	go func() { closed <- shut.Run(ctx) }()
 	err = c.watch(ctx)
 	stop()
-	return counters, errors.Join(err, <-reported)
+	return counters, errors.Join(err, <-reported, <-closed)
 }
 
 func (c *city) log(format string, args ...any) {
@@ -148,14 +154,20 @@ func (c *city) open(ctx context.Context, rng *rand.Rand) ([]kind, error) {
 
 // signIn makes the caller who files what residents report: an operator by
 // password, as a person would; failing that the token.
-func (c *city) signIn(ctx context.Context) caller {
+func (c *city) signIn(ctx context.Context) caller { return c.signInAs(ctx, "operator") }
+
+func (c *city) hasPassword(role string) bool {
+	return slices.ContainsFunc(c.config.Demo.Accounts, func(a Account) bool { return a.Role == role && a.Password != "" })
+}
+
+func (c *city) signInAs(ctx context.Context, role string) caller {
 	for _, a := range c.config.Demo.Accounts {
-		if a.Role == "operator" && a.Password != "" {
+		if a.Role == role && a.Password != "" {
 			who, err := c.service.signIn(ctx, a.Username, a.Password)
 			if err == nil {
 				return who
 			}
-			c.log("the hotline uses the token instead: %v", err)
+			c.log("the %s uses the token instead: %v", role, err)
 			break
 		}
 	}

@@ -12,14 +12,10 @@ import (
 
 // Demo is the file that the demo leaves for whoever wants to use it.
 type Demo struct {
-	URL      string `json:"url"`
-	Accounts []struct {
-		Role     string `json:"role"`
-		Username string `json:"username"`
-		Password string `json:"password"`
-	} `json:"accounts"`
-	AdminToken string   `json:"admin_token"`
-	Devices    []Device `json:"devices"`
+	URL        string    `json:"url"`
+	Accounts   []Account `json:"accounts"`
+	AdminToken string    `json:"admin_token"`
+	Devices    []Device  `json:"devices"`
 }
 
 // Device is a phone and what it speaks for.
@@ -100,4 +96,11 @@ func (c Config) check() (Config, error) {
 		c.Out = io.Discard
 	}
 	return c, errors.Join(faults...)
+}
+
+// Account is a person with a password.
+type Account struct {
+	Role     string `json:"role"`
+	Username string `json:"username"`
+	Password string `json:"password"`
 }

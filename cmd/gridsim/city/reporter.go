@@ -24,6 +24,7 @@ type reporters struct {
 	kinds    []kind
 	people   func() []witness // who is out now
 	hotline  *hotline
+	worker   *hotline // a grid worker with an account, who hears on the phone page; nil where there is none
 	log      func(format string, args ...any)
 	failed   sync.Once // the first failure is told in full
 }
@@ -43,8 +44,8 @@ type witness struct {
 
 const maxFiling = 4
 
-// hotline is the operator who files what residents report by telephone. A session
-// ends some day; then the operator signs in again.
+// hotline is the operator who files what residents report by telephone, or another
+// person with a password. A session ends some day; then they sign in again.
 type hotline struct {
 	signIn func(ctx context.Context) caller
 	mu     sync.Mutex // guards now
@@ -68,6 +69,8 @@ func (h *hotline) expired(old caller) {
 		h.now = caller{}
 	}
 }
+
+var residents = []string{"王女士", "李先生", "陈阿姨", "林师傅", "章先生", "郑女士"}
 
 var sights = []string{"巡查发现：%s，现场有人员活动", "群众反映%s，请核实", "%s，现场已拍照", "路过看到%s，情况较急", "%s，影响周边居民"}
 
@@ -113,10 +116,16 @@ func (r *reporters) pause() time.Duration {
 // see makes up what somebody sees: half of the time a patrol near where it walks,
 // else a resident anywhere, who calls the hotline.
 func (r *reporters) see(ctx context.Context, now time.Time) (caller, sighting, error) {
+	calls := "" // who telephones
 	who, at := r.hotline.caller(ctx), r.places.all[r.rng.IntN(len(r.places.all))]
 	if people := r.people(); len(people) > 0 && r.rng.IntN(2) == 0 {
 		w := people[r.rng.IntN(len(people))]
 		who, at = w.who, w.where
+		if r.worker != nil && r.rng.IntN(5) == 0 {
+			who = r.worker.caller(ctx)
+		}
+	} else {
+		calls = residents[r.rng.IntN(len(residents))]
 	}
 	const mPerDeg = geo.EarthRadiusM * math.Pi / 180
 	at.Lon = round(at.Lon+(r.rng.Float64()-0.5)*160/(mPerDeg*math.Cos(at.Lat*math.Pi/180)), 7)
@@ -128,7 +137,7 @@ func (r *reporters) see(ctx context.Context, now time.Time) (caller, sighting, e
 		}
 	}
 	w := sighting{
-		Category: k.Code, At: at, AccuracyM: round(5+25*r.rng.Float64(), 1), Seen: now,
+		Resident: calls, Category: k.Code, At: at, AccuracyM: round(5+25*r.rng.Float64(), 1), Seen: now,
 		Description: fmt.Sprintf(sights[r.rng.IntN(len(sights))], k.NameZH),
 	}
 	for range 1 + r.rng.IntN(2) {
@@ -151,10 +160,13 @@ func (r *reporters) file(ctx context.Context, who caller, key string, w sighting
 			r.counters.Reports.Add(1)
 			return
 		case refused:
-			var s *statusError
-			if errors.As(err, &s) && s.status == http.StatusUnauthorized && who.cookie != "" && try < tries {
-				r.hotline.expired(who)
-				who = r.hotline.caller(ctx)
+			if isUnauthorized(err) && who.cookie != "" && try < tries {
+				desk := r.hotline
+				if w.Resident == "" && r.worker != nil {
+					desk = r.worker
+				}
+				desk.expired(who)
+				who = desk.caller(ctx)
 				continue
 			}
 		case again:
@@ -168,6 +180,11 @@ func (r *reporters) file(ctx context.Context, who caller, key string, w sighting
 		}
 		return
 	}
+}
+
+func isUnauthorized(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.status == http.StatusUnauthorized
 }
 
 // wait says whether the time passed before ctx ended.

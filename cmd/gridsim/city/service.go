@@ -221,18 +221,23 @@ type sighting struct {
 	AccuracyM   float64
 	Description string
 	Seen        time.Time
+	Resident    string // who telephoned; empty where the caller saw it themselves
 	Photos      [][]byte
 }
 
 // file sends a report with its photos. The same key sends it once, however
 // often it is sent.
 func (s *service) file(ctx context.Context, who caller, key string, w sighting) error {
-	report, err := json.Marshal(map[string]any{
+	fields := map[string]any{
 		"category":    w.Category,
 		"location":    map[string]any{"lon": w.At.Lon, "lat": w.At.Lat, "accuracy_m": w.AccuracyM},
 		"description": w.Description,
 		"observed_at": w.Seen.UTC().Format(time.RFC3339Nano),
-	})
+	}
+	if w.Resident != "" {
+		fields["reporter"] = map[string]string{"channel": "hotline", "name": w.Resident}
+	}
+	report, err := json.Marshal(fields)
 	if err != nil {
 		return fmt.Errorf("write a report: %w", err)
 	}
