@@ -13,7 +13,7 @@ export default defineConfig(({ command }) => ({
     emptyOutDir: false,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1400,
-    rollupOptions: { input: ["index.html", "m.html", "login.html"] },
+    rollupOptions: { input: ["index.html", "m.html", "login.html", "follow.html"] },
   },
   server: service
     ? { proxy: { "/api": service, "/ws": { target: service, ws: true } } }

@@ -138,7 +138,8 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
     if (keys.has(key)) return { status: 201, body: keys.get(key), headers: { "Idempotency-Replayed": "true" } };
     const r = body as { category: string; location: { lon: number; lat: number }; description?: string };
     const c = report({ category: r.category, lon: r.location.lon, lat: r.location.lat, description: r.description });
-    const filed = { report_id: newID(), case: short(c) };
+    const id = newID();
+    const filed = { report_id: id, case: short(c), follow_up: { code: "7QK2M-9XD4T", url: `/follow#${id}.7QK2M-9XD4T` } };
     keys.set(key, filed);
     pushCase(c);
     return { status: 201, body: filed };
@@ -149,6 +150,10 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
     return page(all.sort((a, b) => (a.made_at < b.made_at ? 1 : -1)).map(short));
   }
   if (parts[0] === "cases") return caseAction(method, parts, body, headers);
+  if (path === "/me/notices/seen") return { body: { unseen: 0 } };
+  if (path === "/me/notices") return { body: { items: [], next_cursor: null, unseen: 0 } };
+  if (path === "/operator-items") return page([]);
+  if (path === "/reports") return page([]);
   if (path === "/me/duty") return { body: patrols[patrols.length - 1] };
   return problem(404, "not-found", path);
 }
@@ -220,7 +225,7 @@ export function mockService(): Plugin {
     use((req, res, next) => {
       if (req.url?.startsWith("/api/")) serve(req, res).catch((e) => res.writeHead(500).end(String(e)));
       else {
-        if (/^\/(m|login)(\?|$)/.test(req.url ?? "")) req.url = (req.url ?? "").replace(/^\/(m|login)/, "/$1.html");
+        if (/^\/(m|login|follow)(\?|$)/.test(req.url ?? "")) req.url = (req.url ?? "").replace(/^\/(m|login|follow)/, "/$1.html");
         next();
       }
     });

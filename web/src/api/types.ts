@@ -24,6 +24,10 @@ export type Presence = S["Presence"];
 export type Stage = S["Stage"];
 export type Choice = S["Choice"];
 export type NewReport = S["NewReport"];
+export type ReportAnswers = S["ReportAnswers"];
+export type Report = S["Report"];
+export type Notice = S["Notice"];
+export type OperatorItem = S["OperatorItem"];
 export type FiledReport = S["FiledReport"];
 
 /** A patrol as live frames carry it. */
@@ -42,4 +46,5 @@ export type LivePatrol = {
 export type LiveFrame =
   | { type: "snapshot"; seq: number; patrols: LivePatrol[]; cases: Case[] }
   | { type: "delta"; seq: number; moved?: LivePatrol[]; gone?: string[] }
+  | { type: "notice"; seq: number }
   | { type: "case"; seq: number; case: Case };

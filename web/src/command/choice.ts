@@ -118,9 +118,9 @@ export function undo(): Promise<boolean> {
   return act((header) => client.POST("/api/v1/cases/{id}/undo", { params: { path: path(), header } }), words.value.undone);
 }
 
-export function closeCase(reason: string): Promise<boolean> {
+export function closeCase(answer: string, reason: string): Promise<boolean> {
   return act(
-    (header) => client.POST("/api/v1/cases/{id}/close", { params: { path: path(), header }, body: reason ? { reason } : {} }),
+    (header) => client.POST("/api/v1/cases/{id}/close", { params: { path: path(), header }, body: { ...(answer ? { answer } : {}), ...(reason ? { reason } : {}) } }),
     words.value.closed,
   );
 }

@@ -7,6 +7,7 @@ import { clock, minutes } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
 import { soundState, toggleSound } from "./alarm.ts";
+import { Bell } from "./bell.tsx";
 import { tab } from "./queue.tsx";
 
 const slowS = 5;
@@ -34,6 +35,7 @@ export function Header() {
       </div>
       <div class="tools">
         <LineState />
+        <Bell />
         <button type="button" class="button" aria-pressed={soundState.value === "on"} onClick={toggleSound}>
           <Icon name={soundState.value === "on" ? "bell" : "muted"} />
           {soundState.value === "on" ? w.soundOn : soundState.value === "asleep" ? w.soundAsleep : w.soundOff}

@@ -2,6 +2,7 @@
 import "../css/base.css";
 import "../css/command.css";
 import "../css/panel.css";
+import "../css/heard.css";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
 import { startDuty } from "../state/duty.ts";
@@ -10,9 +11,11 @@ import { guardPage, loadSession } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { announcement, startAlarms, wake } from "./alarm.ts";
+import { startBell } from "./bell.tsx";
 import { Charts } from "./charts.tsx";
 import { Header } from "./header.tsx";
 import { Help, listenToKeys } from "./keys.tsx";
+import { startItems } from "./items.tsx";
 import { MapView } from "./mapview.tsx";
 import { Panel } from "./panel.tsx";
 import { Queue } from "./queue.tsx";
@@ -54,6 +57,8 @@ async function begin(): Promise<void> {
   await Promise.all([loadNames(), loadGrids()]);
   ready.value = true;
   startAlarms(() => words.value.appName, categoryName);
+  startBell();
+  startItems();
   await startDuty(null);
 }
 

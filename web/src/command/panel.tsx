@@ -225,14 +225,17 @@ function CloseForm() {
       class="close-form"
       onSubmit={(e) => {
         e.preventDefault();
-        const reason = String(new FormData(e.currentTarget).get("reason") ?? "").trim();
-        void closeCase(reason).then((ok) => {
+        const data = new FormData(e.currentTarget);
+        const text = (name: string) => String(data.get(name) ?? "").trim();
+        void closeCase(text("answer"), text("reason")).then((ok) => {
           if (ok) closing.value = false;
         });
       }}
     >
-      <label class="note" for="close-reason">{w.closeAsk}</label>
-      <textarea id="close-reason" name="reason" maxLength={1000} />
+      <label class="note" for="close-answer">{w.heard.answerLabel}</label>
+      <textarea id="close-answer" name="answer" maxLength={1000} placeholder={w.heard.answerHint(categoryName(detail.value?.category ?? ""))} />
+      <label class="note" for="close-reason">{w.heard.reasonLabel}</label>
+      <input id="close-reason" name="reason" maxLength={1000} />
       <div class="second">
         <button type="button" class="button" onClick={() => (closing.value = false)}>{w.cancel}</button>
         <button type="submit" class="button" disabled={busy.value} id="close-confirm">{w.confirm} · {w.closeCase}</button>

@@ -11,6 +11,7 @@ import { words } from "../i18n/index.ts";
 import { colour } from "../map/palette.ts";
 import { Mark, phaseLook } from "../ui/marks.tsx";
 import { choose, chosenID } from "./choice.ts";
+import { Items } from "./items.tsx";
 
 export const tab = signal<Tab>("waiting");
 export const query = signal("");
@@ -96,6 +97,7 @@ export function Queue() {
           ))}
         </select>
       </div>
+      <Items />
       <Rows />
     </nav>
   );

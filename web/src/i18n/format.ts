@@ -32,6 +32,13 @@ export function clock(t: Date | string | number, seconds = false): string {
   return `${two(d.getHours())}:${two(d.getMinutes())}${seconds ? `:${two(d.getSeconds())}` : ""}`;
 }
 
+/** When something was, for people who may look days later: 11月25日 21:40, or the clock alone today. */
+export function dayAndClock(t: Date | string | number, seconds = false): string {
+  const d = new Date(t);
+  const today = new Date().toDateString() === d.toDateString();
+  return today ? clock(d, seconds) : `${d.getMonth() + 1}-${String(d.getDate()).padStart(2, "0")} ${clock(d, seconds)}`;
+}
+
 function trim(n: number): string {
   return n < 9.95 ? n.toFixed(1).replace(/\.0$/, "") : String(Math.round(n));
 }

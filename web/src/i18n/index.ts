@@ -35,4 +35,9 @@ export function named(x: { name_zh: string; name_en: string } | undefined, fallb
   return (language.value === "zh" ? x.name_zh : x.name_en) || fallback;
 }
 
+/** Words that the service says in both languages. */
+export function inLanguage(w: { zh: string; en: string }): string {
+  return language.value === "zh" ? w.zh : w.en;
+}
+
 export type { Dict };

@@ -17,6 +17,8 @@ export type Boxed = {
   /** What became of it: the case's number, or why it was refused. */
   number?: string;
   goes?: string[];
+  /** What a reporter without an account follows it by; told this once. */
+  followUp?: { code: string; url: string };
   refusal?: string;
 };
 export type Draft = { category: string; description: string; photos: Blob[]; lon: number | null; lat: number | null };

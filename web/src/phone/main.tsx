@@ -5,12 +5,14 @@ import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
 import { loadGrids, loadNames } from "../state/register.ts";
+import { unseen } from "../state/notices.ts";
 import { guardPage, loadSession } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
 import { distance } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { here, watchHere } from "./here.ts";
 import { loadPatrol, Me } from "./me.tsx";
+import { pollMine } from "./mine.tsx";
 import { Report, restoreDraft } from "./report.tsx";
 import { boxed, reachable, startSender } from "./sender.ts";
 import { pollTasks, Tasks, tasks } from "./tasks.tsx";
@@ -48,6 +50,7 @@ function Phone() {
           <button key={t} type="button" aria-current={tab.value === t ? "page" : undefined} onClick={() => (tab.value = t)}>
             {w[t]}
             {t === "tasks" && tasks.value.length > 0 ? ` (${tasks.value.length})` : ""}
+            {t === "me" && unseen.value > 0 ? <span class="nav-count" aria-label={words.value.heard.bellOf(unseen.value)}>{unseen.value > 99 ? "99+" : unseen.value}</span> : null}
           </button>
         ))}
       </nav>
@@ -76,6 +79,7 @@ async function begin(): Promise<void> {
   startSender();
   await Promise.allSettled([loadNames(), loadGrids(), loadPatrol()]);
   pollTasks();
+  pollMine();
 }
 
 begin().catch((why: unknown) => {

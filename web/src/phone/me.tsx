@@ -6,9 +6,12 @@ import { categoryName } from "../state/register.ts";
 import { session, signOut } from "../state/session.ts";
 import { clock } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
+import { nowMs } from "../state/tick.ts";
 import type { Boxed } from "./box.ts";
 import { keepAwake } from "./here.ts";
+import { forgetMine, isMine, Mine } from "./mine.tsx";
 import { boxed } from "./sender.ts";
+import { Slip } from "./slip.tsx";
 
 export const patrol = signal<Patrol | null>(null);
 const trouble = signal("");
@@ -52,16 +55,18 @@ export function Me() {
         <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
       ) : null}
       {on ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{w.keepScreenOn}</p> : null}
+      <Mine />
       <section class="sheet">
         <h2>{w.outbox}</h2>
-        {boxed.value.length === 0 ? <p>{w.outboxEmpty}</p> : null}
+        {boxed.value.filter(stillHere).length === 0 ? <p>{w.outboxEmpty}</p> : null}
         <ul class="outbox">
-          {boxed.value.map((b) => (
+          {boxed.value.filter(stillHere).map((b) => (
             <li key={b.key}>
               <span>
                 {categoryName(b.report.category)} · {clock(b.madeMs)}
                 <br />
                 <span class="quiet">{became(b)}</span>
+                {b.state === "sent" && b.followUp ? <Slip number={b.number ?? ""} code={b.followUp.code} url={b.followUp.url} /> : null}
               </span>
               <span class={`state ${b.state}`}>{w.state[b.state]}</span>
             </li>
@@ -70,10 +75,16 @@ export function Me() {
       </section>
       <div class="acts">
         <button type="button" class="big" onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>{language.value === "zh" ? "English" : "中文"}</button>
-        <button type="button" class="big" onClick={() => void signOut().catch(() => {})}>{all.signOut}</button>
+        <button type="button" class="big" onClick={() => { forgetMine(); void signOut().catch(() => {}); }}>{all.signOut}</button>
       </div>
     </>
   );
+}
+
+const slipMs = 30 * 60_000;
+/** What has long arrived stands in the list of one's own reports; for a while its code can still be shown from here. */
+function stillHere(b: Boxed): boolean {
+  return b.state !== "sent" || nowMs.value - b.madeMs < slipMs || !isMine(b.number ?? "");
 }
 
 function became(b: Boxed): string {

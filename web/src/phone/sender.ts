@@ -71,7 +71,7 @@ async function sendOne(b: Boxed): Promise<boolean> {
   try {
     const filed = await post(b);
     const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
-    await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes });
+    await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes, followUp: filed.follow_up });
     reachable.value = true;
     misses = 0;
     return true;

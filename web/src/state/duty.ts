@@ -22,7 +22,7 @@ export const live = signal<LiveState>("connecting");
 export const heardMs = signal<number | null>(null);
 export const loaded = signal(false);
 
-type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void };
+type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; notice?: () => void };
 const listeners = new Set<Listener>();
 /** The map and the alarms hear every change, not only 4 a second. */
 export function hear(listener: Listener): () => void {
@@ -184,6 +184,9 @@ function take(frame: LiveFrame, missed: boolean): void {
       for (const l of listeners) l.patrols?.(moved, frame.gone ?? []);
       break;
     }
+    case "notice":
+      for (const l of listeners) l.notice?.();
+      break;
     case "case":
       heardCase(frame.case);
   }
