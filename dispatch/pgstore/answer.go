@@ -193,7 +193,8 @@ func (s *Store) ReportFile(ctx context.Context, id dispatch.ReportID) (dispatch.
 // whose is who a notice is for: $2 the account, $3 the device, $4 the member of staff.
 const whose = `n.district_id = $1 AND (n.account_id = $2 OR n.device_id = $3 OR n.staff_id = $4)`
 
-// Notices of before there were words have none.
+// Read in the program's own role: whoever was told of a case is told its number, though
+// the case may not be theirs to see any more. Notices of before there were words have none.
 const listNotices = `
 SELECT n.id, n.case_id, c.number, n.report_id, n.why, coalesce(n.text_zh, '有新事件，编号 ' || c.number || '。') AS text_zh,
   coalesce(n.text_en, 'A new case, number ' || c.number || '.') AS text_en, n.made_at, n.seen_at
@@ -310,13 +311,9 @@ func (s *Store) OperatorItems(ctx context.Context, v dispatch.Viewer, open *bool
 		return dispatch.Page[dispatch.OperatorItem]{}, err
 	}
 	limit := limitOf(ask)
-	rows, err := s.db.Query(ctx, listItems, append(s.scope(v), last, open, limit+1)...)
+	found, err := readAs[itemRow](ctx, s, v, listItems, append(s.scope(v), last, open, limit+1)...)
 	if err != nil {
-		return dispatch.Page[dispatch.OperatorItem]{}, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[itemRow])
-	if err != nil {
-		return dispatch.Page[dispatch.OperatorItem]{}, fault(err)
+		return dispatch.Page[dispatch.OperatorItem]{}, err
 	}
 	items := make([]dispatch.OperatorItem, len(found))
 	for i, r := range found {
