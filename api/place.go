@@ -170,6 +170,9 @@ func (s *Server) countCells(c echo.Context) error {
 	}
 	var counts []dispatch.CellCount
 	var err error
+	if layer == layerPatrols && from == nil && to == nil {
+		begin, end = time.Time{}, time.Time{} // where they are now
+	}
 	if layer == layerPatrols {
 		var seen []dispatch.PatrolID
 		if counts, seen, err = s.places.PatrolCells(ctx, v, res, begin, end); err == nil {

@@ -35,9 +35,10 @@ func (s *Service) ReportCells(ctx context.Context, v Viewer, res int, from, to t
 }
 
 // PatrolCells counts the patrols within scope that were in each cell in a span of
-// time, every patrol once a cell, most first. res is 7 to 9. It answers the patrols
-// that were counted as well: where somebody has been was looked at. A viewer of an
-// area sees what happened within it, though a patrol of theirs may have left it.
+// time, every patrol once a cell, most first; of no span (both times zero) where they
+// are now. res is 7 to 9. It answers the patrols that were counted as well: where
+// somebody has been was looked at. A viewer of an area sees what happened within it,
+// though a patrol of theirs may have left it.
 func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to time.Time) ([]CellCount, []PatrolID, error) {
 	if err := allow(v, ActSeePatrols); err != nil {
 		return nil, nil, err
@@ -46,14 +47,10 @@ func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to t
 		return nil, nil, invalid("/query/res", fmt.Sprintf("must be %d to %d", coarsestRes, CellRes))
 	}
 	patrols, err := s.Store.Positioned(ctx, v, nil)
-	if err != nil || len(patrols) == 0 || s.Trails == nil {
+	if err != nil {
 		return nil, nil, err
 	}
-	ids := make([]PatrolID, len(patrols))
-	for i, p := range patrols {
-		ids[i] = p.ID
-	}
-	visits, err := s.Trails.Visited(ctx, ids, from, to)
+	visits, err := s.visits(ctx, patrols, from, to)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,6 +81,36 @@ func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to t
 	}
 	slices.SortFunc(looked, compareIDs)
 	return mostFirst(counts), looked, nil
+}
+
+// visits answers where patrols were in a span, or are now.
+func (s *Service) visits(ctx context.Context, patrols []Patrol, from, to time.Time) ([]Visit, error) {
+	if from.IsZero() && to.IsZero() {
+		var now []Visit
+		for _, p := range patrols {
+			if at, ok := s.Live.Position(p.ID); ok && p.Status != OffDuty && at.Presence != Lost {
+				now = append(now, VisitAt(p.ID, at.Point))
+			}
+		}
+		return now, nil
+	}
+	if len(patrols) == 0 || s.Trails == nil {
+		return nil, nil
+	}
+	ids := make([]PatrolID, len(patrols))
+	for i, p := range patrols {
+		ids[i] = p.ID
+	}
+	return s.Trails.Visited(ctx, ids, from, to)
+}
+
+// VisitAt is a patrol in the cells of a place.
+func VisitAt(patrol PatrolID, p geo.Point) Visit {
+	v := Visit{Patrol: patrol}
+	for i := range v.Cells {
+		v.Cells[i] = cell.At(p, CellRes-i)
+	}
+	return v
 }
 
 // withinArea says whether the middle of a cell lies in the viewer's area by the map

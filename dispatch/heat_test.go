@@ -33,10 +33,20 @@ type trails map[PatrolID][]geo.Point
 func (t trails) Visited(_ context.Context, patrols []PatrolID, _, _ time.Time) (out []Visit, err error) {
 	for _, id := range patrols {
 		for _, p := range t[id] {
-			out = append(out, Visit{Patrol: id, Cells: [3]cell.Cell{cell.At(p, 9), cell.At(p, 8), cell.At(p, 7)}})
+			out = append(out, VisitAt(id, p))
 		}
 	}
 	return out, nil
+}
+
+// standing is where patrols are now.
+type standing map[PatrolID]geo.Point
+
+func (s standing) Candidates(string, geo.Point, int) []Position { return nil }
+
+func (s standing) Position(id PatrolID) (Position, bool) {
+	at, ok := s[id]
+	return Position{PatrolID: id, Point: at, Presence: Online}, ok
 }
 
 // Two towns side by side: a leader sees their own patrols, and these within their
@@ -76,6 +86,12 @@ func TestPatrolsByCellStayInTheViewersTown(t *testing.T) {
 				t.Errorf("area %q, resolution %d: %q, want %q", area, res, text, want)
 			}
 		}
+	}
+	// Without a span it is where they are now.
+	s.Live = standing{ofA.ID: inB, ofB.ID: inB}
+	counts, looked, err := s.PatrolCells(t.Context(), Viewer{Role: RoleTownLeader, District: district, AreaCode: "B"}, 9, time.Time{}, time.Time{})
+	if err != nil || len(counts) != 1 || counts[0] != (CellCount{cell.At(inB, 9), 1}) || !slices.Equal(looked, []PatrolID{ofB.ID}) {
+		t.Errorf("now: %v %v %v", counts, looked, err)
 	}
 	if _, _, err := s.PatrolCells(t.Context(), Viewer{Role: RoleGridWorker, District: district}, 9, from, from.Add(time.Hour)); KindOf(err) != Forbidden {
 		t.Errorf("a grid worker sees no other patrol: %v", err)

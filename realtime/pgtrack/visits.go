@@ -35,6 +35,9 @@ const (
 	lockVisits  = `SELECT pg_try_advisory_xact_lock(7203915)`
 	countedHour = `INSERT INTO cell_hours (district_id, hour, counted_at) VALUES ($1, $2, gp_now())
 ON CONFLICT (district_id, hour) DO UPDATE SET counted_at = excluded.counted_at`
+	// By lists: COPY does not go with row security.
+	addVisits = `INSERT INTO cell_visits (district_id, hour, cell, cell_8, cell_7, patrol_id, fixes)
+SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::integer[])`
 	dropVisits   = `DELETE FROM cell_visits WHERE district_id = $1 AND hour = $2`
 	forgetVisits = `DELETE FROM cell_hours WHERE district_id = $1 AND hour < date_trunc('hour', gp_now()) - $2::interval`
 	hourOfFixes  = `SELECT patrol_id, lon, lat FROM tracks WHERE district_id = $1 AND t >= $2 AND t < $2 + interval '1 hour' AND ` + believed
@@ -68,22 +71,12 @@ func (s *Store) CountVisits(ctx context.Context, hours int) (counted int, err er
 	return counted, nil
 }
 
-// visit is a patrol in a cell of each size.
-type visit struct {
-	patrol uuid.UUID
-	cells  [3]cell.Cell // of resolution 9, 8, 7
-}
-
-func visitAt(patrol uuid.UUID, p geo.Point) visit {
-	return visit{patrol, [3]cell.Cell{cell.At(p, 9), cell.At(p, 8), cell.At(p, 7)}}
-}
-
 func (s *Store) countHour(ctx context.Context, hour time.Time) (free bool, err error) {
 	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
 		if err := tx.QueryRow(ctx, lockVisits).Scan(&free); err != nil || !free {
 			return err
 		}
-		fixes := map[visit]int{}
+		fixes := map[dispatch.Visit]int{}
 		rows, err := tx.Query(ctx, hourOfFixes, s.district, hour)
 		if err != nil {
 			return err
@@ -91,23 +84,27 @@ func (s *Store) countHour(ctx context.Context, hour time.Time) (free bool, err e
 		var patrol uuid.UUID
 		var at geo.Point
 		if _, err := pgx.ForEachRow(rows, []any{&patrol, &at.Lon, &at.Lat}, func() error {
-			fixes[visitAt(patrol, at)]++
+			fixes[dispatch.VisitAt(dispatch.PatrolID{UUID: patrol}, at)]++
 			return nil
 		}); err != nil {
 			return err
 		}
+		var cells [3][]int64
+		var patrols []uuid.UUID
+		var counts []int32
+		for v, n := range fixes {
+			for i, c := range v.Cells {
+				cells[i] = append(cells[i], int64(c))
+			}
+			patrols, counts = append(patrols, v.Patrol.UUID), append(counts, int32(n))
+		}
 		batch := &pgx.Batch{}
 		batch.Queue(countedHour, s.district, hour)
 		batch.Queue(dropVisits, s.district, hour)
-		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-			return err
+		if len(counts) > 0 {
+			batch.Queue(addVisits, s.district, hour, cells[0], cells[1], cells[2], patrols, counts)
 		}
-		all := make([][]any, 0, len(fixes))
-		for v, n := range fixes {
-			all = append(all, []any{s.district.UUID, hour, int64(v.cells[0]), int64(v.cells[1]), int64(v.cells[2]), v.patrol, int32(n)})
-		}
-		_, err = tx.CopyFrom(ctx, pgx.Identifier{"cell_visits"}, []string{"district_id", "hour", "cell", "cell_8", "cell_7", "patrol_id", "fixes"}, pgx.CopyFromRows(all))
-		return err
+		return tx.SendBatch(ctx, batch).Close()
 	})
 	return free, err
 }
@@ -129,7 +126,7 @@ func (s *Store) Visited(ctx context.Context, patrols []dispatch.PatrolID, from, 
 	for i, p := range patrols {
 		ids[i] = p.UUID
 	}
-	seen := map[visit]bool{}
+	seen := map[dispatch.Visit]bool{}
 	// One transaction, so that an hour that is being counted again is whole.
 	err := pgx.BeginTxFunc(ctx, s.db, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, selectCounted, s.district, from, to)
@@ -147,7 +144,7 @@ func (s *Store) Visited(ctx context.Context, patrols []dispatch.PatrolID, from, 
 				return err
 			}
 			if _, err := pgx.ForEachRow(rows, []any{&patrol, &c9, &c8, &c7}, func() error {
-				seen[visit{patrol, [3]cell.Cell{cell.Cell(c9), cell.Cell(c8), cell.Cell(c7)}}] = true
+				seen[dispatch.Visit{Patrol: dispatch.PatrolID{UUID: patrol}, Cells: [3]cell.Cell{cell.Cell(c9), cell.Cell(c8), cell.Cell(c7)}}] = true
 				return nil
 			}); err != nil {
 				return err
@@ -159,7 +156,7 @@ func (s *Store) Visited(ctx context.Context, patrols []dispatch.PatrolID, from, 
 				return err
 			}
 			if _, err := pgx.ForEachRow(rows, []any{&patrol, &at.Lon, &at.Lat}, func() error {
-				seen[visitAt(patrol, at)] = true
+				seen[dispatch.VisitAt(dispatch.PatrolID{UUID: patrol}, at)] = true
 				return nil
 			}); err != nil {
 				return err
@@ -172,7 +169,7 @@ func (s *Store) Visited(ctx context.Context, patrols []dispatch.PatrolID, from, 
 	}
 	out := make([]dispatch.Visit, 0, len(seen))
 	for v := range seen {
-		out = append(out, dispatch.Visit{Patrol: dispatch.PatrolID{UUID: v.patrol}, Cells: v.cells})
+		out = append(out, v)
 	}
 	return out, nil
 }

@@ -507,8 +507,8 @@ export interface paths {
         };
         /**
          * Reports, or patrols that were there, counted by H3 cell over a span of time
-         * @description Reports by when they were received, within 366 days; patrols by their tracks, each once a cell, within 31 days.
-         *     A caller of one area sees what happened within it. Every patrol that is counted is recorded as a look at its track.
+         * @description Reports by when they were received, within 366 days; patrols by their tracks, each once a cell, within 31 days;
+         *     without `from` and `to`, reports of the last 24 h and patrols where they are now. A caller of one area sees what happened within it. Every patrol that is counted is recorded as a look at its track.
          */
         get: operations["countCells"];
         put?: never;
