@@ -27,6 +27,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
@@ -43,6 +44,7 @@ type bundle struct {
 	url    string
 	client *http.Client
 	desk   *desk
+	works  *pgroad.Works // before roads are imported, straight lines
 	log    *lockedBuffer
 	ready  error
 	looks  atomic.Int64 // how often readiness was looked at
@@ -71,10 +73,12 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	on := dutyOf(b)
 	b.auth = pgauth.New(b.db, pgauth.Config{})
 	view := pgview.New(b.db)
+	roads := &road.Switch{}
+	b.works = pgroad.NewWorks(b.db, roads)
 	var err error
 	b.server, err = api.New(api.Config{
 		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
-		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: road.Straight{}, Tiles: pgtiles.New(b.db),
+		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: echoSocket{},
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{

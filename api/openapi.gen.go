@@ -177,6 +177,30 @@ func (e CaseDepartmentPart) Valid() bool {
 	}
 }
 
+// Defines values for ClosureShapeType.
+const (
+	ClosureShapeTypeLineString      ClosureShapeType = "LineString"
+	ClosureShapeTypeMultiLineString ClosureShapeType = "MultiLineString"
+	ClosureShapeTypeMultiPolygon    ClosureShapeType = "MultiPolygon"
+	ClosureShapeTypePolygon         ClosureShapeType = "Polygon"
+)
+
+// Valid indicates whether the value is a known member of the ClosureShapeType enum.
+func (e ClosureShapeType) Valid() bool {
+	switch e {
+	case ClosureShapeTypeLineString:
+		return true
+	case ClosureShapeTypeMultiLineString:
+		return true
+	case ClosureShapeTypeMultiPolygon:
+		return true
+	case ClosureShapeTypePolygon:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ContactChannel.
 const (
 	ContactChannelHotline  ContactChannel = "hotline"
@@ -982,6 +1006,41 @@ type Closing struct {
 	Reason *string `json:"reason,omitempty"`
 }
 
+// Closure defines model for Closure.
+type Closure struct {
+	CutsOff []CutOff  `json:"cuts_off"`
+	From    time.Time `json:"from"`
+
+	// Geometry A GeoJSON LineString, MultiLineString, Polygon or MultiPolygon of at most 2,000 points
+	Geometry ClosureShape       `json:"geometry"`
+	Id       openapi_types.UUID `json:"id"`
+	InForce  bool               `json:"in_force"`
+	LiftedAt *time.Time         `json:"lifted_at"`
+	MadeAt   time.Time          `json:"made_at"`
+
+	// MadeBy The account
+	MadeBy openapi_types.UUID `json:"made_by"`
+	Modes  []Mode             `json:"modes"`
+	Reason string             `json:"reason"`
+	Roads  RoadExtent         `json:"roads"`
+	Until  *time.Time         `json:"until"`
+}
+
+// ClosureList defines model for ClosureList.
+type ClosureList struct {
+	Items      []Closure `json:"items"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// ClosureShape A GeoJSON LineString, MultiLineString, Polygon or MultiPolygon of at most 2,000 points
+type ClosureShape struct {
+	Coordinates []interface{}    `json:"coordinates"`
+	Type        ClosureShapeType `json:"type"`
+}
+
+// ClosureShapeType defines model for ClosureShape.Type.
+type ClosureShapeType string
+
 // Contact How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
 // go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
 type Contact struct {
@@ -992,6 +1051,14 @@ type Contact struct {
 
 // ContactChannel defines model for Contact.Channel.
 type ContactChannel string
+
+// CutOff What a mode could reach before, and now cannot
+type CutOff struct {
+	LengthM  float64  `json:"length_m"`
+	Mode     Mode     `json:"mode"`
+	Names    []string `json:"names"`
+	Segments int      `json:"segments"`
+}
 
 // Department defines model for Department.
 type Department struct {
@@ -1150,6 +1217,29 @@ type Located struct {
 	Shares      []GridShare  `json:"shares"`
 }
 
+// LonLat Longitude, latitude
+type LonLat = []float64
+
+// Matrix defines model for Matrix.
+type Matrix struct {
+	EtaKind EtaKind     `json:"eta_kind"`
+	Rows    []MatrixRow `json:"rows"`
+}
+
+// MatrixAsk defines model for MatrixAsk.
+type MatrixAsk struct {
+	Crs  *CRS     `json:"crs,omitempty"`
+	From []LonLat `json:"from"`
+	Mode *Mode    `json:"mode,omitempty"`
+	To   []LonLat `json:"to"`
+}
+
+// MatrixRow From one place to each of `to`, in order; null where there is no way
+type MatrixRow struct {
+	DistancesM []*float64 `json:"distances_m"`
+	DurationsS []*float64 `json:"durations_s"`
+}
+
 // Member defines model for Member.
 type Member struct {
 	Code    string             `json:"code"`
@@ -1209,6 +1299,24 @@ type Nearest struct {
 // NearestList defines model for NearestList.
 type NearestList struct {
 	Items []Nearest `json:"items"`
+}
+
+// NewClosure defines model for NewClosure.
+type NewClosure struct {
+	Crs *CRS `json:"crs,omitempty"`
+
+	// From The present when left out
+	From *time.Time `json:"from,omitempty"`
+
+	// Geometry A GeoJSON LineString, MultiLineString, Polygon or MultiPolygon of at most 2,000 points
+	Geometry ClosureShape `json:"geometry"`
+
+	// Modes Everybody when left out
+	Modes  *[]Mode `json:"modes,omitempty"`
+	Reason string  `json:"reason"`
+
+	// Until Until it is lifted when left out
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // NewDuty defines model for NewDuty.
@@ -1483,6 +1591,15 @@ type Responsible struct {
 
 	// Share Share of the accuracy disc that lies in this grid
 	Share float64 `json:"share"`
+}
+
+// RoadExtent defines model for RoadExtent.
+type RoadExtent struct {
+	LengthM float64 `json:"length_m"`
+
+	// Names Names of roads, the longest first, at most ten
+	Names    []string `json:"names"`
+	Segments int      `json:"segments"`
 }
 
 // Role defines model for Role.
@@ -1763,6 +1880,12 @@ type LocateParams struct {
 	Crs *CRS `form:"crs,omitempty" json:"crs,omitempty"`
 }
 
+// MatrixParams defines parameters for Matrix.
+type MatrixParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // SetMyDutyParams defines parameters for SetMyDuty.
 type SetMyDutyParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -1863,6 +1986,28 @@ type FileReportParams struct {
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
+// ListClosuresParams defines parameters for ListClosures.
+type ListClosuresParams struct {
+	// Ended Those that have ended or were lifted, too
+	Ended *bool  `form:"ended,omitempty" json:"ended,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// CloseRoadsParams defines parameters for CloseRoads.
+type CloseRoadsParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// LiftClosureParams defines parameters for LiftClosure.
+type LiftClosureParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // RouteParams defines parameters for Route.
 type RouteParams struct {
 	// From lon,lat
@@ -1901,6 +2046,9 @@ type CloseCaseJSONRequestBody = Closing
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
 
+// MatrixJSONRequestBody defines body for Matrix for application/json ContentType.
+type MatrixJSONRequestBody = MatrixAsk
+
 // SetMyDutyJSONRequestBody defines body for SetMyDuty for application/json ContentType.
 type SetMyDutyJSONRequestBody = NewDuty
 
@@ -1918,6 +2066,9 @@ type FileReportJSONRequestBody = NewReport
 
 // FileReportMultipartRequestBody defines body for FileReport for multipart/form-data ContentType.
 type FileReportMultipartRequestBody FileReportMultipartBody
+
+// CloseRoadsJSONRequestBody defines body for CloseRoads for application/json ContentType.
+type CloseRoadsJSONRequestBody = NewClosure
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn

@@ -11,7 +11,6 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
-	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
@@ -24,10 +23,8 @@ type PlaceDesk interface {
 	PatrolCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error)
 }
 
-// Roads answers routes. *road.Switch is one.
-type Roads interface {
-	Route(ctx context.Context, m road.Mode, from, to geo.Point) (road.Route, error)
-}
+// Roads answers routes and tables. *road.Switch is one.
+type Roads = road.Engine
 
 func (s *Server) locate(c echo.Context) error {
 	q := query{c: c}

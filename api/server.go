@@ -39,6 +39,7 @@ type Config struct {
 	// Roster is what the duty sheet is printed from; pgview.Store is one.
 	Roster DutyRoster
 	Roads  Roads
+	Works  RoadWorks
 	Tiles  Tiles
 	// Beacon and Live take the sockets of devices and of viewers over.
 	Beacon Socket
@@ -79,6 +80,7 @@ type Server struct {
 	roster   DutyRoster
 	zone     *time.Location
 	roads    Roads
+	works    RoadWorks
 	tiles    Tiles
 	ready    readiness
 	origins  []string
@@ -113,7 +115,7 @@ func New(c Config) (*Server, error) {
 	}{
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
 		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
-		{"Roster", c.Roster == nil}, {"Roads", c.Roads == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
+		{"Roster", c.Roster == nil}, {"Roads", c.Roads == nil}, {"Works", c.Works == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
 		{"Ready", c.Ready == nil},
 	} {
 		if part.missing {
@@ -141,7 +143,7 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
-		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, tiles: c.Tiles,
+		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
@@ -216,6 +218,10 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/locate", mapData, s.locate)
 	s.add("GET", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearest)
 	s.add("GET", "/api/v1/route", mapData, s.route)
+	s.add("POST", "/api/v1/matrix", mapData, s.matrix)
+	s.add("GET", "/api/v1/roads/closures", mapData, s.listClosures)
+	s.add("POST", "/api/v1/roads/closures", may(dispatch.ActCloseRoads), s.closeRoads)
+	s.add("DELETE", "/api/v1/roads/closures/:id", may(dispatch.ActCloseRoads), s.liftClosure)
 	s.add("GET", "/api/v1/cells", mapData, s.countCells)
 	s.add("GET", "/api/v1/tiles/:layer/:z/:x/:y", mapData, s.getTile)
 	s.add("GET", "/api/v1/departments", signedIn, s.listDepartments)

@@ -62,6 +62,7 @@ var actions = []dispatch.Action{
 	dispatch.ActReport, dispatch.ActSeeCases, dispatch.ActSeePatrols, dispatch.ActSeeTracks, dispatch.ActDispatch,
 	dispatch.ActCloseCase, dispatch.ActAnswer, dispatch.ActSetStatus, dispatch.ActCommandPatrol, dispatch.ActSendBeacon,
 	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts,
+	dispatch.ActCloseRoads,
 }
 
 func sessionOf(who caller) Session {

@@ -38,6 +38,7 @@ const (
 	ActWatchLive     Action = "watch_live"
 	ActMapData       Action = "map_data"   // grids, roads, locate, route, cells, tiles
 	ActDutySheet     Action = "duty_sheet" // print who is on duty, with their telephones
+	ActCloseRoads    Action = "close_roads"
 	ActAdminister    Action = "administer"
 )
 
@@ -45,11 +46,11 @@ const (
 // patrol) narrows it further in Visible.
 var policy = map[Role][]Action{
 	RoleAdmin: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister, ActDutySheet},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister, ActDutySheet, ActCloseRoads},
 	RoleOperator: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet, ActCloseRoads},
 	RoleDutyLeader: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
-		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet},
+		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet, ActCloseRoads},
 	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData, ActDutySheet},
 	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData, ActDutySheet},
 	RoleOfficer:            {ActReport, ActSeeCases, ActSeePatrols, ActAnswer, ActSetStatus, ActWatchLive, ActMapData},

@@ -12,22 +12,22 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 )
 
-// refreshEvery is how soon a running service takes an import over.
-const refreshEvery = 2 * time.Second
+// refreshEvery is how soon a running service takes an import over, and a closed road.
+const refreshEvery = 500 * time.Millisecond
 
 // refresher keeps the map and the roads in memory as they are in the database.
 type refresher struct {
 	env   *Env
 	store *pgstore.Store
 	atlas *dispatch.Atlas
-	roads *road.Switch
+	works *pgroad.Works
 
 	// What was read last; only run and now, which do not overlap, touch them.
 	grids, network int64
 }
 
-func newRefresher(env *Env, store *pgstore.Store, atlas *dispatch.Atlas, roads *road.Switch) *refresher {
-	return &refresher{env: env, store: store, atlas: atlas, roads: roads, grids: -1, network: -1}
+func newRefresher(env *Env, store *pgstore.Store, atlas *dispatch.Atlas, works *pgroad.Works) *refresher {
+	return &refresher{env: env, store: store, atlas: atlas, works: works, grids: -1, network: -1}
 }
 
 // run looks for new revisions until ctx ends. A database that is away leaves
@@ -65,9 +65,13 @@ func (r *refresher) now(ctx context.Context) error {
 		r.env.Log.Info("grids in force", "versions", len(versions), "revision", revision)
 	}
 	if network == r.network {
-		return nil
+		changed, err := r.works.Look(ctx)
+		if changed {
+			r.env.Log.Info("closures taken over")
+		}
+		return err
 	}
-	router, version, err := r.loadRoads(ctx)
+	version, err := r.works.Load(ctx)
 	switch {
 	case errors.Is(err, pgroad.ErrNone):
 		r.env.Log.Warn("no roads are imported: distances are straight lines until they are")
@@ -77,19 +81,8 @@ func (r *refresher) now(ctx context.Context) error {
 	case err != nil:
 		return err
 	default:
-		r.roads.Set(router, version)
 		r.env.Log.Info("roads in force", "version", version)
 	}
 	r.network = network
 	return nil
-}
-
-// loadRoads reads the roads and prepares them, while those before still serve.
-func (r *refresher) loadRoads(ctx context.Context) (*road.Router, int64, error) {
-	network, version, err := pgroad.Load(ctx, r.env.DB)
-	if err != nil {
-		return nil, 0, err
-	}
-	router, err := road.Prepare(ctx, network)
-	return router, version, err
 }

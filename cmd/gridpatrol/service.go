@@ -17,6 +17,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
 	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
@@ -57,7 +58,8 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	roads := &road.Switch{}
 	atlas := dispatch.NewAtlas(time.Now)
 	store := pgstore.New(env.DB)
-	refresh := newRefresher(env, store, atlas, roads)
+	works := pgroad.NewWorks(env.DB, roads)
+	refresh := newRefresher(env, store, atlas, works)
 	if err := refresh.now(ctx); err != nil {
 		return nil, err
 	}
@@ -116,7 +118,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Zone: zone,
-		Roads: roads, Tiles: pgtiles.New(env.DB),
+		Roads: roads, Works: works, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
 		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
 	})

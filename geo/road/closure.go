@@ -8,8 +8,6 @@ import (
 	"slices"
 
 	"github.com/twpayne/go-geom"
-
-	"github.com/gridpatrol/gridpatrol/geo"
 )
 
 // ErrShape says that a closure is drawn as something that closes nothing.
@@ -346,31 +344,48 @@ func (n *Network) CutOff(m Mode, before, after []uint32) []uint32 {
 	return lost
 }
 
-// mainSegments are those in the largest strongly connected component.
+// mainSegments are those of the largest part, by length, within which one can get from
+// everywhere to everywhere. The two directions of a road count as one, or a ring
+// without a place to turn round would be two parts.
 func (n *Network) mainSegments(m Mode, closed []uint32) []bool {
 	g := n.modes[m]
 	g.durationMS = n.under(m, closed)
 	component, sizes := g.components()
-	largest := 0
-	for i, size := range sizes {
-		if size > sizes[largest] {
-			largest = i
+	part := make([]uint32, len(sizes)) // a forest: each component names one of its part
+	for i := range part {
+		part[i] = uint32(i)
+	}
+	find := func(c uint32) uint32 {
+		for part[c] != c {
+			part[c] = part[part[c]]
+			c = part[c]
+		}
+		return c
+	}
+	each := func(visit func(segment, component uint32)) {
+		for arc := range uint32(len(g.durationMS)) {
+			if g.durationMS[arc] != shut {
+				visit(arc/2, component[arc])
+			}
+		}
+	}
+	last := uint32(none)
+	var with uint32
+	each(func(segment, c uint32) {
+		if segment == last {
+			part[find(c)] = find(with)
+		}
+		last, with = segment, c
+	})
+	length := make([]uint64, len(sizes))
+	each(func(segment, c uint32) { length[find(c)] += uint64(n.lengthCM[segment]) })
+	largest := uint32(0)
+	for i, l := range length {
+		if l > length[largest] {
+			largest = uint32(i)
 		}
 	}
 	in := make([]bool, n.Segments())
-	for arc, c := range component[:len(g.durationMS)] {
-		if c == uint32(largest) && g.durationMS[arc] != shut {
-			in[arc/2] = true
-		}
-	}
+	each(func(segment, c uint32) { in[segment] = in[segment] || len(sizes) > 0 && find(c) == largest })
 	return in
-}
-
-// Places answers the middle of each segment, for saying which areas they lie in.
-func (n *Network) Places(segments []uint32) []geo.Point {
-	out := make([]geo.Point, len(segments))
-	for i, s := range segments {
-		out[i] = n.along(int(n.first[s]), int(n.first[s+1])-1, float64(n.lengthCM[s])/200)
-	}
-	return out
 }

@@ -306,7 +306,7 @@ func (g *graph) validate(tails []uint32) error {
 		}
 		for t := g.turnFirst[s]; t < g.turnFirst[s+1]; t++ {
 			to := g.turnTo[t]
-			if int(to) >= states || g.turnCostMS[t] > maxMS {
+			if int(to) >= states || g.turnCostMS[t]&^stuckBit > maxMS {
 				return fmt.Errorf("a turn of arc %d leads nowhere", arc)
 			}
 			next := g.arcOf(to)

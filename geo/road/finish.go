@@ -23,28 +23,39 @@ func (g *graph) reverse() {
 		g.copies[arc] = append(g.copies[arc], uint32(len(g.durationMS)+i))
 	}
 	g.backFirst = make([]uint32, count+1)
-	for _, to := range g.turnTo {
-		g.backFirst[to+1]++
-	}
+	turns := 0
+	g.eachOpen(func(_, t uint32) {
+		g.backFirst[g.turnTo[t]+1]++
+		turns++
+	})
 	for i := range count {
 		g.backFirst[i+1] += g.backFirst[i]
 	}
 	fill := make([]uint32, count)
 	copy(fill, g.backFirst)
-	g.backFrom = make([]uint32, len(g.turnTo))
-	g.backCostMS = make([]uint32, len(g.turnTo))
-	for from := range uint32(count) {
-		fromArc := g.arcOf(from)
+	g.backFrom = make([]uint32, turns)
+	g.backCostMS = make([]uint32, turns)
+	g.eachOpen(func(from, t uint32) {
+		to := g.turnTo[t]
+		toArc := g.arcOf(to)
+		at := fill[to]
+		fill[to]++
+		g.backFrom[at] = from
+		if g.flags[toArc]&arcEndsOnly != 0 && g.flags[g.arcOf(from)]&arcEndsOnly == 0 {
+			g.backFrom[at] |= passBit
+		}
+		g.backCostMS[at] = g.turnCostMS[t]&^stuckBit + g.durationMS[toArc]
+	})
+}
+
+// eachOpen visits every turn that can be made.
+func (g *graph) eachOpen(visit func(from, t uint32)) {
+	for from := range uint32(g.states()) {
+		stuck := g.stuck(g.durationMS, from)
 		for t := g.turnFirst[from]; t < g.turnFirst[from+1]; t++ {
-			to := g.turnTo[t]
-			toArc := g.arcOf(to)
-			at := fill[to]
-			fill[to]++
-			g.backFrom[at] = from
-			if g.flags[toArc]&arcEndsOnly != 0 && g.flags[fromArc]&arcEndsOnly == 0 {
-				g.backFrom[at] |= passBit
+			if g.open(g.durationMS, t, stuck) {
+				visit(from, t)
 			}
-			g.backCostMS[at] = g.turnCostMS[t] + g.durationMS[toArc]
 		}
 	}
 }

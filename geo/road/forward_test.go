@@ -70,6 +70,9 @@ func (f *forward) best(from, to spot) uint64 {
 		}
 		fromArc := f.g.arcOf(item.state)
 		for t := f.g.turnFirst[item.state]; t < f.g.turnFirst[item.state+1]; t++ {
+			if f.g.turnCostMS[t]&stuckBit != 0 {
+				continue // nothing is closed here
+			}
 			to := f.g.turnTo[t]
 			arc := f.g.arcOf(to)
 			weight := item.weight + uint64(f.g.turnCostMS[t])

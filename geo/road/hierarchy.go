@@ -115,13 +115,14 @@ func (n *Network) customize(ctx context.Context, m Mode, h *hierarchy, durationM
 	keys := make([]cch.Key, len(g.turnTo))
 	for _, s := range h.state {
 		endsOnly := g.flags[g.arcOf(s)]&arcEndsOnly != 0
+		stuck := g.stuck(durationMS, s)
 		for t := g.turnFirst[s]; t < g.turnFirst[s+1]; t++ {
-			arc := g.arcOf(g.turnTo[t])
-			if durationMS[arc] == shut {
+			if !g.open(durationMS, t, stuck) {
 				keys[t] = cch.Inf
 				continue
 			}
-			keys[t] = lengthOf(g.turnCostMS[t]+durationMS[arc], n.lengthCM[arc/2])
+			arc := g.arcOf(g.turnTo[t])
+			keys[t] = lengthOf(g.turnCostMS[t]&^stuckBit+durationMS[arc], n.lengthCM[arc/2])
 			if !endsOnly && g.flags[arc]&arcEndsOnly != 0 {
 				keys[t] += pass
 			}

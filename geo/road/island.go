@@ -37,7 +37,10 @@ func (g *graph) components() (component []uint32, sizes []int) {
 	for i := range component {
 		component[i] = none
 	}
-	type frame struct{ state, turn uint32 }
+	type frame struct {
+		state, turn uint32
+		stuck       bool
+	}
 	var frames []frame
 	var stack []uint32
 	counter := uint32(0)
@@ -47,7 +50,7 @@ func (g *graph) components() (component []uint32, sizes []int) {
 		}
 		counter++
 		index[root], low[root] = counter, counter
-		frames = append(frames, frame{root, g.turnFirst[root]})
+		frames = append(frames, frame{root, g.turnFirst[root], g.stuck(g.durationMS, root)})
 		stack = append(stack, root)
 		for len(frames) > 0 {
 			f := &frames[len(frames)-1]
@@ -56,11 +59,11 @@ func (g *graph) components() (component []uint32, sizes []int) {
 				to := g.turnTo[f.turn]
 				f.turn++
 				switch {
-				case g.durationMS[g.arcOf(to)] == shut: // closed since the turns were made
+				case !g.open(g.durationMS, f.turn-1, f.stuck):
 				case index[to] == 0:
 					counter++
 					index[to], low[to] = counter, counter
-					frames = append(frames, frame{to, g.turnFirst[to]})
+					frames = append(frames, frame{to, g.turnFirst[to], g.stuck(g.durationMS, to)})
 					stack = append(stack, to)
 				case component[to] == none:
 					low[s] = min(low[s], index[to])

@@ -43,7 +43,7 @@ type graph struct {
 	// Turns by the state they leave: turnTo[turnFirst[s]:turnFirst[s+1]].
 	turnFirst  []uint32
 	turnTo     []uint32
-	turnCostMS []uint32
+	turnCostMS []uint32 // with stuckBit: see there
 
 	// order is how a hierarchy is to be built, see prepare; nil until one was.
 	order []uint32
@@ -61,6 +61,25 @@ const (
 
 	shut = math.MaxUint32
 )
+
+// stuckBit marks, in turnCostMS, turning round where a road goes on: what one does
+// when everything ahead was closed since, and never before.
+const stuckBit = 1 << 31
+
+// stuck says whether all that goes on from a state is shut.
+func (g *graph) stuck(durationMS []uint32, state uint32) bool {
+	for t := g.turnFirst[state]; t < g.turnFirst[state+1]; t++ {
+		if g.turnCostMS[t]&stuckBit == 0 && durationMS[g.arcOf(g.turnTo[t])] != shut {
+			return false
+		}
+	}
+	return true
+}
+
+// open says whether a turn of a state can be made; stuck is of the same state.
+func (g *graph) open(durationMS []uint32, t uint32, stuck bool) bool {
+	return durationMS[g.arcOf(g.turnTo[t])] != shut && (stuck || g.turnCostMS[t]&stuckBit == 0)
+}
 
 func (g *graph) arcOf(state uint32) uint32 {
 	if n := uint32(len(g.durationMS)); state >= n {
@@ -145,7 +164,7 @@ func (n *Network) Stats() Stats {
 	}
 	for m := range Mode(Modes) {
 		g := &n.modes[m]
-		ms := ModeStats{Turns: len(g.turnTo)}
+		ms := ModeStats{Turns: len(g.backFrom)}
 		for a, d := range g.durationMS {
 			if d == shut {
 				continue

@@ -212,7 +212,7 @@ func (r *Router) trace(to *tracer, a *ask, m Mode, now *metric, begin place, goa
 func (g *graph) turnMS(from, to uint32) uint32 {
 	for t := g.turnFirst[from]; t < g.turnFirst[from+1]; t++ {
 		if g.turnTo[t] == to {
-			return g.turnCostMS[t]
+			return g.turnCostMS[t] &^ stuckBit
 		}
 	}
 	return 0

@@ -19,14 +19,6 @@ func (n *Network) reweighted(m Mode, durationMS []uint32) *Network {
 	g := n.modes[m]
 	g.durationMS = durationMS
 	g.reverse()
-	for state := range uint32(g.states()) {
-		if durationMS[g.arcOf(state)] != shut {
-			continue
-		}
-		for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-			g.backFrom[t], g.backCostMS[t] = state, maxMS // nobody enters a shut arc
-		}
-	}
 	c.modes[m] = g
 	return c
 }

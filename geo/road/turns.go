@@ -70,8 +70,8 @@ func (t *turner) make() error {
 	return nil
 }
 
-// follow adds the turns out of the last arc of a chain. Turning round is for
-// dead ends.
+// follow adds the turns out of the last arc of a chain. Turning round is for dead
+// ends, and for where all that goes on is closed one day.
 func (t *turner) follow(chain []uint32) {
 	arc := chain[len(chain)-1]
 	node := t.net.nodes[arc^1]
@@ -85,8 +85,9 @@ func (t *turner) follow(chain []uint32) {
 			}
 		}
 	}
-	if !found {
-		t.add(chain, arc^1, roads, gate, gated)
+	before := len(t.g.turnCostMS)
+	if t.add(chain, arc^1, roads, gate, gated) && found {
+		t.g.turnCostMS[before] |= stuckBit
 	}
 }
 

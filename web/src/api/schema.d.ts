@@ -498,6 +498,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/matrix": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Times by road from each of some places to each of others
+         * @description Row by row, one for each of `from`, sent while the next is computed. There is no fixed number of places: a
+         *     question that would take longer than a request may is refused before it begins, with the number that would do.
+         */
+        post: operations["matrix"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roads/closures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Roads that are closed now or will be, newest first */
+        get: operations["listClosures"];
+        put?: never;
+        /**
+         * Close roads
+         * @description A line closes the roads it is drawn along and those it is drawn across; an area closes every road that enters
+         *     it. In force within a second on every node. What is cut off by it is answered, not prevented.
+         */
+        post: operations["closeRoads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roads/closures/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Open the roads again */
+        delete: operations["liftClosure"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cells": {
         parameters: {
             query?: never;
@@ -1440,6 +1502,88 @@ export interface components {
             /** Format: double */
             duration_s: number;
         };
+        MatrixAsk: {
+            from: components["schemas"]["LonLat"][];
+            to: components["schemas"]["LonLat"][];
+            mode?: components["schemas"]["Mode"];
+            crs?: components["schemas"]["CRS"];
+        };
+        /** @description Longitude, latitude */
+        LonLat: number[];
+        Matrix: {
+            eta_kind: components["schemas"]["EtaKind"];
+            rows: components["schemas"]["MatrixRow"][];
+        };
+        /** @description From one place to each of `to`, in order; null where there is no way */
+        MatrixRow: {
+            durations_s: (number | null)[];
+            distances_m: (number | null)[];
+        };
+        /** @description A GeoJSON LineString, MultiLineString, Polygon or MultiPolygon of at most 2,000 points */
+        ClosureShape: {
+            /** @enum {string} */
+            type: "LineString" | "MultiLineString" | "Polygon" | "MultiPolygon";
+            coordinates: unknown[];
+        };
+        NewClosure: {
+            geometry: components["schemas"]["ClosureShape"];
+            crs?: components["schemas"]["CRS"];
+            /** @description Everybody when left out */
+            modes?: components["schemas"]["Mode"][];
+            /**
+             * Format: date-time
+             * @description The present when left out
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description Until it is lifted when left out
+             */
+            until?: string;
+            reason: string;
+        };
+        RoadExtent: {
+            segments: number;
+            /** Format: double */
+            length_m: number;
+            /** @description Names of roads, the longest first, at most ten */
+            names: string[];
+        };
+        /** @description What a mode could reach before, and now cannot */
+        CutOff: {
+            mode: components["schemas"]["Mode"];
+            segments: number;
+            /** Format: double */
+            length_m: number;
+            names: string[];
+        };
+        Closure: {
+            /** Format: uuid */
+            id: string;
+            geometry: components["schemas"]["ClosureShape"];
+            modes: components["schemas"]["Mode"][];
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string | null;
+            reason: string;
+            /**
+             * Format: uuid
+             * @description The account
+             */
+            made_by: string;
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            lifted_at: string | null;
+            in_force: boolean;
+            roads: components["schemas"]["RoadExtent"];
+            cuts_off: components["schemas"]["CutOff"][];
+        };
+        ClosureList: {
+            items: components["schemas"]["Closure"][];
+            next_cursor: string | null;
+        };
         LineString: {
             /** @enum {string} */
             type: "LineString";
@@ -2311,6 +2455,113 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Route"];
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    matrix: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MatrixAsk"];
+            };
+        };
+        responses: {
+            /** @description The table. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matrix"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listClosures: {
+        parameters: {
+            query?: {
+                /** @description Those that have ended or were lifted, too */
+                ended?: boolean;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Closures. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ClosureList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    closeRoads: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewClosure"];
+            };
+        };
+        responses: {
+            /** @description The closure, and what it does. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Closure"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    liftClosure: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lifted; it stays in the list of those that have ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };

@@ -1,0 +1,111 @@
+package api
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road"
+)
+
+// matrixAsk is MatrixAsk as the engine wants it.
+type matrixAsk struct {
+	From []lonLat `json:"from"`
+	To   []lonLat `json:"to"`
+	Mode string   `json:"mode"`
+	CRS  geo.CRS  `json:"crs"`
+}
+
+type lonLat [2]float64
+
+// What a table costs at the slowest that is expected of a machine, to refuse in time
+// what would be cut off in the middle.
+const (
+	matrixPlaceCost = 300 * time.Microsecond
+	matrixPairCost  = 2 * time.Microsecond
+)
+
+func (s *Server) matrix(c echo.Context) error {
+	var in matrixAsk
+	if err := s.readJSON(c, "MatrixAsk", false, &in); err != nil {
+		return err
+	}
+	from, err := placesIn("/from", in.From, in.CRS)
+	if err != nil {
+		return err
+	}
+	to, err := placesIn("/to", in.To, in.CRS)
+	if err != nil {
+		return err
+	}
+	mode := road.Car
+	if in.Mode != "" {
+		if mode, err = road.ParseMode(in.Mode); err != nil {
+			return err
+		}
+	}
+	cost := time.Duration(len(from)+len(to))*matrixPlaceCost + time.Duration(len(from)*len(to))*matrixPairCost
+	if cost > s.maxTime {
+		fits := int(math.Sqrt(float64(s.maxTime) / float64(2*matrixPairCost)))
+		return refuse(http.StatusRequestEntityTooLarge, "too-large",
+			fmt.Sprintf("%d by %d places would take too long for one request; ask in parts of some %d by %d.", len(from), len(to), fits, fits))
+	}
+	ctx := c.Request().Context()
+	w := c.Response()
+	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
+	w.Header().Set(echo.HeaderCacheControl, "no-store")
+	begun := false
+	err = road.Matrix(ctx, s.roads, mode, from, to, func(i int, times []road.Time) error {
+		lead := ","
+		if !begun {
+			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"rows":[`, times[0].Kind), true
+		}
+		row, err := json.Marshal(matrixRow(times))
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(append([]byte(lead), row...)); err != nil {
+			return err
+		}
+		if i&63 == 63 {
+			w.Flush()
+		}
+		return nil
+	})
+	if err != nil {
+		return err // begun answers end without their last bracket, so nobody takes half for all
+	}
+	_, err = w.Write([]byte("]}\n"))
+	return err
+}
+
+func placesIn(at string, list []lonLat, crs geo.CRS) ([]geo.Point, error) {
+	points := make([]geo.Point, len(list))
+	for i, l := range list {
+		p := geo.Point{Lon: l[0], Lat: l[1]}
+		if err := p.Check(); err != nil {
+			detail := err.Error()
+			if swapped := (geo.Point{Lon: l[1], Lat: l[0]}); swapped.Check() == nil {
+				detail += fmt.Sprintf("; did you mean [%v, %v]? longitude comes first", l[1], l[0])
+			}
+			return nil, invalid(FieldProblem{Pointer: fmt.Sprintf("%s/%d", at, i), Detail: detail})
+		}
+		points[i] = geo.ToWGS84(p, crs)
+	}
+	return points, nil
+}
+
+func matrixRow(times []road.Time) MatrixRow {
+	row := MatrixRow{DurationsS: make([]*float64, len(times)), DistancesM: make([]*float64, len(times))}
+	for i, t := range times {
+		if t.Reachable {
+			row.DurationsS[i], row.DistancesM[i] = &t.DurationS, &t.DistanceM
+		}
+	}
+	return row
+}

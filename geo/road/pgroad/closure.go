@@ -1,0 +1,167 @@
+package pgroad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/twpayne/go-geom"
+	wkb "github.com/twpayne/go-geom/encoding/ewkb"
+
+	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
+
+// Closure is a drawing that closes roads for a while. Until is nil where nobody knows
+// yet.
+type Closure struct {
+	ID       uuid.UUID
+	Shape    geom.T // SRID 4326
+	Modes    road.ModeSet
+	From     time.Time
+	Until    *time.Time
+	Reason   string
+	MadeBy   uuid.UUID // the account
+	MadeAt   time.Time
+	LiftedAt *time.Time
+	// InForce says whether it closes roads at the moment it was read.
+	InForce bool
+}
+
+// NewClosure is what a closure is made of. From is the present when zero.
+type NewClosure struct {
+	Shape  geom.T
+	Modes  road.ModeSet
+	From   time.Time
+	Until  *time.Time
+	Reason string
+	MadeBy uuid.UUID
+}
+
+const closureColumns = `id, ST_AsEWKB(geom) AS shape, modes, lower(during) AS "from",
+  CASE WHEN upper_inf(during) THEN NULL ELSE upper(during) END AS until, reason, made_by, made_at, lifted_at,
+  lifted_at IS NULL AND during @> gp_now() AS in_force`
+
+const addClosure = `INSERT INTO road_closures (id, district_id, geom, modes, during, reason, made_by)
+VALUES ($1, $2, ST_GeomFromEWKB($3), $4, tstzrange(coalesce($5, gp_now()), $6), $7, $8)
+RETURNING ` + closureColumns
+
+// AddClosure writes a closure down. It is in force on every node as soon as that looks
+// again.
+func AddClosure(ctx context.Context, db *pgdb.DB, c NewClosure) (Closure, error) {
+	shape, err := wkb.Marshal(c.Shape, wkb.NDR)
+	if err != nil {
+		return Closure{}, fmt.Errorf("encode the closure: %w", err)
+	}
+	var from *time.Time
+	if !c.From.IsZero() {
+		from = &c.From
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return Closure{}, fmt.Errorf("name the closure: %w", err)
+	}
+	rows, err := db.Query(ctx, addClosure, id, pgdb.District, shape, c.Modes.Strings(), from, c.Until, c.Reason, c.MadeBy)
+	if err != nil {
+		return Closure{}, fmt.Errorf("close roads: %w", err)
+	}
+	made, err := pgx.CollectExactlyOneRow(rows, scanClosure)
+	if err != nil {
+		return Closure{}, fmt.Errorf("close roads: %w", err)
+	}
+	return made, nil
+}
+
+// listOf answers closures in force or to come, the newest first; ended ones too where
+// asked for, at most limit before the identifier.
+func listOf(ctx context.Context, db *pgdb.DB, ended bool, before uuid.UUID, limit int) ([]Closure, error) {
+	rows, err := db.Query(ctx, listClosures, pgdb.District, ended, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list closures: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanClosure)
+	if err != nil {
+		return nil, fmt.Errorf("list closures: %w", err)
+	}
+	return list, nil
+}
+
+const listClosures = `SELECT ` + closureColumns + ` FROM road_closures
+WHERE district_id = $1 AND id < $3 AND ($2 OR lifted_at IS NULL AND (upper_inf(during) OR upper(during) > gp_now()))
+ORDER BY id DESC LIMIT $4`
+
+const closuresInForce = `SELECT ` + closureColumns + ` FROM road_closures
+WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now() ORDER BY id`
+
+// ClosuresInForce are those that close roads now.
+func ClosuresInForce(ctx context.Context, db *pgdb.DB) ([]Closure, error) {
+	rows, err := db.Query(ctx, closuresInForce, pgdb.District)
+	if err != nil {
+		return nil, fmt.Errorf("read closures: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanClosure)
+	if err != nil {
+		return nil, fmt.Errorf("read closures: %w", err)
+	}
+	return list, nil
+}
+
+const liftClosure = `UPDATE road_closures SET lifted_by = $3, lifted_at = gp_now()
+WHERE id = $1 AND district_id = $2 AND lifted_at IS NULL AND (upper_inf(during) OR upper(during) > gp_now())`
+
+// ErrNoClosure says that there is no such closure, or that it has ended already.
+var ErrNoClosure = errors.New("no such closure, or it has ended")
+
+// LiftClosure ends a closure.
+func LiftClosure(ctx context.Context, db *pgdb.DB, id, by uuid.UUID) error {
+	tag, err := db.Exec(ctx, liftClosure, id, pgdb.District, by)
+	if err != nil {
+		return fmt.Errorf("lift a closure: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return ErrNoClosure
+	}
+	return nil
+}
+
+func scanClosure(row pgx.CollectableRow) (Closure, error) {
+	var c Closure
+	var shape []byte
+	var modes []string
+	err := row.Scan(&c.ID, &shape, &modes, &c.From, &c.Until, &c.Reason, &c.MadeBy, &c.MadeAt, &c.LiftedAt, &c.InForce)
+	if err != nil {
+		return c, err
+	}
+	if c.Shape, err = wkb.Unmarshal(shape); err != nil {
+		return c, fmt.Errorf("read the drawing of closure %v: %w", c.ID, err)
+	}
+	for _, word := range modes {
+		m, err := road.ParseMode(word)
+		if err != nil {
+			return c, err
+		}
+		c.Modes |= road.SetOf(m)
+	}
+	return c, nil
+}
+
+// ConditionsOf are what closures make of a network. A drawing that closes nothing on
+// these roads is no fault: they may have been imported since.
+func ConditionsOf(n *road.Network, closures []Closure) (road.Conditions, error) {
+	var c road.Conditions
+	for _, closure := range closures {
+		segments, err := n.Covered(closure.Shape)
+		if err != nil {
+			return c, fmt.Errorf("closure %v: %w", closure.ID, err)
+		}
+		for m := range road.Mode(road.Modes) {
+			if closure.Modes.Has(m) {
+				c.Closed[m] = append(c.Closed[m], segments...)
+			}
+		}
+	}
+	return c, nil
+}

@@ -1,0 +1,165 @@
+package pgroad
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/google/uuid"
+
+	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
+
+// Works keeps the roads that serve as the database has them: the network that was
+// imported last, with the closures in force. It is safe for concurrent use.
+type Works struct {
+	db    *pgdb.DB
+	roads *road.Switch
+
+	mu      sync.Mutex // guards all below, and who may change what serves
+	router  *road.Router
+	version int64       // of the network
+	closed  []uuid.UUID // in force when last imposed
+	impose  uint64      // counts what was imposed
+}
+
+// NewWorks makes Works that serve through a switch.
+func NewWorks(db *pgdb.DB, roads *road.Switch) *Works {
+	return &Works{db: db, roads: roads, impose: 1}
+}
+
+// Load takes the active network over, with the closures in force, while the roads
+// before still serve. It answers the version.
+func (w *Works) Load(ctx context.Context) (int64, error) {
+	network, version, err := Load(ctx, w.db)
+	if err != nil {
+		return 0, err
+	}
+	router, err := road.Prepare(ctx, network)
+	if err != nil {
+		return 0, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	was, wasClosed := w.router, w.closed
+	w.router, w.closed = router, nil
+	if _, err := w.look(ctx); err != nil {
+		w.router, w.closed = was, wasClosed
+		return 0, err
+	}
+	w.version = version
+	w.roads.Set(router, version)
+	return version, nil
+}
+
+// Look takes over which closures are in force now and says whether that changed
+// anything. Call it often: a closure begins and ends by the database's clock.
+func (w *Works) Look(ctx context.Context) (changed bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.look(ctx)
+}
+
+// Close writes a closure down and takes it over at once on this node; others follow
+// when they look.
+func (w *Works) Close(ctx context.Context, c NewClosure) (Closure, error) {
+	made, err := AddClosure(ctx, w.db, c)
+	if err != nil {
+		return Closure{}, err
+	}
+	_, err = w.Look(ctx)
+	return made, err
+}
+
+// Lift ends a closure and opens its roads at once on this node.
+func (w *Works) Lift(ctx context.Context, id, by uuid.UUID) error {
+	if err := LiftClosure(ctx, w.db, id, by); err != nil {
+		return err
+	}
+	_, err := w.Look(ctx)
+	return err
+}
+
+// Closures in force or to come, the newest first; ended ones too where asked for.
+func (w *Works) Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]Closure, error) {
+	return listOf(ctx, w.db, ended, before, limit)
+}
+
+const idsInForce = `SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM road_closures
+WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now()`
+
+func (w *Works) look(ctx context.Context) (changed bool, err error) {
+	if w.router == nil {
+		return false, nil
+	}
+	var ids []uuid.UUID
+	if err := w.db.QueryRow(ctx, idsInForce, pgdb.District).Scan(&ids); err != nil {
+		return false, fmt.Errorf("ask which closures are in force: %w", err)
+	}
+	if slices.Equal(ids, w.closed) {
+		return false, nil
+	}
+	closures, err := ClosuresInForce(ctx, w.db)
+	if err != nil {
+		return false, err
+	}
+	conditions, err := ConditionsOf(w.router.Network(), closures)
+	if err != nil {
+		return false, err
+	}
+	w.impose++
+	if err := w.router.Impose(ctx, conditions, w.impose); err != nil {
+		return false, err
+	}
+	w.closed = w.closed[:0]
+	for _, c := range closures {
+		w.closed = append(w.closed, c.ID)
+	}
+	return true, nil
+}
+
+// Effect is what a closure does to the roads in force.
+type Effect struct {
+	Roads road.Extent
+	// CutOff is what could be reached and left before, by mode, and now cannot.
+	CutOff map[road.Mode]road.Extent
+}
+
+// Effect answers what a closure does, or would do, beside the other closures in force.
+// Before any roads are imported it does nothing.
+func (w *Works) Effect(ctx context.Context, c Closure) (Effect, error) {
+	e := Effect{Roads: road.Extent{Names: []string{}}, CutOff: map[road.Mode]road.Extent{}}
+	w.mu.Lock()
+	router := w.router
+	w.mu.Unlock()
+	if router == nil {
+		return e, nil
+	}
+	n := router.Network()
+	segments, err := n.Covered(c.Shape)
+	if err != nil {
+		return e, err
+	}
+	e.Roads = n.Extent(segments)
+	others, err := ClosuresInForce(ctx, w.db)
+	if err != nil {
+		return e, err
+	}
+	others = slices.DeleteFunc(others, func(o Closure) bool { return o.ID == c.ID })
+	conditions, err := ConditionsOf(n, others)
+	if err != nil {
+		return e, err
+	}
+	for m := range road.Mode(road.Modes) {
+		if !c.Modes.Has(m) {
+			continue
+		}
+		lost := n.CutOff(m, conditions.Closed[m], append(slices.Clone(conditions.Closed[m]), segments...))
+		if len(lost) > 0 {
+			e.CutOff[m] = n.Extent(lost)
+		}
+	}
+	return e, nil
+}

@@ -1,0 +1,38 @@
+package road
+
+import (
+	"context"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+)
+
+// Matrix answers the time from each of from to each of to, row by row: each row, one
+// of from, is handed over when it is known and is the callee's to keep. A Router
+// makes tables faster than it answers their columns; any engine can be asked.
+func Matrix(ctx context.Context, e Engine, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error {
+	if s, ok := e.(*Switch); ok {
+		e = s.Engine()
+	}
+	if r, ok := e.(*Router); ok {
+		return r.Matrix(ctx, m, from, to, row)
+	}
+	rows := make([][]Time, len(from))
+	for i := range rows {
+		rows[i] = make([]Time, len(to))
+	}
+	for k, goal := range to {
+		column, err := e.ManyToOne(ctx, m, from, goal)
+		if err != nil {
+			return err
+		}
+		for i := range rows {
+			rows[i][k] = column[i]
+		}
+	}
+	for i, times := range rows {
+		if err := row(i, times); err != nil {
+			return err
+		}
+	}
+	return nil
+}
