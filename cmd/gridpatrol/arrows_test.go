@@ -34,6 +34,9 @@ var arrows = map[string][]string{
 	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb"},
 	"dispatch/pgscope": {"dispatch", "migrations/pgdb"},
 	"dispatch/timers":  {"dispatch", "geo", "migrations/pgdb"},
+	// How long what is kept is kept.
+	"retention":          {"geo"},
+	"retention/pgretain": {"retention", "geo", "migrations/pgdb"},
 	// What moves: positions in, changes out.
 	"realtime":              {"dispatch", "geo", "geo/cell", "realtime/beacon"},
 	"realtime/beacon":       {"geo", "geo/cell"},

@@ -45,6 +45,8 @@ type commands struct {
 	Roads   roadsCmd   `cmd:"" help:"Look at the roads in force."`
 	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the service runs or not."`
 	Restore restoreCmd `cmd:"" help:"Read a backup into an empty database, and compare."`
+
+	Retention retentionCmd `cmd:"" help:"How long data is kept."`
 }
 
 func main() {

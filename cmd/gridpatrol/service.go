@@ -42,6 +42,7 @@ type service struct {
 	refresh *refresher
 	node    *node
 	tracks  *pgtrack.Store
+	zone    *time.Location
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -52,7 +53,11 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	trackStore := pgtrack.New(env.DB)
-	if _, err := pgtrack.EnsurePartitions(ctx, env.DB, partitionsAheadDays); err != nil {
+	// While a backup reads, no partition can be made; fixes are kept without, and the
+	// partition takes them over when it comes.
+	if _, err := pgtrack.EnsurePartitions(ctx, env.DB, partitionsAheadDays); errors.Is(err, pgtrack.ErrInUse) {
+		env.Log.Warn("the coming days' track partitions have to wait", "error", err)
+	} else if err != nil {
 		return nil, fmt.Errorf("make the coming days' track partitions: %w", err)
 	}
 	roads := &road.Switch{}
@@ -125,7 +130,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node, tracks: trackStore}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node, tracks: trackStore, zone: zone}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -151,6 +156,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		[]part{
 			{name: "the track partitions", run: s.keepPartitions},
 			{name: "the visits by cell", run: s.countVisits},
+			{name: "the retention", run: s.keepRetention},
 			{name: "the node's pulse", run: s.node.run},
 		},
 	)

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -41,12 +42,38 @@ func New(db *pgdb.DB) *Store {
 const makePartitions = `SELECT make_track_partitions(
   (gp_now() AT TIME ZONE 'UTC')::date - 8, (gp_now() AT TIME ZONE 'UTC')::date + $1::int)`
 
+// ErrInUse is a partition that could not be made because somebody reads the tracks
+// for long.
+var ErrInUse = errors.New("the tracks are being read")
+
+// partitionTries are a few seconds.
+const partitionTries = 10
+
 // EnsurePartitions makes the partitions that are missing from eight days ago, the
 // oldest fix that is taken, to daysAhead days from now. It answers how many it
 // made, and works as the owner of the tables.
 func EnsurePartitions(ctx context.Context, db *pgdb.DB, daysAhead int) (made int, err error) {
 	err = db.Owner(ctx, func(conn *pgx.Conn) error {
-		return conn.QueryRow(ctx, makePartitions, daysAhead).Scan(&made)
+		// A partition is attached alone with the default one. Whoever reads that, such
+		// as a backup, is not waited for, since others would queue up behind.
+		if _, err := conn.Exec(ctx, "SET lock_timeout = '80ms'"); err != nil {
+			return err
+		}
+		for try := 1; ; try++ {
+			err := conn.QueryRow(ctx, makePartitions, daysAhead).Scan(&made)
+			var pg *pgconn.PgError
+			if err == nil || !errors.As(err, &pg) || pg.Code != "55P03" {
+				return err
+			}
+			if try == partitionTries {
+				return fmt.Errorf("%w: %w", ErrInUse, err)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(time.Duration(try) * 50 * time.Millisecond):
+			}
+		}
 	})
 	if err != nil {
 		return 0, fmt.Errorf("make track partitions: %w", err)
