@@ -22,6 +22,7 @@ type desk struct {
 
 	draft   dispatch.ReportDraft // the last that was filed
 	replay  bool
+	size    dispatch.PhotoSize
 	order   dispatch.Order
 	verb    dispatch.Verb
 	version int64
@@ -68,7 +69,9 @@ func aReport() dispatch.Report {
 	return dispatch.Report{CaseNumber: "20260503-0001", Stage: dispatch.StageDispatched, ID: dispatch.ReportID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805b")}, CaseID: caseID, Category: "B01",
 		Lon: place.Lon, Lat: place.Lat, Sent: dispatch.Sent{Lon: 121.385, Lat: 28.577, CRS: geo.GCJ02}, Cell: cell.At(place, 9),
 		ObservedAt: t0, ReceivedAt: t0,
-		Photos: []dispatch.Photo{{SHA256: "ab", MediaType: "image/png", Width: 1, Height: 1, Bytes: 67}}}
+		Photos: []dispatch.Photo{{SHA256: "ab", MediaType: "image/png", Width: 1, Height: 1, Bytes: 67, State: dispatch.PhotoReady,
+			Exif: &dispatch.PhotoExif{Lon: ptr(121.39), Lat: ptr(28.58), DistanceM: ptr(976.0), Doubts: []dispatch.PhotoDoubt{}}},
+			{SHA256: "cd", MediaType: "image/png", Width: 1, Height: 1, Bytes: 67, State: dispatch.PhotoWaiting}}}
 }
 
 // goodCode is the one follow-up code that the desk knows.
@@ -111,8 +114,9 @@ func (d *desk) Reports(ctx context.Context, _ dispatch.Viewer, _ bool, _ dispatc
 	return dispatch.Page[dispatch.Report]{Items: []dispatch.Report{aReport()}, NextCursor: ptr("x")}, d.act(ctx)
 }
 
-func (d *desk) Photo(ctx context.Context, _ dispatch.Viewer, _ [32]byte) (dispatch.PhotoContent, error) {
-	return dispatch.PhotoContent{Photo: dispatch.Photo{MediaType: "image/png"}, Content: []byte("png")}, d.act(ctx)
+func (d *desk) Photo(ctx context.Context, _ dispatch.Viewer, _ [32]byte, size dispatch.PhotoSize) (dispatch.PhotoContent, error) {
+	d.size = size
+	return dispatch.PhotoContent{MediaType: "image/png", SHA256: [32]byte{1}, Content: []byte("png")}, d.act(ctx)
 }
 
 func (d *desk) Cases(ctx context.Context, _ dispatch.Viewer, f dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error) {

@@ -21,11 +21,13 @@ func (s *Server) ForgetReady() {
 	s.ready.at = time.Time{}
 }
 
+// SetUploads changes how many bytes of photos may be on their way.
+func (s *Server) SetUploads(most int64) { s.uploads.most = most }
+
 // What the fuzz targets and tables reach into.
 var (
-	ParseJSON  = parseJSON
-	CheckPhoto = checkPhoto
-	TrackPage  = trackPage
+	ParseJSON = parseJSON
+	TrackPage = trackPage
 )
 
 // IsRefusal says whether an error is one that a caller is told, and of what status.
@@ -36,7 +38,7 @@ func IsRefusal(err error) (int, bool) {
 
 // ReadForm reads a multipart body as POST /reports does.
 func (s *Server) ReadForm(boundary string, body []byte) error {
-	_, err := s.readForm(multipartReader(boundary, body))
+	_, err := s.readForm(multipartReader(boundary, body), (&uploads{most: maxUploads}).hold())
 	return err
 }
 

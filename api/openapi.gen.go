@@ -495,6 +495,69 @@ func (e PhotoMediaType) Valid() bool {
 	}
 }
 
+// Defines values for PhotoDoubt.
+const (
+	PhotoDoubtAhead PhotoDoubt = "ahead"
+	PhotoDoubtFar   PhotoDoubt = "far"
+	PhotoDoubtOld   PhotoDoubt = "old"
+)
+
+// Valid indicates whether the value is a known member of the PhotoDoubt enum.
+func (e PhotoDoubt) Valid() bool {
+	switch e {
+	case PhotoDoubtAhead:
+		return true
+	case PhotoDoubtFar:
+		return true
+	case PhotoDoubtOld:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PhotoSize.
+const (
+	PhotoSizeOriginal PhotoSize = "original"
+	PhotoSizeShown    PhotoSize = "shown"
+	PhotoSizeThumb    PhotoSize = "thumb"
+)
+
+// Valid indicates whether the value is a known member of the PhotoSize enum.
+func (e PhotoSize) Valid() bool {
+	switch e {
+	case PhotoSizeOriginal:
+		return true
+	case PhotoSizeShown:
+		return true
+	case PhotoSizeThumb:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PhotoState.
+const (
+	PhotoStateBroken  PhotoState = "broken"
+	PhotoStateReady   PhotoState = "ready"
+	PhotoStateWaiting PhotoState = "waiting"
+)
+
+// Valid indicates whether the value is a known member of the PhotoState enum.
+func (e PhotoState) Valid() bool {
+	switch e {
+	case PhotoStateBroken:
+		return true
+	case PhotoStateReady:
+		return true
+	case PhotoStateWaiting:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for PlaceKind.
 const (
 	PlaceKindCamera      PlaceKind = "camera"
@@ -1479,15 +1542,41 @@ type PatrolStatus string
 // Photo defines model for Photo.
 type Photo struct {
 	Bytes     int64          `json:"bytes"`
+	Exif      *PhotoExif     `json:"exif"`
 	Height    int            `json:"height"`
 	MediaType PhotoMediaType `json:"media_type"`
-	Sha256    string         `json:"sha256"`
-	Url       string         `json:"url"`
-	Width     int            `json:"width"`
+
+	// Sha256 Of the photo as it was sent
+	Sha256 string     `json:"sha256"`
+	State  PhotoState `json:"state"`
+	Url    string     `json:"url"`
+	Width  int        `json:"width"`
 }
 
 // PhotoMediaType defines model for Photo.MediaType.
 type PhotoMediaType string
+
+// PhotoDoubt defines model for PhotoDoubt.
+type PhotoDoubt string
+
+// PhotoExif What the camera wrote, beside what the report claims: a hint, never a proof. The place is taken as WGS-84 unless
+// the photo names GCJ-02; a time without a zone is taken as the district's. `distance_m` is to the report's place,
+// `age_s` from the picture to the observation. Doubts: `far` is over 1 km beyond the report's accuracy, `old` over
+// 30 minutes, `ahead` after the report arrived.
+type PhotoExif struct {
+	AgeS      *float64     `json:"age_s"`
+	DistanceM *float64     `json:"distance_m"`
+	Doubts    []PhotoDoubt `json:"doubts"`
+	Lat       *float64     `json:"lat"`
+	Lon       *float64     `json:"lon"`
+	T         *time.Time   `json:"t"`
+}
+
+// PhotoSize defines model for PhotoSize.
+type PhotoSize string
+
+// PhotoState defines model for PhotoState.
+type PhotoState string
 
 // PlaceKind defines model for PlaceKind.
 type PlaceKind string
@@ -1959,6 +2048,12 @@ type GetTrackParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetPhotoParams defines parameters for GetPhoto.
+type GetPhotoParams struct {
+	// Size Which picture; shown when it is not given
+	Size *PhotoSize `form:"size,omitempty" json:"size,omitempty"`
 }
 
 // ListReportsParams defines parameters for ListReports.

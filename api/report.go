@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"io"
 	"mime"
@@ -24,7 +23,7 @@ type ReportDesk interface {
 	Reports(ctx context.Context, v dispatch.Viewer, mine bool, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error)
 	Report(context.Context, dispatch.Viewer, dispatch.ReportID) (dispatch.Followed, error)
 	FollowUp(ctx context.Context, ref, code string) (dispatch.Followed, error)
-	Photo(context.Context, dispatch.Viewer, [32]byte) (dispatch.PhotoContent, error)
+	Photo(context.Context, dispatch.Viewer, [32]byte, dispatch.PhotoSize) (dispatch.PhotoContent, error)
 }
 
 const (
@@ -35,10 +34,10 @@ const (
 // report is a report as it leaves: its photos say where they can be read.
 type report struct {
 	dispatch.Report
-	Photos []photo `json:"photos"`
+	Photos []linkedPhoto `json:"photos"`
 }
 
-type photo struct {
+type linkedPhoto struct {
 	dispatch.Photo
 	URL string `json:"url"`
 }
@@ -46,9 +45,9 @@ type photo struct {
 func reports(in []dispatch.Report) []report {
 	out := make([]report, len(in))
 	for i, r := range in {
-		out[i] = report{Report: r, Photos: make([]photo, len(r.Photos))}
+		out[i] = report{Report: r, Photos: make([]linkedPhoto, len(r.Photos))}
 		for j, p := range r.Photos {
-			out[i].Photos[j] = photo{Photo: p, URL: "/api/v1/photos/" + p.SHA256}
+			out[i].Photos[j] = linkedPhoto{Photo: p, URL: "/api/v1/photos/" + p.SHA256}
 		}
 	}
 	return out
@@ -59,7 +58,9 @@ func (s *Server) fileReport(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	draft, err := s.readReport(c)
+	held := s.uploads.hold()
+	defer held.release()
+	draft, err := s.readReport(c, held)
 	if err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 	return key, nil
 }
 
-func (s *Server) readReport(c echo.Context) (dispatch.ReportDraft, error) {
+func (s *Server) readReport(c echo.Context, held *holding) (dispatch.ReportDraft, error) {
 	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	switch {
 	case err == nil && kind == echo.MIMEApplicationJSON:
@@ -100,7 +101,7 @@ func (s *Server) readReport(c echo.Context) (dispatch.ReportDraft, error) {
 		draft.BodySHA256 = sha256.Sum256(body)
 		return draft, err
 	case err == nil && kind == echo.MIMEMultipartForm && params["boundary"] != "":
-		return s.readForm(multipart.NewReader(c.Request().Body, params["boundary"]))
+		return s.readForm(multipart.NewReader(c.Request().Body, params["boundary"]), held)
 	}
 	return dispatch.ReportDraft{}, refuse(http.StatusUnsupportedMediaType, "unsupported-media-type",
 		"Send the report as application/json, or as multipart/form-data with one part report and parts photo.")
@@ -146,7 +147,7 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 // readForm reads a multipart report part by part. The hash that tells one body
 // from another covers what the parts hold, in order, and not the boundary that a
 // client draws anew for each try.
-func (s *Server) readForm(form *multipart.Reader) (dispatch.ReportDraft, error) {
+func (s *Server) readForm(form *multipart.Reader, held *holding) (dispatch.ReportDraft, error) {
 	var draft dispatch.ReportDraft
 	var photos []dispatch.NewPhoto
 	seen := false
@@ -180,7 +181,7 @@ func (s *Server) readForm(form *multipart.Reader) (dispatch.ReportDraft, error) 
 			if len(photos) == maxPhotos {
 				return draft, invalid(FieldProblem{Pointer: at, Detail: "is one too many; send 6 photos or fewer"})
 			}
-			body, err := readPart(part, maxPhotoBytes, at)
+			body, err := readPart(held.reader(part), maxPhotoBytes, at)
 			if err != nil {
 				return draft, err
 			}
@@ -205,7 +206,7 @@ func (s *Server) readForm(form *multipart.Reader) (dispatch.ReportDraft, error) 
 	return draft, nil
 }
 
-func readPart(part *multipart.Part, most int64, at string) ([]byte, error) {
+func readPart(part io.Reader, most int64, at string) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(part, most+1))
 	if err != nil {
 		return nil, formError(err)
@@ -219,7 +220,8 @@ func readPart(part *multipart.Part, most int64, at string) ([]byte, error) {
 
 func formError(err error) error {
 	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	var refused *refusal
+	if errors.As(err, &tooLarge) || errors.As(err, &refused) {
 		return err
 	}
 	return refuse(http.StatusBadRequest, "invalid", "The form cannot be read; it is broken or ended too early.",
@@ -252,25 +254,4 @@ func (s *Server) listReports(c echo.Context) error {
 		return err
 	}
 	return answer(c, http.StatusOK, dispatch.Page[report]{Items: reports(page.Items), NextCursor: page.NextCursor})
-}
-
-func (s *Server) getPhoto(c echo.Context) error {
-	var sum [32]byte
-	text := c.Param("sha256")
-	if n, err := hex.Decode(sum[:], []byte(text)); len(text) != 64 || err != nil || n != 32 || strings.ToLower(text) != text {
-		return errNotFound
-	}
-	found, err := s.reports.Photo(c.Request().Context(), viewer(c), sum)
-	if err != nil {
-		return err
-	}
-	h := c.Response().Header()
-	h.Set("ETag", `"`+text+`"`)
-	// Who may see it can change, so a copy is asked about each time.
-	h.Set(echo.HeaderCacheControl, "private, no-cache")
-	h.Set(echo.HeaderContentDisposition, "inline")
-	if c.Request().Header.Get("If-None-Match") == `"`+text+`"` {
-		return c.NoContent(http.StatusNotModified)
-	}
-	return c.Blob(http.StatusOK, found.MediaType, found.Content)
 }

@@ -87,6 +87,7 @@ type Server struct {
 	log      *slog.Logger
 	now      func() time.Time
 	maxTime  time.Duration
+	uploads  *uploads
 	// vigilEvery is how often a socket's right is asked for again, accessEvery how
 	// often WatchAccess looks whether any was taken away.
 	vigilEvery, accessEvery time.Duration
@@ -146,6 +147,7 @@ func New(c Config) (*Server, error) {
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
+	s.uploads = &uploads{most: maxUploads}
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
 		s.log.WarnContext(ctx, "not ready", "error", err)
 	}}

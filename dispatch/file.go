@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -38,6 +39,7 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	if err != nil {
 		return Filed{}, err
 	}
+	d.Photos = s.keepOutside(ctx, d.Photos)
 	id, code := NewID[reportKind](), newFollowUpCode()
 	followUp := followUpOf(id, code)
 	o := Opening{CodeHash: hashFollowUp(id, code), ReportID: id, CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
@@ -94,8 +96,15 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 	}
 	c.Scope = Thing{District: s.District, Reporter: v.Account, ReportedBy: v.Device}
 	c.Scope.Departments = scopeDepartments(c)
-	opened, err := newEvent("reported", op.Now, s.District, c.ID, v.Patrol, v, facts{"report": o.ReportID, "number": c.Number,
-		"category": c.Category, "cell": c.Cell, "photos": len(o.Draft.Photos)})
+	reported := facts{"report": o.ReportID, "number": c.Number, "category": c.Category, "cell": c.Cell, "photos": len(o.Draft.Photos)}
+	if len(o.Draft.Photos) > 0 {
+		var sums []string
+		for _, p := range o.Draft.Photos {
+			sums = append(sums, hex.EncodeToString(p.SHA256[:]))
+		}
+		reported["photo_sha256"] = sums
+	}
+	opened, err := newEvent("reported", op.Now, s.District, c.ID, v.Patrol, v, reported)
 	if err != nil {
 		return Birth{}, err
 	}

@@ -64,7 +64,7 @@ func TestPatrolsByCellStayInTheViewersTown(t *testing.T) {
 		return Patrol{ID: NewID[patrolKind](), Scope: Thing{District: district, Areas: areas, Departments: []string{"police"}}}
 	}
 	ofA, ofB, ofAll := patrol("A", "D"), patrol("B", "D"), patrol("D")
-	s := &Service{Config{Grids: atlas, Store: onDuty{patrols: []Patrol{ofA, ofB, ofAll}}, Trails: trails{
+	s := &Service{Config: Config{Grids: atlas, Store: onDuty{patrols: []Patrol{ofA, ofB, ofAll}}, Trails: trails{
 		ofA.ID: {inA, inA, inB, outside}, ofB.ID: {inA, inB}, ofAll.ID: {inA},
 	}}}
 	where := map[cell.Cell]string{}

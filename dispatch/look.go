@@ -21,21 +21,6 @@ func (s *Service) Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk)
 	return s.Store.Reports(ctx, v, mine, ask)
 }
 
-// Photo answers a photo of a report the viewer may see.
-func (s *Service) Photo(ctx context.Context, v Viewer, sha256 [32]byte) (PhotoContent, error) {
-	if err := allow(v, ActSeeCases); err != nil {
-		return PhotoContent{}, err
-	}
-	photo, things, err := s.Store.Photo(ctx, v, sha256)
-	if err != nil {
-		return PhotoContent{}, err
-	}
-	if !slices.ContainsFunc(things, func(t Thing) bool { return Visible(v, t) }) {
-		return PhotoContent{}, hidden("photo")
-	}
-	return photo, nil
-}
-
 // Cases lists cases within scope, newest first.
 func (s *Service) Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error) {
 	if err := allow(v, ActSeeCases); err != nil {

@@ -26,6 +26,7 @@ type Action string
 const (
 	ActReport        Action = "report"         // file a report
 	ActSeeCases      Action = "see_cases"      // read cases within scope
+	ActSeeOriginals  Action = "see_originals"  // read photos as they were sent, with all their metadata
 	ActSeePatrols    Action = "see_patrols"    // read live positions within scope
 	ActSeeTracks     Action = "see_tracks"     // read where a patrol has been
 	ActDispatch      Action = "dispatch"       // send, reassign, recall
@@ -45,20 +46,20 @@ const (
 // policy is the one table of who may do what. Scope (area, department, one's own
 // patrol) narrows it further in Visible.
 var policy = map[Role][]Action{
-	RoleAdmin: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleAdmin: {ActReport, ActSeeContacts, ActSeeCases, ActSeeOriginals, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActAdminister, ActDutySheet, ActCloseRoads},
-	RoleOperator: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleOperator: {ActReport, ActSeeContacts, ActSeeCases, ActSeeOriginals, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet, ActCloseRoads},
-	RoleDutyLeader: {ActReport, ActSeeContacts, ActSeeCases, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
+	RoleDutyLeader: {ActReport, ActSeeContacts, ActSeeCases, ActSeeOriginals, ActSeePatrols, ActSeeTracks, ActDispatch, ActCloseCase, ActAnswer,
 		ActSetStatus, ActCommandPatrol, ActWatchLive, ActMapData, ActDutySheet, ActCloseRoads},
-	RoleDistrictSupervisor: {ActSeeCases, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData, ActDutySheet},
+	RoleDistrictSupervisor: {ActSeeCases, ActSeeOriginals, ActSeePatrols, ActSeeTracks, ActCloseCase, ActWatchLive, ActMapData, ActDutySheet},
 	RoleTownLeader:         {ActReport, ActSeeCases, ActSeePatrols, ActWatchLive, ActMapData, ActDutySheet},
 	RoleOfficer:            {ActReport, ActSeeCases, ActSeePatrols, ActAnswer, ActSetStatus, ActWatchLive, ActMapData},
 	RoleGridWorker:         {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},
 	RolePartTimer:          {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActMapData},
 	RoleGridChief:          {ActReport, ActSeeCases, ActMapData},
 	RoleInstructor:         {ActReport, ActSeeCases, ActMapData},
-	RoleAuditor:            {ActSeeCases, ActSeeTracks, ActMapData},
+	RoleAuditor:            {ActSeeCases, ActSeeOriginals, ActSeeTracks, ActMapData},
 	RoleDevice:             {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActSendBeacon, ActMapData},
 }
 

@@ -75,14 +75,6 @@ func (c Contact) faults() []FieldFault {
 // onBehalf says whether the caller files for somebody else.
 func (c Contact) onBehalf() bool { return c.Channel == ChannelResident || c.Channel == ChannelHotline }
 
-// NewPhoto is a checked photo that comes with a report.
-type NewPhoto struct {
-	SHA256        [32]byte
-	MediaType     string
-	Width, Height int
-	Content       []byte
-}
-
 // Filed is the answer to a report. Replayed says that it was answered before, and
 // that this is the same answer.
 type Filed struct {
@@ -119,19 +111,4 @@ type Sent struct {
 	Lon float64 `json:"lon"`
 	Lat float64 `json:"lat"`
 	CRS geo.CRS `json:"crs"`
-}
-
-// Photo names a photo of a report; the door adds where it can be read.
-type Photo struct {
-	SHA256    string `json:"sha256"` // hexadecimal
-	MediaType string `json:"media_type"`
-	Width     int    `json:"width"`
-	Height    int    `json:"height"`
-	Bytes     int64  `json:"bytes"`
-}
-
-// PhotoContent is a photo with its bytes.
-type PhotoContent struct {
-	Photo
-	Content []byte
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"golang.org/x/sync/singleflight"
 )
 
 // Config is what a Service is made of. The ports and the zone are required.
@@ -16,6 +18,11 @@ type Config struct {
 	Grids    Grids
 	// Trails is optional: without it nobody has been anywhere.
 	Trails Trails
+	// Vault keeps the bytes of photos outside the store; nil means that the store keeps
+	// them, originals in the transaction of their report.
+	Vault OutsideVault
+	// Copier makes what is shown of photos; nil leaves that to other nodes.
+	Copier Copier
 	// Zone is the district's time zone: case numbers count by its days.
 	Zone *time.Location
 	// Wake is called after each commit that has something to announce, so that it
@@ -37,9 +44,11 @@ type Config struct {
 }
 
 // Service is the duty desk. It is safe for concurrent use and holds no state of
-// its own: everything is in the store.
+// its own, but which photos are being copied: everything is in the store.
 type Service struct {
 	Config
+	vault  Vault              // Config.Vault, or else the store
+	making singleflight.Group // by photo
 }
 
 // New checks the configuration.
@@ -77,5 +86,9 @@ func New(c Config) (*Service, error) {
 	if c.UndoWithin == 0 {
 		c.UndoWithin = 5 * time.Second
 	}
-	return &Service{Config: c}, nil
+	s := &Service{Config: c, vault: c.Store}
+	if c.Vault != nil {
+		s.vault = c.Vault
+	}
+	return s, nil
 }

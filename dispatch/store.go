@@ -12,6 +12,7 @@ import (
 // is not there is a Fault of the kind NotFound.
 type Store interface {
 	ReportStore
+	PhotoStore
 	CaseStore
 	PatrolStore
 	AnswerStore
@@ -29,9 +30,36 @@ type ReportStore interface {
 	KeepAnswer(ctx context.Context, scope, key string, response []byte, codeHash [32]byte) error
 	// Reports lists reports within scope, or only those that the viewer made.
 	Reports(ctx context.Context, v Viewer, mine bool, ask PageAsk) (Page[Report], error)
-	// Photo answers a photo and the viewer's cases whose reports hold it.
-	Photo(ctx context.Context, v Viewer, sha256 [32]byte) (PhotoContent, []Thing, error)
 	ReportPoints(ctx context.Context, v Viewer, from, to time.Time) ([]geo.Point, error)
+}
+
+// PhotoStore knows photos and their copies, and keeps the bytes that no other vault
+// keeps. Originals are never changed.
+type PhotoStore interface {
+	Vault
+	// Photo answers a photo and the viewer's cases whose reports hold it.
+	Photo(ctx context.Context, v Viewer, id [32]byte) (Photo, []Case, error)
+	// PhotoCopy answers a copy without its bytes: NotFound where it is not made yet,
+	// PhotoUnshowable where it never will be.
+	PhotoCopy(ctx context.Context, id [32]byte, size PhotoSize) (PhotoCopy, error)
+	// KeepCopies notes copies whose bytes are kept, or why there can be none, and
+	// strikes the photo off the list. What is noted already stays.
+	KeepCopies(ctx context.Context, id [32]byte, copies []PhotoCopy, broken string) error
+	// LeasePhoto takes the oldest photo that waits for its copies, NotFound if none
+	// does. tries counts this one.
+	LeasePhoto(ctx context.Context, lease time.Duration) (id [32]byte, tries int, err error)
+	PostponePhoto(ctx context.Context, id [32]byte, by time.Duration) error
+	// DroppedPhotos answers some bytes outside the store that no photo names any more,
+	// and PhotoDropped strikes them off the list.
+	DroppedPhotos(ctx context.Context) ([][32]byte, error)
+	PhotoDropped(ctx context.Context, id [32]byte) error
+	// Record writes events that change nothing.
+	Record(ctx context.Context, events func(now time.Time) ([]Event, error)) error
+}
+
+// PhotoUnshowable is the fault of a photo that cannot be opened.
+func PhotoUnshowable(why string) error {
+	return &Fault{Kind: Conflict, Code: "photo-unshowable", Detail: "This photo cannot be shown: it " + why + ". Its original is kept."}
 }
 
 // CaseStore keeps cases and the decisions about them.

@@ -20,6 +20,7 @@ type serveConfig struct {
 	TZ            string   `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
 	Origins       []string `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
 	MetricsListen string   `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
+	Photos        s3Config `embed:""`
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in
@@ -45,6 +46,11 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 		u, err := url.Parse(origin)
 		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.TrimSuffix(u.Path, "/") != "" {
 			fault("--origins / GRIDPATROL_ORIGINS", "%q is no origin; give scheme and host only, such as https://map.example", origin)
+		}
+	}
+	if c.Photos.wanted() {
+		for _, f := range c.Photos.vault().Faults() {
+			fault("GRIDPATROL_S3_"+f.Setting, "%s", f.Detail)
 		}
 	}
 	if common.DatabaseURL != "" {

@@ -39,6 +39,7 @@ type service struct {
 	beacons *realtime.BeaconServer
 	live    *realtime.LiveServer
 	timers  *timers.Timers
+	photos  timers.Photos
 	refresh *refresher
 	node    *node
 	tracks  *pgtrack.Store
@@ -78,10 +79,14 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
 	}
+	vault, err := c.Photos.open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
 		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
-		Planned: figures.Planned, Log: env.Log,
+		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(),
 	})
 	if err != nil {
 		return nil, err
@@ -130,7 +135,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, node: node, tracks: trackStore, zone: zone}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -148,6 +153,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 	return runLayers(ctx, doors,
 		[]part{
 			{name: "the timers", run: s.timers.Run},
+			{name: "the copies of photos", run: s.photos.Run},
 			{name: "the watch over open sockets", run: s.door.WatchAccess},
 			{name: "the map and roads in memory", run: s.refresh.run},
 		},

@@ -2,7 +2,6 @@ package pgstore
 
 import (
 	"context"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -310,8 +309,7 @@ func (s *Store) Plans(ctx context.Context, id dispatch.CaseID) ([]dispatch.PlanR
 const reportColumns = `
 SELECT r.id, r.case_id, c.number AS case_number, c.stage, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
   r.observed_at, r.received_at, r.simulated,
-  coalesce((SELECT jsonb_agg(jsonb_build_object('sha256', encode(p.sha256, 'hex'), 'media_type', p.media_type, 'width', p.width,
-      'height', p.height, 'bytes', octet_length(p.content)) ORDER BY rp.position)
+  coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.position)
     FROM report_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.report_id = r.id), '[]') AS photos
 FROM reports r JOIN cases c ON c.id = r.case_id`
 
@@ -351,6 +349,7 @@ func reportsFrom(found []reportRow) []dispatch.Report {
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
 			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos,
 			Simulated: r.Simulated}
+		out[i].ComparePhotos()
 	}
 	return out
 }
@@ -389,43 +388,6 @@ func (s *Store) ReportPoints(ctx context.Context, v dispatch.Viewer, from, to ti
 		return err
 	})
 	return points, fault(err)
-}
-
-const selectPhoto = `
-SELECT media_type, width, height, content FROM photos WHERE district_id = $1 AND sha256 = $2`
-
-const casesOfPhoto = `
-SELECT ` + caseColumns + ` FROM cases c
-WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
-
-// Photo implements dispatch.ReportStore.
-func (s *Store) Photo(ctx context.Context, v dispatch.Viewer, sha256 [32]byte) (dispatch.PhotoContent, []dispatch.Thing, error) {
-	out := dispatch.PhotoContent{Photo: dispatch.Photo{SHA256: hex.EncodeToString(sha256[:])}}
-	var things []dispatch.Thing
-	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
-		err := tx.QueryRow(ctx, selectPhoto, s.district.UUID, sha256[:]).Scan(&out.MediaType, &out.Width, &out.Height, &out.Content)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return missing("photo")
-		}
-		if err != nil {
-			return err
-		}
-		out.Bytes = int64(len(out.Content))
-		rows, err := tx.Query(ctx, casesOfPhoto, s.district.UUID, sha256[:])
-		if err != nil {
-			return err
-		}
-		found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseRow])
-		if err != nil {
-			return err
-		}
-		cases, err := s.withAssignments(ctx, tx, found)
-		for _, c := range cases {
-			things = append(things, c.Scope)
-		}
-		return err
-	})
-	return out, things, fault(err)
 }
 
 const unarrived = `

@@ -42,10 +42,6 @@ INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sen
   reporter_account, reporter_device, observed_at, received_at, simulated, channel)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, nullif($18, ''))`
 
-const insertPhoto = `
-INSERT INTO photos (district_id, sha256, media_type, width, height, content) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT DO NOTHING`
-
 const insertReportPhoto = `
 INSERT INTO report_photos (district_id, report_id, position, sha256) VALUES ($1, $2, $3, $4)`
 
@@ -149,7 +145,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	batch.Queue(insertFollowUp, s.district.UUID, o.ReportID.UUID, o.CodeHash[:])
 	s.notify(batch, c.ID, b.Notices)
 	for i, p := range o.Draft.Photos {
-		batch.Queue(insertPhoto, s.district.UUID, p.SHA256[:], p.MediaType, p.Width, p.Height, p.Content)
+		s.takePhoto(batch, p)
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
 	}
 	s.arm(batch, []dispatch.Deadline{{ID: o.PlanDeadline, Case: c.ID, Stage: string(c.Stage), Step: dispatch.StepDispatch, DueAt: now.Add(o.PlanAfter)}})

@@ -70,7 +70,9 @@ export interface paths {
         /**
          * File a report; it becomes a case and is dispatched as its category says
          * @description JSON, or multipart with one part `report` (the same JSON) and up to six parts `photo` (JPEG, PNG or WebP of at
-         *     most 10 MB and 50 megapixels). The same `Idempotency-Key` with the same body answers the first 201 again with
+         *     most 10 MB and 50 megapixels; HEIC is refused). A photo is judged by its whole structure: one that is cut off,
+         *     damaged, or carries what belongs to no photo is refused with the remedy. Place and time that its camera wrote are
+         *     kept and compared with the report's. The same `Idempotency-Key` with the same body answers the first 201 again with
          *     `Idempotency-Replayed: true`; with another body it is 409 `/problems/idempotency-mismatch`.
          */
         post: operations["fileReport"];
@@ -182,7 +184,14 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A photo of a report the caller may see */
+        /**
+         * A photo of a report the caller may see
+         * @description `sha256` is that of the photo as it was sent. `shown` (at most 2048 pixels a side) and `thumb` (320) are JPEG
+         *     copies, upright and without any metadata; one that is not there yet is made now (503 `/problems/photo-not-ready`
+         *     when that takes too long). A photo that cannot be opened is 409 `/problems/photo-unshowable`. The `original` is
+         *     for administrators, operators, duty leaders, district supervisors and auditors, and each look at it goes into
+         *     the history of its cases.
+         */
         get: operations["getPhoto"];
         put?: never;
         post?: never;
@@ -789,6 +798,12 @@ export interface components {
         /** @enum {string} */
         Stage: "reported" | "self_handled" | "accepted" | "void" | "filed" | "dispatched" | "signed" | "returned" | "ruled" | "handling" | "extended" | "suspended" | "feedback" | "verifying" | "rework" | "closed" | "reopened";
         /** @enum {string} */
+        PhotoSize: "shown" | "thumb" | "original";
+        /** @enum {string} */
+        PhotoState: "waiting" | "ready" | "broken";
+        /** @enum {string} */
+        PhotoDoubt: "far" | "old" | "ahead";
+        /** @enum {string} */
         DispatchState: "done" | "pending" | "proposed" | "none";
         /** @enum {string} */
         AssignmentKind: "first_look" | "department";
@@ -1062,6 +1077,7 @@ export interface components {
             crs: components["schemas"]["CRS"];
         };
         Photo: {
+            /** @description Of the photo as it was sent */
             sha256: string;
             /** @enum {string} */
             media_type: "image/jpeg" | "image/png" | "image/webp";
@@ -1070,6 +1086,27 @@ export interface components {
             /** Format: int64 */
             bytes: number;
             url: string;
+            state: components["schemas"]["PhotoState"];
+            exif: components["schemas"]["PhotoExif"] | null;
+        };
+        /**
+         * @description What the camera wrote, beside what the report claims: a hint, never a proof. The place is taken as WGS-84 unless
+         *     the photo names GCJ-02; a time without a zone is taken as the district's. `distance_m` is to the report's place,
+         *     `age_s` from the picture to the observation. Doubts: `far` is over 1 km beyond the report's accuracy, `old` over
+         *     30 minutes, `ahead` after the report arrived.
+         */
+        PhotoExif: {
+            /** Format: double */
+            lon: number | null;
+            /** Format: double */
+            lat: number | null;
+            /** Format: date-time */
+            t: string | null;
+            /** Format: double */
+            distance_m: number | null;
+            /** Format: double */
+            age_s: number | null;
+            doubts: components["schemas"]["PhotoDoubt"][];
         };
         ReportList: {
             items: components["schemas"]["Report"][];
@@ -2013,7 +2050,10 @@ export interface operations {
     };
     getPhoto: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which picture; shown when it is not given */
+                size?: components["schemas"]["PhotoSize"];
+            };
             header?: never;
             path: {
                 sha256: string;
@@ -2022,7 +2062,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The photo. */
+            /** @description The picture. */
             200: {
                 headers: {
                     ETag?: string;

@@ -23,6 +23,7 @@ export type PatrolStatus = S["PatrolStatus"];
 export type Presence = S["Presence"];
 export type Stage = S["Stage"];
 export type Choice = S["Choice"];
+export type Photo = S["Photo"];
 export type NewReport = S["NewReport"];
 export type ReportAnswers = S["ReportAnswers"];
 export type Report = S["Report"];

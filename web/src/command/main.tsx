@@ -3,6 +3,7 @@ import "../css/base.css";
 import "../css/command.css";
 import "../css/panel.css";
 import "../css/heard.css";
+import "../css/photos.css";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
 import { startDuty } from "../state/duty.ts";

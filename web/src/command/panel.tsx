@@ -13,6 +13,7 @@ import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { History } from "./history.tsx";
+import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
 import { titleOf } from "./queue.tsx";
 
@@ -71,20 +72,6 @@ function Top({ c }: { c: CaseDetail }) {
       <button type="button" class="button plain shut" aria-label={w.close} title={`${w.close} (Esc)`} onClick={() => choose(null)}>
         <Icon name="close" />
       </button>
-    </div>
-  );
-}
-
-function Photos({ c }: { c: CaseDetail }) {
-  const all = c.reports.flatMap((r) => r.photos);
-  if (all.length === 0) return null;
-  return (
-    <div class="photos">
-      {all.map((p, i) => (
-        <a key={p.sha256} href={p.url} target="_blank" rel="noreferrer">
-          <img src={p.url} alt={words.value.photoOf(i + 1)} loading="lazy" />
-        </a>
-      ))}
     </div>
   );
 }

@@ -1,7 +1,10 @@
 /** Photos are shrunk on the phone: a picture of 4 MB does not help anybody on a bad line. */
+import { withExifOf } from "./exif.ts";
+
 const longestPX = 1600;
 const wantedBytes = 300 * 1024;
 
+/** Fails where this browser cannot open the file: HEIC outside Safari, or no photo at all. */
 export async function shrink(file: Blob): Promise<Blob> {
   const image = await createImageBitmap(file);
   const f = Math.min(1, longestPX / Math.max(image.width, image.height));
@@ -16,5 +19,5 @@ export async function shrink(file: Blob): Promise<Blob> {
     if (out) best = out;
     if (best.size <= wantedBytes) break;
   }
-  return best;
+  return best === file ? file : withExifOf(file, best);
 }

@@ -54,6 +54,16 @@ export async function restoreDraft(): Promise<void> {
   });
 }
 
+const unreadable = signal(false);
+
+/** One that cannot be opened is said, and does not take the others with it. */
+async function addPhotos(files: File[]): Promise<void> {
+  const tried = await Promise.allSettled(files.map(shrink));
+  unreadable.value = tried.some((t) => t.status === "rejected");
+  const more = tried.flatMap((t) => (t.status === "fulfilled" ? [t.value] : []));
+  photos.value = [...photos.value, ...more].slice(0, mostPhotos);
+}
+
 async function submit(): Promise<void> {
   if (!category.value) {
     trouble.value = "category";
@@ -137,12 +147,13 @@ export function Report() {
                 onChange={(e) => {
                   const files = [...(e.currentTarget.files ?? [])];
                   e.currentTarget.value = "";
-                  void Promise.all(files.map(shrink)).then((more) => (photos.value = [...photos.value, ...more].slice(0, mostPhotos)));
+                  void addPhotos(files);
                 }}
               />
             </label>
           ) : null}
         </div>
+        {unreadable.value ? <p class="error" role="alert">{w.photoUnreadable}</p> : null}
       </div>
       <div class="field">
         <span class="label">{w.place} · {w.placeHint}</span>

@@ -1,0 +1,164 @@
+// Package copier opens photos in a process of their own, one process a photo.
+//
+// Decoders meet a stranger's bytes and are the part of the service that is most
+// easily led astray: a file may ask for much memory, much time, or find a fault.
+// In a process of its own it can have neither the service's memory nor its
+// secrets, it can be ended, and the kernel gives it what the service leaves over:
+// dispatching must not wait for a picture. (Lowering the priority of a thread
+// inside the service was no way: the garbage collector waits for every thread.)
+//
+// The process is this same program. Package init looks for the name it is started
+// under, so a program or a test that imports the package needs no more.
+package copier
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/photo"
+)
+
+// processName is what the process is started under.
+const processName = "gridpatrol-photo"
+
+func init() {
+	if len(os.Args) == 1 && os.Args[0] == processName {
+		os.Exit(child(os.Stdin, os.Stdout, os.Stderr))
+	}
+}
+
+// Config bounds the work. Zero values are the defaults.
+type Config struct {
+	// AtOnce is how many photos are open at the same time; 0 means one for every four
+	// processors, at least one. Others wait.
+	AtOnce int
+	// Within bounds the time of one photo once its turn has come; 0 means 30 s.
+	Within time.Duration
+}
+
+// Copier makes copies of photos. It is safe for concurrent use.
+type Copier struct {
+	program string
+	within  time.Duration
+	slots   chan struct{}
+}
+
+// New makes a copier.
+func New(c Config) *Copier {
+	if c.AtOnce == 0 {
+		c.AtOnce = max(1, runtime.NumCPU()/4)
+	}
+	if c.Within == 0 {
+		c.Within = 30 * time.Second
+	}
+	// The running program, even after another was put in its place.
+	return &Copier{program: "/proc/self/exe", within: c.Within, slots: make(chan struct{}, c.AtOnce)}
+}
+
+const (
+	maxHead = 4 << 10
+	// maxCopies is more than two copies of the largest size can have.
+	maxCopies = 32 << 20
+)
+
+// answer is what the process says, before the bytes of the copies.
+type answer struct {
+	Copies  []described    `json:"copies,omitempty"`
+	Refusal *photo.Refusal `json:"refusal,omitempty"`
+}
+
+type described struct {
+	Size   photo.Size `json:"size"`
+	Width  int        `json:"width"`
+	Height int        `json:"height"`
+	Bytes  int        `json:"bytes"`
+}
+
+// Copies makes the copies of a photo. A *photo.Refusal says that it can never be
+// shown; any other error that it could not be opened this time.
+func (c *Copier) Copies(ctx context.Context, original []byte) ([]photo.Copy, error) {
+	select {
+	case c.slots <- struct{}{}:
+		defer func() { <-c.slots }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to open a photo: %w", ctx.Err())
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.within)
+	defer cancel()
+	out, complaint := &bounded{most: maxHead + maxCopies}, &bounded{most: 2 << 10}
+	process := exec.CommandContext(ctx, c.program)
+	process.Args = []string{processName}
+	process.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=single"} // and no secret of the service
+	process.Dir = "/"
+	process.Stdin, process.Stdout, process.Stderr = bytes.NewReader(original), out, complaint
+	process.WaitDelay = time.Second
+	err := process.Run()
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("open a photo: %w", ctx.Err())
+	case err != nil:
+		return nil, fmt.Errorf("open a photo: %w: %.300s", err, complaint.Bytes())
+	}
+	return read(out.Bytes())
+}
+
+// bounded keeps what is written up to a limit and refuses the rest.
+type bounded struct {
+	bytes.Buffer
+	most int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.Len()+len(p) > b.most {
+		return 0, errors.New("it says too much")
+	}
+	return b.Buffer.Write(p)
+}
+
+// ReadFrom keeps io.Copy from going around Write.
+func (b *bounded) ReadFrom(r io.Reader) (int64, error) {
+	return io.Copy(struct{ io.Writer }{b}, r)
+}
+
+// read takes an answer apart. A decoder that was led astray may have written it,
+// so it is believed as little as the photo.
+func read(b []byte) ([]photo.Copy, error) {
+	head, rest, found := bytes.Cut(b, []byte("\n"))
+	var a answer
+	if !found || len(head) > maxHead || json.Unmarshal(head, &a) != nil {
+		return nil, errors.New("open a photo: the answer cannot be read")
+	}
+	if a.Refusal != nil {
+		if len(a.Refusal.Detail) > 500 {
+			a.Refusal.Detail = a.Refusal.Detail[:500]
+		}
+		return nil, a.Refusal
+	}
+	if len(a.Copies) != 2 || a.Copies[0].Size != photo.Shown || a.Copies[1].Size != photo.Thumb {
+		return nil, errors.New("open a photo: the answer has not the copies that were asked for")
+	}
+	copies := make([]photo.Copy, len(a.Copies))
+	for i, d := range a.Copies {
+		if d.Bytes < 1 || d.Bytes > len(rest) {
+			return nil, errors.New("open a photo: the answer ends too early")
+		}
+		copies[i] = photo.Copy{Size: d.Size, Width: d.Width, Height: d.Height, JPEG: rest[:d.Bytes:d.Bytes]}
+		rest = rest[d.Bytes:]
+		facts, err := photo.Inspect(copies[i].JPEG)
+		if err != nil || facts.MediaType != "image/jpeg" || facts.Width != d.Width || facts.Height != d.Height {
+			return nil, fmt.Errorf("open a photo: its %s copy is no good JPEG", d.Size)
+		}
+	}
+	if len(rest) > 0 {
+		return nil, errors.New("open a photo: the answer goes on too long")
+	}
+	return copies, nil
+}

@@ -1,0 +1,163 @@
+package copier
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/gridpatrol/gridpatrol/photo"
+	"github.com/gridpatrol/gridpatrol/photo/phototest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestCopiesAreThoseMadeHere(t *testing.T) {
+	t.Parallel()
+	original := phototest.JPEG(t, 700, 500)
+	want, err := photo.Make(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(Config{AtOnce: 2})
+	var g sync.WaitGroup
+	for range 6 {
+		g.Go(func() {
+			got, err := c.Copies(t.Context(), original)
+			if err != nil || len(got) != len(want) {
+				t.Errorf("%d copies: %v", len(got), err)
+				return
+			}
+			for i := range got {
+				if got[i].Size != want[i].Size || got[i].Width != want[i].Width || !bytes.Equal(got[i].JPEG, want[i].JPEG) {
+					t.Errorf("copy %s differs", got[i].Size)
+				}
+			}
+		})
+	}
+	g.Wait()
+}
+
+func TestRefusalsComeThrough(t *testing.T) {
+	t.Parallel()
+	c := New(Config{})
+	for _, h := range phototest.HostileSet(t) {
+		_, err := c.Copies(t.Context(), h.Body)
+		var refused *photo.Refusal
+		if !errors.As(err, &refused) || refused.Code != h.Code {
+			t.Errorf("%s: %v", h.Name, err)
+		}
+	}
+}
+
+// The largest that Inspect takes can be opened within the process's bounds.
+func TestTheLargestFits(t *testing.T) {
+	t.Parallel()
+	deep := image.NewNRGBA64(image.Rect(0, 0, 8000, 6250)) // 400 MB opened
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, deep); err != nil {
+		t.Fatal(err)
+	}
+	copies, err := New(Config{}).Copies(t.Context(), b.Bytes())
+	if err != nil || copies[0].Width != 2048 {
+		t.Errorf("50 megapixels of 16 bits: %v", err)
+	}
+}
+
+// The bounds hold whatever a decoder does: this test is its own process.
+func TestTheProcessIsConfined(t *testing.T) {
+	t.Parallel()
+	const asked = "GRIDPATROL_TEST_CONFINED"
+	if os.Getenv(asked) == "" {
+		process := exec.Command("/proc/self/exe", "-test.run=^TestTheProcessIsConfined$")
+		process.Env = append(os.Environ(), asked+"=1")
+		out, err := process.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("confined")) || !bytes.Contains(out, []byte("out of memory")) {
+			t.Errorf("%v: %.300s", err, out)
+		}
+		return
+	}
+	if err := confine(); err != nil {
+		t.Fatal(err)
+	}
+	if nice, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err != nil || nice != 20-niceness {
+		t.Fatalf("priority %d %v", nice, err)
+	}
+	if err := os.WriteFile(filepath.Join(t.TempDir(), "file"), []byte("x"), 0o600); err == nil {
+		t.Fatal("it may write files")
+	}
+	fmt.Println("confined")
+	greed := make([]byte, maxData+1)
+	fmt.Println(len(greed))
+}
+
+func TestWhoeverWaitsMayLeave(t *testing.T) {
+	t.Parallel()
+	c := New(Config{AtOnce: 1})
+	c.slots <- struct{}{}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Copies(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("answered %v", err)
+	}
+}
+
+func TestAProcessThatTakesTooLongIsEnded(t *testing.T) {
+	t.Parallel()
+	c := New(Config{Within: time.Nanosecond})
+	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("answered %v", err)
+	}
+}
+
+func TestOnlyAProcessOfThatNameIsTheChild(t *testing.T) {
+	t.Parallel()
+	if os.Args[0] == processName {
+		t.Fatal("this test runs in the child")
+	}
+}
+
+// An answer is believed as little as the photo it comes from.
+func FuzzAnswer(f *testing.F) {
+	var good bytes.Buffer
+	if code := answerTo(phototest.JPEG(f, 16, 8), &good, os.Stderr); code != 0 {
+		f.Fatal(code)
+	}
+	f.Add(good.Bytes())
+	f.Add([]byte("{}\n"))
+	f.Add([]byte(`{"refusal":{"Code":"damaged","Detail":"is"}}` + "\n"))
+	head, _ := json.Marshal(answer{Copies: []described{{photo.Shown, 1, 1, 1 << 40}, {photo.Thumb, 1, 1, -1}}})
+	f.Add(append(head, '\n'))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		copies, err := read(b)
+		if err == nil && len(copies) != 2 {
+			t.Errorf("%d copies and no error", len(copies))
+		}
+		for _, c := range copies {
+			if _, err := photo.Inspect(c.JPEG); err != nil {
+				t.Errorf("a copy that is no photo: %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkSmallPhoto(b *testing.B) {
+	c, body := New(Config{}), phototest.JPEG(b, 8, 8)
+	for b.Loop() {
+		if _, err := c.Copies(b.Context(), body); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+/** The photos of a case: small in the panel, large in a dialog, beside what their cameras say. */
+import { signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { CaseDetail, Photo, Report } from "../api/types.ts";
+import { may } from "../state/session.ts";
+import { clock, distance, duration } from "../i18n/format.ts";
+import { words } from "../i18n/index.ts";
+import { Icon } from "../ui/marks.tsx";
+
+type Shot = { photo: Photo; report: Report };
+
+/** Which photo of the case is shown large; null: none. */
+export const photoShown = signal<number | null>(null);
+
+const failed = signal<ReadonlySet<string>>(new Set());
+
+export function Photos({ c }: { c: CaseDetail }) {
+  const w = words.value.photo;
+  const all = c.reports.flatMap((report) => report.photos.map((photo): Shot => ({ photo, report })));
+  useEffect(() => () => void (photoShown.value = null), [c.id]);
+  if (all.length === 0) return null;
+  const doubtful = all.filter((s) => (s.photo.exif?.doubts.length ?? 0) > 0);
+  const first = doubtful[0];
+  return (
+    <>
+      <div class="photos">
+        {all.map((s, i) => (
+          <button key={`${s.report.id} ${s.photo.sha256}`} type="button" class={`photo ${s.photo.exif?.doubts.length ? "doubt" : ""}`} aria-label={w.enlarge(i + 1)} onClick={() => (photoShown.value = i)}>
+            <Picture photo={s.photo} size="thumb" alt={words.value.photoOf(i + 1)} />
+          </button>
+        ))}
+      </div>
+      {first ? (
+        <button type="button" class="photo-doubt" onClick={() => (photoShown.value = all.indexOf(first))}>
+          {said(first).doubts[0]}
+          {doubtful.length > 1 ? ` · ${w.doubtful(doubtful.length)}` : ""}
+        </button>
+      ) : null}
+      {photoShown.value !== null && all[photoShown.value] ? <Large all={all} at={photoShown.value} /> : null}
+    </>
+  );
+}
+
+/** A copy may still be in the making: the service makes it when it is asked for. */
+function Picture({ photo, size, alt }: { photo: Photo; size: "thumb" | "shown"; alt: string }) {
+  if (photo.state === "broken" || failed.value.has(photo.sha256)) return <span class="no-picture">{words.value.photo.broken}</span>;
+  return <img src={`${photo.url}?size=${size}`} alt={alt} loading={size === "thumb" ? "lazy" : "eager"} onError={() => (failed.value = new Set([...failed.value, photo.sha256]))} />;
+}
+
+/** What the camera says beside what was reported, in sentences; the doubts first. */
+export function said({ photo, report }: Shot): { doubts: string[]; plain: string[] } {
+  const w = words.value.photo;
+  const e = photo.exif;
+  const out: { doubts: string[]; plain: string[] } = { doubts: [], plain: [] };
+  if (!e) return { doubts: [], plain: [w.silent] };
+  const put = (doubtful: boolean, text: string) => (doubtful ? out.doubts : out.plain).push(text);
+  if (e.distance_m !== null) put(e.doubts.includes("far"), w.away(distance(e.distance_m)));
+  else out.plain.push(w.noPlace);
+  if (e.t !== null && e.age_s !== null) {
+    const late = e.doubts.includes("old") || e.doubts.includes("ahead");
+    const gap = Math.abs(e.age_s) < 60 ? w.sameTime : e.age_s > 0 ? w.before(duration(e.age_s, words.value)) : w.after(duration(-e.age_s, words.value));
+    put(late, w.taken(day(e.t, report.observed_at), gap));
+  } else out.plain.push(w.noTime);
+  return out;
+}
+
+/** The hour alone is enough on the day of the report. */
+function day(t: string, beside: string): string {
+  const [a, b] = [new Date(t), new Date(beside)];
+  return a.toDateString() === b.toDateString() ? clock(a) : `${a.getFullYear()}-${String(a.getMonth() + 1).padStart(2, "0")}-${String(a.getDate()).padStart(2, "0")} ${clock(a)}`;
+}
+
+function Large({ all, at }: { all: Shot[]; at: number }) {
+  const w = words.value.photo;
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    const el = box.current;
+    el?.showModal();
+    return () => el?.close();
+  }, []);
+  const s = all[at] as Shot;
+  const { doubts, plain } = said(s);
+  const go = (by: number) => (photoShown.value = (at + by + all.length) % all.length);
+  return (
+    <dialog
+      ref={box}
+      class="photo-large"
+      aria-label={words.value.photoOf(at + 1)}
+      onClose={() => (photoShown.value = null)}
+      onClick={(e) => e.target === box.current && box.current?.close()}
+      onKeyDown={(e) => {
+        e.stopPropagation(); // the keys of the room mean the queue, not the photo
+        if (all.length > 1 && (e.key === "ArrowLeft" || e.key === "ArrowRight")) go(e.key === "ArrowLeft" ? -1 : 1);
+      }}
+    >
+      <div class="picture">
+        <Picture key={s.photo.sha256} photo={s.photo} size="shown" alt={words.value.photoOf(at + 1)} />
+      </div>
+      <div class="facts">
+        <p class="pair">
+          <b>{words.value.photoOf(at + 1)}</b>
+          <span class="note">{at + 1} / {all.length}</span>
+        </p>
+        <ul>
+          {doubts.map((t) => <li key={t} class="doubt">{t}</li>)}
+          {plain.map((t) => <li key={t}>{t}</li>)}
+        </ul>
+        <p class="note">{w.hint}</p>
+        <p class="note">
+          {w.reported(clock(s.report.observed_at))} · {s.photo.width} × {s.photo.height} · {(s.photo.bytes / 1e6).toFixed(1)} MB
+          <br />
+          {w.hash} <code>{s.photo.sha256.slice(0, 16)}</code>
+        </p>
+        <div class="row-of-buttons">
+          {all.length > 1 ? (
+            <>
+              <button type="button" class="button" onClick={() => go(-1)}>{w.previous}</button>
+              <button type="button" class="button" onClick={() => go(1)}>{w.next}</button>
+            </>
+          ) : null}
+          {may("see_originals") ? <a class="button" href={`${s.photo.url}?size=original`} download>{w.original}</a> : null}
+        </div>
+      </div>
+      <button type="button" class="button plain shut" aria-label={words.value.close} onClick={() => box.current?.close()}>
+        <Icon name="close" />
+      </button>
+    </dialog>
+  );
+}
