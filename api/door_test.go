@@ -13,11 +13,12 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
 // open is all that anybody may ask for without signing in.
 var open = []string{
-	"POST /api/v1/session", "GET /api/v1/openapi.json", "GET /livez", "GET /readyz", "GET /docs",
+	"POST /api/v1/session", "POST /api/v1/enrolments/redeem", "GET /api/v1/openapi.json", "GET /livez", "GET /readyz", "GET /docs",
 	"GET /api/*", "GET /*", "HEAD /*",
 }
 
@@ -113,6 +114,8 @@ func TestRoles(t *testing.T) {
 		dispatch.RoleAuditor, dispatch.RoleDevice,
 	}
 	id := caseID.String()
+	const lostID = "0197f5a0-0000-7000-8000-00000000dead"
+	b.exec(`INSERT INTO devices (id, district_id, code) VALUES ($1, $2, 'lost')`, lostID, pgdb.District)
 	track := "/api/v1/patrols/" + patrolID.String() + "/track?from=2026-05-03T00:00:00Z"
 	rows := []struct {
 		allowed string // one letter a role, in the order above
@@ -147,6 +150,12 @@ func TestRoles(t *testing.T) {
 		{"xxxxxx......", call{method: "POST", path: "/api/v1/tickets", body: `{"for":"live"}`}},
 		{"...........x", call{method: "POST", path: "/api/v1/tickets", body: `{"for":"beacon"}`}},
 		{"x...........", call{path: "/metrics"}},
+		// Town leaders and officers without a scope of their own manage nobody, so these
+		// roles are tried again with one in TestWhoManagesWhom.
+		{"xxx.........", call{path: "/api/v1/staff"}},
+		{"xxx.........", call{path: "/api/v1/devices"}},
+		{"xxx.........", call{method: "POST", path: "/api/v1/devices/" + lostID + "/revoke"}},
+		{"xxx.........", call{method: "POST", path: "/api/v1/enrolments", body: `{"patrol_id":"` + patrolID.String() + `"}`}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/session"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/categories"}},
 	}

@@ -24,6 +24,18 @@ func (s *Server) ForgetReady() {
 // SetUploads changes how many bytes of photos may be on their way.
 func (s *Server) SetUploads(most int64) { s.uploads.most = most }
 
+// Unasked is how many open sockets the watch has not asked for yet.
+func (s *Server) Unasked() (n int) {
+	s.watchMu.Lock()
+	defer s.watchMu.Unlock()
+	for w := range s.watching {
+		if w.fresh {
+			n++
+		}
+	}
+	return n
+}
+
 // What the fuzz targets and tables reach into.
 var (
 	ParseJSON = parseJSON

@@ -25,6 +25,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/api/pgview"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
 	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
@@ -71,13 +72,18 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	t.Helper()
 	b := &bundle{t: t, db: pgtest.New(t), desk: &desk{}, log: &lockedBuffer{}}
 	on := dutyOf(b)
+	people, isReal := on.(api.PeopleDesk)
+	if !isReal {
+		people = b.people()
+	}
 	b.auth = pgauth.New(b.db, pgauth.Config{})
 	view := pgview.New(b.db)
 	roads := &road.Switch{}
 	b.works = pgroad.NewWorks(b.db, roads)
 	var err error
 	b.server, err = api.New(api.Config{
-		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
+		People: people,
+		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
 		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: echoSocket{},
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
@@ -291,4 +297,20 @@ func (b *bundle) shift(by time.Duration) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+}
+
+// people is the real desk of people and devices, for a bundle whose other desks are
+// played.
+func (b *bundle) people() *dispatch.Service {
+	b.t.Helper()
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: pgstore.New(b.db),
+		Live: standing{}, Roads: road.Straight{}, Grids: dispatch.NewAtlas(time.Now), Zone: zone})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return service
 }

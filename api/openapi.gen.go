@@ -270,6 +270,54 @@ func (e DispatchState) Valid() bool {
 	}
 }
 
+// Defines values for EnrolmentState.
+const (
+	EnrolmentStateExpired   EnrolmentState = "expired"
+	EnrolmentStateOpen      EnrolmentState = "open"
+	EnrolmentStateUsed      EnrolmentState = "used"
+	EnrolmentStateWithdrawn EnrolmentState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the EnrolmentState enum.
+func (e EnrolmentState) Valid() bool {
+	switch e {
+	case EnrolmentStateExpired:
+		return true
+	case EnrolmentStateOpen:
+		return true
+	case EnrolmentStateUsed:
+		return true
+	case EnrolmentStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for EnrolmentCodeState.
+const (
+	EnrolmentCodeStateExpired   EnrolmentCodeState = "expired"
+	EnrolmentCodeStateOpen      EnrolmentCodeState = "open"
+	EnrolmentCodeStateUsed      EnrolmentCodeState = "used"
+	EnrolmentCodeStateWithdrawn EnrolmentCodeState = "withdrawn"
+)
+
+// Valid indicates whether the value is a known member of the EnrolmentCodeState enum.
+func (e EnrolmentCodeState) Valid() bool {
+	switch e {
+	case EnrolmentCodeStateExpired:
+		return true
+	case EnrolmentCodeStateOpen:
+		return true
+	case EnrolmentCodeStateUsed:
+		return true
+	case EnrolmentCodeStateWithdrawn:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EtaKind.
 const (
 	EtaKindRoad     EtaKind = "road"
@@ -330,27 +378,27 @@ func (e GridKind) Valid() bool {
 	}
 }
 
-// Defines values for GridPersonPart.
+// Defines values for GridPart.
 const (
-	GridPersonPartChief      GridPersonPart = "chief"
-	GridPersonPartInstructor GridPersonPart = "instructor"
-	GridPersonPartPartTimer  GridPersonPart = "part_timer"
-	GridPersonPartSubstitute GridPersonPart = "substitute"
-	GridPersonPartWorker     GridPersonPart = "worker"
+	GridPartChief      GridPart = "chief"
+	GridPartInstructor GridPart = "instructor"
+	GridPartPartTimer  GridPart = "part_timer"
+	GridPartSubstitute GridPart = "substitute"
+	GridPartWorker     GridPart = "worker"
 )
 
-// Valid indicates whether the value is a known member of the GridPersonPart enum.
-func (e GridPersonPart) Valid() bool {
+// Valid indicates whether the value is a known member of the GridPart enum.
+func (e GridPart) Valid() bool {
 	switch e {
-	case GridPersonPartChief:
+	case GridPartChief:
 		return true
-	case GridPersonPartInstructor:
+	case GridPartInstructor:
 		return true
-	case GridPersonPartPartTimer:
+	case GridPartPartTimer:
 		return true
-	case GridPersonPartSubstitute:
+	case GridPartSubstitute:
 		return true
-	case GridPersonPartWorker:
+	case GridPartWorker:
 		return true
 	default:
 		return false
@@ -669,6 +717,24 @@ func (e SessionKind) Valid() bool {
 	case SessionKindAccount:
 		return true
 	case SessionKindDevice:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ShiftSource.
+const (
+	ShiftSourceManual ShiftSource = "manual"
+	ShiftSourceShift  ShiftSource = "shift"
+)
+
+// Valid indicates whether the value is a known member of the ShiftSource enum.
+func (e ShiftSource) Valid() bool {
+	switch e {
+	case ShiftSourceManual:
+		return true
+	case ShiftSourceShift:
 		return true
 	default:
 		return false
@@ -1136,6 +1202,43 @@ type DepartmentList struct {
 	NextCursor *string      `json:"next_cursor"`
 }
 
+// Device defines model for Device.
+type Device struct {
+	// Battery 0 to 1
+	Battery    *float64           `json:"battery"`
+	BoundSince *time.Time         `json:"bound_since"`
+	Code       string             `json:"code"`
+	EnrolledAt *time.Time         `json:"enrolled_at"`
+	Id         openapi_types.UUID `json:"id"`
+
+	// LastSeen When it last sent anything
+	LastSeen *time.Time `json:"last_seen"`
+	Model    *string    `json:"model"`
+
+	// Name What it called itself when it enrolled
+	Name *string `json:"name"`
+
+	// Patrol Whom it speaks for now
+	Patrol   *PatrolRef `json:"patrol"`
+	Presence Presence   `json:"presence"`
+
+	// RevokedAt When it was reported lost
+	RevokedAt *time.Time `json:"revoked_at"`
+	Simulated bool       `json:"simulated"`
+
+	// T Of its newest fix of the last two days
+	T *time.Time `json:"t"`
+
+	// Tokens How many of its tokens are good
+	Tokens int `json:"tokens"`
+}
+
+// DeviceList defines model for DeviceList.
+type DeviceList struct {
+	Items      []Device `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
 // DispatchMode defines model for DispatchMode.
 type DispatchMode string
 
@@ -1147,6 +1250,61 @@ type DispatchOrder struct {
 
 // DispatchState defines model for DispatchState.
 type DispatchState string
+
+// Ending defines model for Ending.
+type Ending struct {
+	// At Now when left out; 7 days back at most, with a reason
+	At     *time.Time `json:"at,omitempty"`
+	Reason *string    `json:"reason,omitempty"`
+}
+
+// Enrolled defines model for Enrolled.
+type Enrolled struct {
+	Device struct {
+		Code string             `json:"code"`
+		Id   openapi_types.UUID `json:"id"`
+	} `json:"device"`
+	ExpiresAt time.Time `json:"expires_at"`
+	Patrol    PatrolRef `json:"patrol"`
+
+	// Token Send as Authorization: Bearer
+	Token string `json:"token"`
+}
+
+// Enrolment defines model for Enrolment.
+type Enrolment struct {
+	DeviceId  *openapi_types.UUID `json:"device_id"`
+	ExpiresAt time.Time           `json:"expires_at"`
+	Id        openapi_types.UUID  `json:"id"`
+	MadeAt    time.Time           `json:"made_at"`
+	Patrol    PatrolRef           `json:"patrol"`
+	StaffId   *openapi_types.UUID `json:"staff_id"`
+	State     EnrolmentState      `json:"state"`
+	UsedAt    *time.Time          `json:"used_at"`
+}
+
+// EnrolmentState defines model for Enrolment.State.
+type EnrolmentState string
+
+// EnrolmentCode defines model for EnrolmentCode.
+type EnrolmentCode struct {
+	// Code Eight letters and digits that are not mistaken for one another
+	Code      string              `json:"code"`
+	DeviceId  *openapi_types.UUID `json:"device_id"`
+	ExpiresAt time.Time           `json:"expires_at"`
+	Id        openapi_types.UUID  `json:"id"`
+	MadeAt    time.Time           `json:"made_at"`
+	Patrol    PatrolRef           `json:"patrol"`
+	StaffId   *openapi_types.UUID `json:"staff_id"`
+	State     EnrolmentCodeState  `json:"state"`
+
+	// Url The page that takes the code, with the code in its fragment
+	Url    string     `json:"url"`
+	UsedAt *time.Time `json:"used_at"`
+}
+
+// EnrolmentCodeState defines model for EnrolmentCode.State.
+type EnrolmentCodeState string
 
 // EtaKind defines model for EtaKind.
 type EtaKind string
@@ -1214,11 +1372,14 @@ type GridDetail struct {
 	Code       string             `json:"code"`
 	Geometry   MultiPolygon       `json:"geometry"`
 	Id         openapi_types.UUID `json:"id"`
-	Kind       GridKind           `json:"kind"`
-	Name       string             `json:"name"`
-	People     []GridPerson       `json:"people"`
-	ValidFrom  *time.Time         `json:"valid_from"`
-	ValidTo    *time.Time         `json:"valid_to"`
+
+	// InForce Whether this drawing was in force at the time; a grid keeps its code and its people through a redrawing
+	InForce   bool         `json:"in_force"`
+	Kind      GridKind     `json:"kind"`
+	Name      string       `json:"name"`
+	People    []GridPerson `json:"people"`
+	ValidFrom *time.Time   `json:"valid_from"`
+	ValidTo   *time.Time   `json:"valid_to"`
 }
 
 // GridKind defines model for GridKind.
@@ -1230,16 +1391,27 @@ type GridList struct {
 	NextCursor *string `json:"next_cursor"`
 }
 
+// GridPart defines model for GridPart.
+type GridPart string
+
 // GridPerson defines model for GridPerson.
 type GridPerson struct {
-	Code    string             `json:"code"`
-	Name    string             `json:"name"`
-	Part    GridPersonPart     `json:"part"`
-	StaffId openapi_types.UUID `json:"staff_id"`
-}
+	Code string   `json:"code"`
+	Name string   `json:"name"`
+	Part GridPart `json:"part"`
 
-// GridPersonPart defines model for GridPerson.Part.
-type GridPersonPart string
+	// Phone null where there is none, and for whom it does not concern
+	Phone   *string            `json:"phone"`
+	Since   *time.Time         `json:"since"`
+	StaffId openapi_types.UUID `json:"staff_id"`
+
+	// StandsInFor Whom a substitute stands in for
+	StandsInFor *struct {
+		Name    string             `json:"name"`
+		StaffId openapi_types.UUID `json:"staff_id"`
+	} `json:"stands_in_for"`
+	Until *time.Time `json:"until"`
+}
 
 // GridShare defines model for GridShare.
 type GridShare struct {
@@ -1305,10 +1477,15 @@ type MatrixRow struct {
 
 // Member defines model for Member.
 type Member struct {
-	Code    string             `json:"code"`
-	Name    string             `json:"name"`
+	Code string `json:"code"`
+	Name string `json:"name"`
+
+	// Phone null where there is none, and for whom it does not concern
+	Phone   *string            `json:"phone"`
 	Role    string             `json:"role"`
+	Since   time.Time          `json:"since"`
 	StaffId openapi_types.UUID `json:"staff_id"`
+	Until   *time.Time         `json:"until"`
 }
 
 // Message defines model for Message.
@@ -1364,6 +1541,14 @@ type NearestList struct {
 	Items []Nearest `json:"items"`
 }
 
+// NewBinding defines model for NewBinding.
+type NewBinding struct {
+	// From Now when left out; 7 days back at most, with a reason
+	From     *time.Time         `json:"from,omitempty"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+	Reason   *string            `json:"reason,omitempty"`
+}
+
 // NewClosure defines model for NewClosure.
 type NewClosure struct {
 	Crs *CRS `json:"crs,omitempty"`
@@ -1387,6 +1572,32 @@ type NewDuty struct {
 	On bool `json:"on"`
 }
 
+// NewEnrolment defines model for NewEnrolment.
+type NewEnrolment struct {
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+
+	// StaffId Whose phone it is
+	StaffId *openapi_types.UUID `json:"staff_id,omitempty"`
+}
+
+// NewGridPerson defines model for NewGridPerson.
+type NewGridPerson struct {
+	// ForStaffId Whom a substitute stands in for; the grid's worker when left out
+	ForStaffId *openapi_types.UUID `json:"for_staff_id,omitempty"`
+
+	// From Now when left out; 7 days back at most, with a reason
+	From *time.Time `json:"from,omitempty"`
+
+	// Move End the present worker's part at the same moment
+	Move    *bool              `json:"move,omitempty"`
+	Part    GridPart           `json:"part"`
+	Reason  *string            `json:"reason,omitempty"`
+	StaffId openapi_types.UUID `json:"staff_id"`
+
+	// Until No end when left out
+	Until *time.Time `json:"until,omitempty"`
+}
+
 // NewLocation defines model for NewLocation.
 type NewLocation struct {
 	// AccuracyM 20 m is assumed when left out
@@ -1398,6 +1609,20 @@ type NewLocation struct {
 
 	// Lon -180..180
 	Lon float64 `json:"lon"`
+}
+
+// NewMember defines model for NewMember.
+type NewMember struct {
+	// From Now when left out; 7 days back at most, with a reason
+	From *time.Time `json:"from,omitempty"`
+
+	// Move End what the person is in elsewhere at the same moment
+	Move    *bool              `json:"move,omitempty"`
+	Reason  *string            `json:"reason,omitempty"`
+	StaffId openapi_types.UUID `json:"staff_id"`
+
+	// Until No end when left out
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // NewReport defines model for NewReport.
@@ -1412,6 +1637,12 @@ type NewReport struct {
 	// Reporter How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
 	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
 	Reporter *Contact `json:"reporter,omitempty"`
+}
+
+// NewShift defines model for NewShift.
+type NewShift struct {
+	From  time.Time `json:"from"`
+	Until time.Time `json:"until"`
 }
 
 // NewStatus defines model for NewStatus.
@@ -1522,12 +1753,19 @@ type PatrolDetail struct {
 	Members      []Member            `json:"members"`
 	Mode         Mode                `json:"mode"`
 	Name         string              `json:"name"`
-	Presence     Presence            `json:"presence"`
-	Simulated    bool                `json:"simulated"`
-	Skills       []string            `json:"skills"`
-	Status       PatrolStatus        `json:"status"`
-	T            *time.Time          `json:"t"`
-	Version      int64               `json:"version"`
+	OnDuty       bool                `json:"on_duty"`
+
+	// PeopleAt The time that members and on_duty are of
+	PeopleAt time.Time `json:"people_at"`
+
+	// Planned Who will be a member later on
+	Planned   []Member     `json:"planned"`
+	Presence  Presence     `json:"presence"`
+	Simulated bool         `json:"simulated"`
+	Skills    []string     `json:"skills"`
+	Status    PatrolStatus `json:"status"`
+	T         *time.Time   `json:"t"`
+	Version   int64        `json:"version"`
 }
 
 // PatrolList defines model for PatrolList.
@@ -1536,8 +1774,40 @@ type PatrolList struct {
 	NextCursor *string  `json:"next_cursor"`
 }
 
+// PatrolRef defines model for PatrolRef.
+type PatrolRef struct {
+	Code string             `json:"code"`
+	Id   openapi_types.UUID `json:"id"`
+	Name string             `json:"name"`
+}
+
 // PatrolStatus defines model for PatrolStatus.
 type PatrolStatus string
+
+// Person defines model for Person.
+type Person struct {
+	AreaCode   *string            `json:"area_code"`
+	Code       string             `json:"code"`
+	Department *string            `json:"department"`
+	Id         openapi_types.UUID `json:"id"`
+	Name       string             `json:"name"`
+
+	// Patrol The one they are in now
+	Patrol *PatrolRef `json:"patrol"`
+	Phone  *string    `json:"phone"`
+	Posts  []struct {
+		// Grid The grid's code
+		Grid string   `json:"grid"`
+		Part GridPart `json:"part"`
+	} `json:"posts"`
+	Role string `json:"role"`
+}
+
+// PersonList defines model for PersonList.
+type PersonList struct {
+	Items      []Person `json:"items"`
+	NextCursor *string  `json:"next_cursor"`
+}
 
 // Photo defines model for Photo.
 type Photo struct {
@@ -1612,6 +1882,19 @@ type Problem struct {
 
 	// Type Stable, below /problems/
 	Type string `json:"type"`
+}
+
+// Redemption defines model for Redemption.
+type Redemption struct {
+	// Code In any case, with spaces or dashes
+	Code string `json:"code"`
+
+	// Install Made by the phone; with it a lost answer can be asked for again
+	Install *openapi_types.UUID `json:"install,omitempty"`
+	Model   *string             `json:"model,omitempty"`
+
+	// Name What the phone is called
+	Name *string `json:"name,omitempty"`
 }
 
 // Report defines model for Report.
@@ -1764,6 +2047,32 @@ type Settlement struct {
 	Note string `json:"note"`
 }
 
+// Shift defines model for Shift.
+type Shift struct {
+	From     time.Time          `json:"from"`
+	Id       openapi_types.UUID `json:"id"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+
+	// Source Planned, or begun by hand
+	Source ShiftSource `json:"source"`
+	Until  time.Time   `json:"until"`
+}
+
+// ShiftSource Planned, or begun by hand
+type ShiftSource string
+
+// ShiftChange defines model for ShiftChange.
+type ShiftChange struct {
+	// From Only of a shift that has not begun
+	From  *time.Time `json:"from,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// ShiftList defines model for ShiftList.
+type ShiftList struct {
+	Items []Shift `json:"items"`
+}
+
 // Shortfall defines model for Shortfall.
 type Shortfall struct {
 	Considered int             `json:"considered"`
@@ -1837,6 +2146,12 @@ type CaseID = openapi_types.UUID
 // Cursor defines model for Cursor.
 type Cursor = string
 
+// DeviceID defines model for DeviceID.
+type DeviceID = openapi_types.UUID
+
+// EndAt defines model for EndAt.
+type EndAt = time.Time
+
 // IdempotencyKey defines model for IdempotencyKey.
 type IdempotencyKey = string
 
@@ -1854,6 +2169,15 @@ type Lon = float64
 
 // PatrolID defines model for PatrolID.
 type PatrolID = openapi_types.UUID
+
+// Reason defines model for Reason.
+type Reason = string
+
+// ShiftID defines model for ShiftID.
+type ShiftID = openapi_types.UUID
+
+// StaffID defines model for StaffID.
+type StaffID = openapi_types.UUID
 
 // TrackLimit defines model for TrackLimit.
 type TrackLimit = int
@@ -1928,6 +2252,37 @@ type CountCellsParams struct {
 // CountCellsParamsLayer defines parameters for CountCells.
 type CountCellsParamsLayer string
 
+// ListDevicesParams defines parameters for ListDevices.
+type ListDevicesParams struct {
+	// PatrolId Only those that speak for this patrol now
+	PatrolId *openapi_types.UUID `form:"patrol_id,omitempty" json:"patrol_id,omitempty"`
+
+	// Revoked Take in those that were reported lost
+	Revoked *bool  `form:"revoked,omitempty" json:"revoked,omitempty"`
+	Limit   *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// BindDeviceParams defines parameters for BindDevice.
+type BindDeviceParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// RevokeDeviceParams defines parameters for RevokeDevice.
+type RevokeDeviceParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// UnbindDeviceParams defines parameters for UnbindDevice.
+type UnbindDeviceParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // DutySheetParams defines parameters for DutySheet.
 type DutySheetParams struct {
 	// Lang Else by Accept-Language; Chinese where both are taken
@@ -1936,6 +2291,18 @@ type DutySheetParams struct {
 
 // DutySheetParamsLang defines parameters for DutySheet.
 type DutySheetParamsLang string
+
+// OpenEnrolmentParams defines parameters for OpenEnrolment.
+type OpenEnrolmentParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// WithdrawEnrolmentParams defines parameters for WithdrawEnrolment.
+type WithdrawEnrolmentParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
 
 // ListGridsParams defines parameters for ListGrids.
 type ListGridsParams struct {
@@ -1951,6 +2318,24 @@ type ListGridsParams struct {
 type GetGridParams struct {
 	// At The present when left out
 	At *At `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// AddGridPersonParams defines parameters for AddGridPerson.
+type AddGridPersonParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// EndGridPersonParams defines parameters for EndGridPerson.
+type EndGridPersonParams struct {
+	Part GridPart `form:"part" json:"part"`
+
+	// At Now when left out; 7 days back at most, with a reason
+	At     *EndAt  `form:"at,omitempty" json:"at,omitempty"`
+	Reason *Reason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
 // LocateParams defines parameters for Locate.
@@ -2030,6 +2415,43 @@ type ListPatrolsParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// GetPatrolParams defines parameters for GetPatrol.
+type GetPatrolParams struct {
+	// At The present when left out
+	At *At `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// AddMemberParams defines parameters for AddMember.
+type AddMemberParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// EndMemberParams defines parameters for EndMember.
+type EndMemberParams struct {
+	// At Now when left out; 7 days back at most, with a reason
+	At     *EndAt  `form:"at,omitempty" json:"at,omitempty"`
+	Reason *Reason `form:"reason,omitempty" json:"reason,omitempty"`
+
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ListShiftsParams defines parameters for ListShifts.
+type ListShiftsParams struct {
+	// From Now when left out
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To 14 days after from when left out; 92 days at most
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
+// AddShiftParams defines parameters for AddShift.
+type AddShiftParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
 // SetPatrolStatusParams defines parameters for SetPatrolStatus.
@@ -2123,6 +2545,28 @@ type SignOutParams struct {
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
+// EndShiftParams defines parameters for EndShift.
+type EndShiftParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ChangeShiftParams defines parameters for ChangeShift.
+type ChangeShiftParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ListStaffParams defines parameters for ListStaff.
+type ListStaffParams struct {
+	// Q Part of a code, a name or a telephone number
+	Q     *string `form:"q,omitempty" json:"q,omitempty"`
+	Limit *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
 // MakeTicketParams defines parameters for MakeTicket.
 type MakeTicketParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -2141,6 +2585,24 @@ type CloseCaseJSONRequestBody = Closing
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
 
+// BindDeviceJSONRequestBody defines body for BindDevice for application/json ContentType.
+type BindDeviceJSONRequestBody = NewBinding
+
+// RevokeDeviceJSONRequestBody defines body for RevokeDevice for application/json ContentType.
+type RevokeDeviceJSONRequestBody = Note
+
+// UnbindDeviceJSONRequestBody defines body for UnbindDevice for application/json ContentType.
+type UnbindDeviceJSONRequestBody = Ending
+
+// OpenEnrolmentJSONRequestBody defines body for OpenEnrolment for application/json ContentType.
+type OpenEnrolmentJSONRequestBody = NewEnrolment
+
+// RedeemEnrolmentJSONRequestBody defines body for RedeemEnrolment for application/json ContentType.
+type RedeemEnrolmentJSONRequestBody = Redemption
+
+// AddGridPersonJSONRequestBody defines body for AddGridPerson for application/json ContentType.
+type AddGridPersonJSONRequestBody = NewGridPerson
+
 // MatrixJSONRequestBody defines body for Matrix for application/json ContentType.
 type MatrixJSONRequestBody = MatrixAsk
 
@@ -2152,6 +2614,12 @@ type SeeNoticesJSONRequestBody = SeenNotices
 
 // SettleOperatorItemJSONRequestBody defines body for SettleOperatorItem for application/json ContentType.
 type SettleOperatorItemJSONRequestBody = Settlement
+
+// AddMemberJSONRequestBody defines body for AddMember for application/json ContentType.
+type AddMemberJSONRequestBody = NewMember
+
+// AddShiftJSONRequestBody defines body for AddShift for application/json ContentType.
+type AddShiftJSONRequestBody = NewShift
 
 // SetPatrolStatusJSONRequestBody defines body for SetPatrolStatus for application/json ContentType.
 type SetPatrolStatusJSONRequestBody = NewStatus
@@ -2167,6 +2635,9 @@ type CloseRoadsJSONRequestBody = NewClosure
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn
+
+// ChangeShiftJSONRequestBody defines body for ChangeShift for application/json ContentType.
+type ChangeShiftJSONRequestBody = ShiftChange
 
 // MakeTicketJSONRequestBody defines body for MakeTicket for application/json ContentType.
 type MakeTicketJSONRequestBody = NewTicket

@@ -61,18 +61,34 @@ func (s *Server) getPatrol(c echo.Context) error {
 	if err := pathID(c, "id", &id); err != nil {
 		return err
 	}
+	q := query{c: c}
+	at := q.moment("at")
+	if err := q.err(); err != nil {
+		return err
+	}
 	ctx, v := c.Request().Context(), viewer(c)
-	found, err := s.patrols.Patrol(ctx, v, id)
+	var found dispatch.PatrolDetail
+	var err error
+	if at == nil {
+		found, err = s.patrols.Patrol(ctx, v, id)
+	} else {
+		found, err = s.people.PatrolAt(ctx, v, id, *at)
+	}
 	if err != nil {
 		return err
 	}
+	return s.answerPatrol(c, http.StatusOK, found)
+}
+
+// answerPatrol writes down that its place was seen, where there is one.
+func (s *Server) answerPatrol(c echo.Context, status int, found dispatch.PatrolDetail) error {
 	if found.Lon != nil {
-		if err := s.auth.RecordViews(ctx, v, pgauth.ViewedPosition, []dispatch.PatrolID{id}); err != nil {
+		if err := s.auth.RecordViews(c.Request().Context(), viewer(c), pgauth.ViewedPosition, []dispatch.PatrolID{found.ID}); err != nil {
 			return err
 		}
 	}
 	c.Response().Header().Set("ETag", etag(found.Version))
-	return answer(c, http.StatusOK, found)
+	return answer(c, status, found)
 }
 
 func (s *Server) getTrack(c echo.Context) error {

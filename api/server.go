@@ -32,6 +32,7 @@ type Config struct {
 	Patrols PatrolDesk
 	Places  PlaceDesk
 	Notices NoticeDesk
+	People  PeopleDesk
 	// Book, Register and Tracks are read by the pages; pgview.Store is all of them.
 	Book     Book
 	Register Register
@@ -74,6 +75,7 @@ type Server struct {
 	places   PlaceDesk
 	notices  NoticeDesk
 	guesses  *pgauth.Guesses // of follow-up codes
+	people   PeopleDesk
 	book     Book
 	register Register
 	tracks   Tracks
@@ -114,6 +116,7 @@ func New(c Config) (*Server, error) {
 		name    string
 		missing bool
 	}{
+		{"People", c.People == nil},
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
 		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
 		{"Roster", c.Roster == nil}, {"Roads", c.Roads == nil}, {"Works", c.Works == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
@@ -143,7 +146,8 @@ func New(c Config) (*Server, error) {
 		c.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	s := &Server{
-		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
+		people: c.People,
+		auth:   c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
@@ -215,6 +219,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
 
 	s.add("GET", "/api/v1/duty-sheet", may(dispatch.ActDutySheet), s.dutySheet)
+	s.peopleRoutes()
+
 	s.add("GET", "/api/v1/grids", mapData, s.listGrids)
 	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)
 	s.add("GET", "/api/v1/locate", mapData, s.locate)

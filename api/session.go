@@ -59,6 +59,7 @@ func (s *Server) cookie(c echo.Context, value string, until time.Time) *http.Coo
 
 // actions in the order in which a session lists them.
 var actions = []dispatch.Action{
+	dispatch.ActManagePeople, dispatch.ActEnrolDevice, dispatch.ActRevokeDevice, dispatch.ActSeePhones,
 	dispatch.ActReport, dispatch.ActSeeCases, dispatch.ActSeeOriginals, dispatch.ActSeePatrols, dispatch.ActSeeTracks, dispatch.ActDispatch,
 	dispatch.ActCloseCase, dispatch.ActAnswer, dispatch.ActSetStatus, dispatch.ActCommandPatrol, dispatch.ActSendBeacon,
 	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts,

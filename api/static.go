@@ -17,7 +17,7 @@ import (
 )
 
 // pages are the addresses of the documents; everything else is a file.
-var pages = map[string]string{"/": "index.html", "/login": "login.html", "/m": "m.html", "/m/": "m.html", "/follow": "follow.html"}
+var pages = map[string]string{"/": "index.html", "/login": "login.html", "/m": "m.html", "/m/": "m.html", enrolPage: "m.html", "/follow": "follow.html"}
 
 // staticFile is one file of the page, read and compressed once.
 type staticFile struct {

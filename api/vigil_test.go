@@ -86,6 +86,19 @@ func (l line) stays(what string) {
 	}
 }
 
+// settle waits until the watch has asked for every socket once, so that what ends
+// them afterwards is the revision that moves.
+func (b *bundle) settle() {
+	b.t.Helper()
+	for tick := time.NewTicker(5 * time.Millisecond); b.server.Unasked() > 0; {
+		select {
+		case <-tick.C:
+		case <-b.t.Context().Done():
+			b.t.Fatal(b.t.Context().Err())
+		}
+	}
+}
+
 // watch runs the watch over open sockets until the test ends.
 func (b *bundle) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -123,6 +136,7 @@ func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 
 	device, _ := b.device("D-1")
 	sockets := []line{b.byToken("/ws/beacon", device), b.byTicket("beacon", device)}
+	b.settle()
 	if err := b.auth.RevokeToken(t.Context(), device); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +146,7 @@ func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 
 	device, _ = b.device("D-2")
 	sockets = []line{b.byToken("/ws/beacon", device), b.byTicket("beacon", device)}
+	b.settle()
 	b.exec(`UPDATE devices SET revoked_at = gp_now() WHERE code = 'D-2'`)
 	for _, l := range sockets {
 		l.ends("a device is revoked")
@@ -144,11 +159,13 @@ func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 		return b.opened("/ws/live", http.Header{"Cookie": {c.String()}, "Origin": {b.url}})
 	}
 	sockets = []line{b.byToken("/ws/live", operator), b.byTicket("live", operator)}
+	b.settle()
 	b.exec(`UPDATE accounts SET disabled_at = gp_now() WHERE username = 'gone'`)
 	for _, l := range sockets {
 		l.ends("an account is disabled")
 	}
 	l := byCookie(cookie)
+	b.settle()
 	b.exec(`UPDATE accounts SET role = 'town_leader', area_code = '331004001' WHERE username = 'leaves'`)
 	l.ends("an account has another role")
 
@@ -162,6 +179,7 @@ func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	sockets = []line{byCookie(cookie), b.opened("/ws/live", nil, "any.v1", "ticket."+made.Ticket)}
+	b.settle()
 	b.want(204, call{method: "DELETE", path: "/api/v1/session", cookie: cookie, header: map[string]string{"X-CSRF-Token": csrf}})
 	for _, l := range sockets {
 		l.ends("a session is signed out")

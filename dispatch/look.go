@@ -92,6 +92,9 @@ func (s *Service) Patrol(ctx context.Context, v Viewer, id PatrolID) (PatrolDeta
 	if !Visible(v, p.Scope) {
 		return PatrolDetail{}, hidden("patrol")
 	}
+	if err := s.addPhones(ctx, v, &p); err != nil {
+		return PatrolDetail{}, err
+	}
 	s.place(&p.Patrol)
 	return p, nil
 }

@@ -51,14 +51,22 @@ type PatrolDetail struct {
 	AssignmentID *AssignmentID `json:"assignment_id"`
 	CaseID       *CaseID       `json:"case_id"`
 	Members      []Member      `json:"members"`
+	// Planned are those who will be members later on.
+	Planned []Member `json:"planned"`
+	// PeopleAt is the time that the members and OnDuty are of.
+	PeopleAt time.Time `json:"people_at"`
+	OnDuty   bool      `json:"on_duty"`
 }
 
 // Member is a person of a patrol.
 type Member struct {
-	StaffID StaffID `json:"staff_id"`
-	Code    string  `json:"code"`
-	Name    string  `json:"name"`
-	Role    string  `json:"role"`
+	StaffID StaffID    `json:"staff_id"`
+	Code    string     `json:"code"`
+	Name    string     `json:"name"`
+	Role    string     `json:"role"`
+	Phone   *string    `json:"phone"` // nil for whom it does not concern
+	Since   time.Time  `json:"since"`
+	Until   *time.Time `json:"until"`
 }
 
 // PatrolFilter chooses among patrols; empty chooses all.

@@ -41,6 +41,12 @@ const (
 	ActDutySheet     Action = "duty_sheet" // print who is on duty, with their telephones
 	ActCloseRoads    Action = "close_roads"
 	ActAdminister    Action = "administer"
+
+	// People and devices; staffing grants these.
+	ActManagePeople Action = "manage_people" // members, posts, shifts, bindings within scope
+	ActEnrolDevice  Action = "enrol_device"  // make a one-time code for a patrol within scope
+	ActRevokeDevice Action = "revoke_device" // report a device lost
+	ActSeePhones    Action = "see_phones"    // telephone numbers of people within scope
 )
 
 // policy is the one table of who may do what. Scope (area, department, one's own
@@ -63,8 +69,35 @@ var policy = map[Role][]Action{
 	RoleDevice:             {ActReport, ActSeeCases, ActAnswer, ActSetStatus, ActSendBeacon, ActMapData},
 }
 
+// staffing is the part of the table about people and devices, which reads better by
+// action. Whoever is tracked manages nobody, themselves included.
+var staffing = map[Action][]Role{
+	ActManagePeople: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleTownLeader, RoleOfficer},
+	ActEnrolDevice:  {RoleAdmin, RoleOperator, RoleDutyLeader, RoleTownLeader},
+	ActRevokeDevice: {RoleAdmin, RoleOperator, RoleDutyLeader},
+	ActSeePhones: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleDistrictSupervisor, RoleTownLeader, RoleOfficer,
+		RoleGridChief, RoleInstructor},
+}
+
 // May says whether the viewer's role grants the action at all.
-func May(v Viewer, a Action) bool { return slices.Contains(policy[v.Role], a) }
+func May(v Viewer, a Action) bool {
+	return slices.Contains(policy[v.Role], a) || slices.Contains(staffing[a], v.Role)
+}
+
+// Manages says whether the viewer may do this to people, shifts and devices that
+// belong to a thing: within their area and department, and never only because it is
+// their own patrol. A town leader without a town and an officer without a department
+// have nobody to manage.
+func Manages(v Viewer, a Action, t Thing) bool {
+	if !May(v, a) || v.District != t.District {
+		return false
+	}
+	if v.Role == RoleTownLeader && v.AreaCode == "" || v.Role == RoleOfficer && v.Department == "" {
+		return false
+	}
+	return (v.AreaCode == "" || slices.Contains(t.Areas, v.AreaCode)) &&
+		(v.Department == "" || slices.Contains(t.Departments, v.Department))
+}
 
 // Thing is what Visible needs to know of a case, a patrol, a grid or a photo:
 // where it belongs and whose it is. Areas lists the area it lies in and every

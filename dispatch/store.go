@@ -16,6 +16,7 @@ type Store interface {
 	CaseStore
 	PatrolStore
 	AnswerStore
+	PeopleStore
 }
 
 // ReportStore takes reports in.

@@ -40,6 +40,8 @@ type (
 	planKind       struct{}
 	versionKind    struct{}
 	deadlineKind   struct{}
+	dutyKind       struct{}
+	enrolmentKind  struct{}
 )
 
 // The identifiers of the field.
@@ -57,6 +59,8 @@ type (
 	PlanID       = ID[planKind]
 	MapID        = ID[versionKind] // a version of the grids
 	DeadlineID   = ID[deadlineKind]
+	DutyID       = ID[dutyKind]
+	EnrolmentID  = ID[enrolmentKind]
 )
 
 // Status is what a patrol is doing, as the duty sees it.

@@ -61,6 +61,8 @@ type Store struct {
 	nobody     func() string // the hash an unknown user's password is checked against
 	byUsername *throttle
 	byAddress  *throttle
+	// Codes of enrolment are short: wrong ones are counted by address and altogether.
+	codesByAddress, codes *throttle
 }
 
 // New makes a Store.
@@ -79,6 +81,9 @@ func New(db *pgdb.DB, c Config) *Store {
 		cost: standardCost, nobody: nobody,
 		byUsername: newThrottle(c.Now, 10, 30*time.Second),
 		byAddress:  newThrottle(c.Now, 50, 2*time.Second),
+
+		codesByAddress: newThrottle(c.Now, 10, 30*time.Second),
+		codes:          newThrottle(c.Now, 100, 2*time.Second),
 	}
 }
 

@@ -60,25 +60,61 @@ func (s *Store) Grids(ctx context.Context, v dispatch.Viewer, at *time.Time, ask
 }
 
 const oneGrid = `SELECT ` + columns + `, ST_AsGeoJSON(g.geom, 7), lower(v.valid), upper(v.valid),
-  gp_area_path(g.district_id, g.area_code),
+  v.valid @> coalesce($3::timestamptz, gp_now()), gp_area_path(g.district_id, g.area_code),
   ARRAY(SELECT DISTINCT m.patrol_id FROM grid_staff s JOIN patrol_members m ON m.staff_id = s.staff_id
         WHERE s.district_id = g.district_id AND s.grid_code = g.code
           AND s.valid @> coalesce($3::timestamptz, gp_now()) AND m.valid @> coalesce($3, gp_now()))
 FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
-WHERE g.district_id = $1 AND g.id = $2 AND v.state = 'active'`
+WHERE g.district_id = $1 AND v.state = 'active' AND (g.id = $2 OR (v.valid @> $3
+  AND g.code = (SELECT o.code FROM grids_seen o JOIN grid_versions w ON w.id = o.version_id WHERE o.id = $2 AND o.district_id = $1 AND w.state = 'active')))
+ORDER BY v.valid @> coalesce($3, gp_now()) DESC, g.id = $2 DESC LIMIT 1`
 
-const people = `SELECT s.part, p.id, p.code, p.name FROM grid_staff s JOIN staff p ON p.id = s.staff_id
+const people = `SELECT s.part, p.id, p.code, p.name,
+  nullif(lower(s.valid), '-infinity'), nullif(upper(s.valid), 'infinity'), f.id, f.name
+FROM grid_staff s JOIN staff p ON p.id = s.staff_id LEFT JOIN staff f ON f.id = s.for_staff_id
 WHERE s.district_id = $1 AND s.grid_code = $2 AND s.valid @> coalesce($3::timestamptz, gp_now())
 ORDER BY array_position(ARRAY['worker', 'substitute', 'part_timer', 'chief', 'instructor'], s.part), p.code`
 
 // Grid is one grid with its outline and the people who answered for it at a time.
+// Where another drawing of the same code was in force then, it is that one.
 // Whom a viewer may not see is left out.
 func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (out api.GridDetail, err error) {
 	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
 		out, err = readGrid(ctx, tx, v, id, at)
 		return err
 	})
-	return out, err
+	if err != nil || !dispatch.May(v, dispatch.ActSeePhones) {
+		return out, err
+	}
+	return out, s.addPhones(ctx, out.People)
+}
+
+// addPhones reads the telephones of people whom the viewer was shown. They are no part
+// of what the viewer's own role may read.
+func (s *Store) addPhones(ctx context.Context, people []api.GridPerson) error {
+	ids := make([]uuid.UUID, len(people))
+	for i, p := range people {
+		ids[i] = p.StaffId
+	}
+	rows, err := s.db.Query(ctx, `SELECT id, phone FROM staff WHERE id = ANY ($1) AND phone IS NOT NULL`, ids)
+	if err != nil {
+		return fmt.Errorf("read telephones: %w", err)
+	}
+	var id uuid.UUID
+	var phone string
+	_, err = pgx.ForEachRow(rows, []any{&id, &phone}, func() error {
+		for i := range people {
+			if people[i].StaffId == id {
+				number := phone
+				people[i].Phone = &number
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read telephones: %w", err)
+	}
+	return nil
 }
 
 func readGrid(ctx context.Context, tx pgx.Tx, v dispatch.Viewer, id dispatch.GridID, at *time.Time) (api.GridDetail, error) {
@@ -88,7 +124,7 @@ func readGrid(ctx context.Context, tx pgx.Tx, v dispatch.Viewer, id dispatch.Gri
 	var above []string
 	var patrols []uuid.UUID
 	err := tx.QueryRow(ctx, oneGrid, v.District, id, at).
-		Scan(append(scanned(&g), &outline, &out.ValidFrom, &out.ValidTo, &above, &patrols)...)
+		Scan(append(scanned(&g), &outline, &out.ValidFrom, &out.ValidTo, &out.InForce, &above, &patrols)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return api.GridDetail{}, notFound(err)
 	}
@@ -119,7 +155,16 @@ func readGrid(ctx context.Context, tx pgx.Tx, v dispatch.Viewer, id dispatch.Gri
 		return api.GridDetail{}, fmt.Errorf("read people of grid %s: %w", g.Code, err)
 	}
 	out.People, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p api.GridPerson, err error) {
-		return p, row.Scan(&p.Part, &p.StaffId, &p.Code, &p.Name)
+		var other *uuid.UUID
+		var name *string
+		err = row.Scan(&p.Part, &p.StaffId, &p.Code, &p.Name, &p.Since, &p.Until, &other, &name)
+		if other != nil && name != nil {
+			p.StandsInFor = &struct {
+				Name    string    `json:"name"`
+				StaffId uuid.UUID `json:"staff_id"`
+			}{*name, *other}
+		}
+		return p, err
 	})
 	if err != nil {
 		return api.GridDetail{}, fmt.Errorf("read people of grid %s: %w", g.Code, err)

@@ -126,7 +126,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	door, err := api.New(api.Config{
 		Auth:    auth,
-		Reports: desk, Cases: desk, Patrols: desk, Places: desk, Notices: desk,
+		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Zone: zone,
 		Roads: roads, Works: works, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),

@@ -176,17 +176,6 @@ const patrolNow = `
 SELECT p.claimed_by, a.case_id, gp_area_path(p.district_id, p.area_code)
 FROM patrols p LEFT JOIN assignments a ON a.id = p.claimed_by WHERE p.id = $1`
 
-const patrolPeople = `
-SELECT s.id, s.code, s.name, s.role FROM patrol_members m JOIN staff s ON s.id = m.staff_id
-WHERE m.patrol_id = $1 AND m.valid @> (SELECT gp_now()) ORDER BY s.code`
-
-type memberRow struct {
-	ID   uuid.UUID `db:"id"`
-	Code string    `db:"code"`
-	Name string    `db:"name"`
-	Role string    `db:"role"`
-}
-
 // Patrol implements dispatch.PatrolStore.
 func (s *Store) Patrol(ctx context.Context, id dispatch.PatrolID) (dispatch.PatrolDetail, error) {
 	return s.patrol(ctx, s.db, id)
@@ -202,9 +191,9 @@ func (s *Store) PatrolSeen(ctx context.Context, v dispatch.Viewer, id dispatch.P
 }
 
 func (s *Store) patrol(ctx context.Context, on reader, id dispatch.PatrolID) (dispatch.PatrolDetail, error) {
-	out := dispatch.PatrolDetail{Members: []dispatch.Member{}}
+	var out dispatch.PatrolDetail
 	var found []patrolRow
-	var members []memberRow
+	var people peopleRead
 	var assignment, of *uuid.UUID
 	var areas []string
 	batch := &pgx.Batch{}
@@ -216,7 +205,7 @@ func (s *Store) patrol(ctx context.Context, on reader, id dispatch.PatrolID) (di
 		}
 		return err
 	})
-	batch.Queue(patrolPeople, id.UUID).Query(collect(&members))
+	people.queue(batch, id, nil)
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return out, fault(err)
 	}
@@ -228,9 +217,8 @@ func (s *Store) patrol(ctx context.Context, on reader, id dispatch.PatrolID) (di
 	if assignment != nil && of != nil {
 		out.AssignmentID, out.CaseID = &dispatch.AssignmentID{UUID: *assignment}, &dispatch.CaseID{UUID: *of}
 	}
-	for _, m := range members {
-		out.Members = append(out.Members, dispatch.Member{StaffID: dispatch.StaffID{UUID: m.ID}, Code: m.Code, Name: m.Name, Role: m.Role})
-	}
+	then := people.people()
+	out.Members, out.Planned, out.OnDuty, out.PeopleAt = then.Members, then.Planned, then.OnDuty, then.At
 	return out, nil
 }
 

@@ -116,11 +116,11 @@ for (let j = 0; j < rows; j++)
       id, code, name, kind, area_code: areas[town + 1]?.code ?? null, categories: [], area_m2: 1.1e6,
       bbox: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)],
       geometry: { type: "MultiPolygon", coordinates: [[ring]] }, valid_from: null, valid_to: null,
-      people: [
-        { part: "worker", staff_id: newID(), code: `W${n}`, name: names[n % names.length] ?? "" },
-        { part: "chief", staff_id: newID(), code: `C${n}`, name: names[(n * 5) % names.length] ?? "" },
-        { part: "instructor", staff_id: newID(), code: `I${n}`, name: names[(n * 7) % names.length] ?? "" },
-      ],
+      in_force: true,
+      people: (["worker", "chief", "instructor"] as const).map((part, k) => ({
+        part, staff_id: newID(), code: `${part[0]?.toUpperCase()}${n}`, name: names[(n * (2 * k + 1)) % names.length] ?? "",
+        phone: null, since: "2026-01-01T00:00:00Z", until: null, stands_in_for: null,
+      })),
     });
   }
 

@@ -349,7 +349,11 @@ export interface paths {
             };
             cookie?: never;
         };
-        /** A patrol with its people */
+        /**
+         * A patrol with its people, at present or at a time
+         * @description With `at`, members, planned members and `on_duty` are of that time, and the place is left out (the track has
+         *     it); code, status and version are of the present.
+         */
         get: operations["getPatrol"];
         put?: never;
         post?: never;
@@ -422,6 +426,314 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patrols/{id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put a person into a patrol, from now on or from a given time
+         * @description A person is in one patrol at a time: 409 `/problems/member-elsewhere` names where they are, unless `move` ends
+         *     that at the same moment. Dated back it is a correction: 7 days at most, with a reason, which is recorded.
+         */
+        post: operations["addMember"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patrols/{id}/members/{staff_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+                staff_id: components["parameters"]["StaffID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a person out of a patrol */
+        delete: operations["endMember"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/patrols/{id}/shifts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        /** When a patrol is on duty, planned or begun by hand */
+        get: operations["listShifts"];
+        put?: never;
+        /**
+         * Plan a shift of a patrol
+         * @description Duty is never given after the fact, because off duty means not tracked. 409 `/problems/shift-overlap` names the
+         *     shift that stands in the way.
+         */
+        post: operations["addShift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/shifts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["ShiftID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Move the ends of a shift; of one that has begun, its end */
+        put: operations["changeShift"];
+        post?: never;
+        /** End a shift now, or take back one that has not begun */
+        delete: operations["endShift"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grids/{id}/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a person a part in a grid, a substitute for instance
+         * @description A grid keeps its people through a redrawing. It has one full-time worker: 409 `/problems/grid-has-worker`,
+         *     unless `move` ends that at the same moment. Dated back it is a correction: 7 days at most, with a reason.
+         */
+        post: operations["addGridPerson"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/grids/{id}/people/{staff_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                staff_id: components["parameters"]["StaffID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End the part of a person in a grid */
+        delete: operations["endGridPerson"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The people whom the caller may manage, by code */
+        get: operations["listStaff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The devices of patrols that the caller may manage, by code */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        /** A device */
+        get: operations["getDevice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/bind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a device speak for a patrol, and no longer for another
+         * @description A fix belongs to whom the device spoke for at the fix's own time.
+         */
+        post: operations["bindDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/unbind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a device speak for nobody */
+        post: operations["unbindDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/devices/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report a device lost
+         * @description All its tokens end, and within a second its sockets close (4001), on every node. To do it twice is no error.
+         */
+        post: operations["revokeDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a one-time code that makes a phone a device of a patrol
+         * @description The code is answered once and good for 15 minutes. `url` holds it in the fragment, so that no request line and
+         *     no log ever does; draw it as a QR. A new code of the same patrol and person withdraws the one before.
+         */
+        post: operations["openEnrolment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolments/redeem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show a one-time code and become a device of its patrol
+         * @description The token is answered once. Whoever lost the answer on the way may ask again with the same `install` within
+         *     5 minutes and gets another token; the first one ends. Wrong codes are throttled.
+         */
+        post: operations["redeemEnrolment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** What has become of a code */
+        get: operations["getEnrolment"];
+        put?: never;
+        post?: never;
+        /** Make a code worthless */
+        delete: operations["withdrawEnrolment"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/grids": {
         parameters: {
             query?: never;
@@ -446,7 +758,11 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A grid with its outline and its people at a time */
+        /**
+         * A grid with its outline and its people at a time
+         * @description Where the map was redrawn, and another drawing of the same code was in force at the time that is asked for,
+         *     that one is answered, with its own id.
+         */
         get: operations["getGrid"];
         put?: never;
         post?: never;
@@ -1387,6 +1703,14 @@ export interface components {
             /** Format: uuid */
             case_id: string | null;
             members: components["schemas"]["Member"][];
+            /** @description Who will be a member later on */
+            planned: components["schemas"]["Member"][];
+            /**
+             * Format: date-time
+             * @description The time that members and on_duty are of
+             */
+            people_at: string;
+            on_duty: boolean;
         };
         Member: {
             /** Format: uuid */
@@ -1394,6 +1718,12 @@ export interface components {
             code: string;
             name: string;
             role: string;
+            /** @description null where there is none, and for whom it does not concern */
+            phone: string | null;
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            until: string | null;
         };
         PatrolList: {
             items: components["schemas"]["Patrol"][];
@@ -1425,6 +1755,245 @@ export interface components {
         Track: {
             items: components["schemas"]["TrackPoint"][];
             next_cursor: string | null;
+        };
+        /** @enum {string} */
+        GridPart: "worker" | "substitute" | "part_timer" | "chief" | "instructor";
+        NewMember: {
+            /** Format: uuid */
+            staff_id: string;
+            /**
+             * Format: date-time
+             * @description Now when left out; 7 days back at most, with a reason
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description No end when left out
+             */
+            until?: string;
+            /**
+             * @description End what the person is in elsewhere at the same moment
+             * @default false
+             */
+            move: boolean;
+            reason?: string;
+        };
+        NewGridPerson: {
+            /** Format: uuid */
+            staff_id: string;
+            part: components["schemas"]["GridPart"];
+            /**
+             * Format: uuid
+             * @description Whom a substitute stands in for; the grid's worker when left out
+             */
+            for_staff_id?: string;
+            /**
+             * Format: date-time
+             * @description Now when left out; 7 days back at most, with a reason
+             */
+            from?: string;
+            /**
+             * Format: date-time
+             * @description No end when left out
+             */
+            until?: string;
+            /**
+             * @description End the present worker's part at the same moment
+             * @default false
+             */
+            move: boolean;
+            reason?: string;
+        };
+        Ending: {
+            /**
+             * Format: date-time
+             * @description Now when left out; 7 days back at most, with a reason
+             */
+            at?: string;
+            reason?: string;
+        };
+        NewShift: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+        };
+        ShiftChange: {
+            /**
+             * Format: date-time
+             * @description Only of a shift that has not begun
+             */
+            from?: string;
+            /** Format: date-time */
+            until?: string;
+        };
+        Shift: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            patrol_id: string;
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            until: string;
+            /**
+             * @description Planned, or begun by hand
+             * @enum {string}
+             */
+            source: "shift" | "manual";
+        };
+        ShiftList: {
+            items: components["schemas"]["Shift"][];
+        };
+        PatrolRef: {
+            /** Format: uuid */
+            id: string;
+            code: string;
+            name: string;
+        };
+        Person: {
+            /** Format: uuid */
+            id: string;
+            code: string;
+            name: string;
+            role: string;
+            department: string | null;
+            area_code: string | null;
+            phone: string | null;
+            /** @description The one they are in now */
+            patrol: components["schemas"]["PatrolRef"] | null;
+            posts: {
+                /** @description The grid's code */
+                grid: string;
+                part: components["schemas"]["GridPart"];
+            }[];
+        };
+        PersonList: {
+            items: components["schemas"]["Person"][];
+            next_cursor: string | null;
+        };
+        Device: {
+            /** Format: uuid */
+            id: string;
+            code: string;
+            /** @description What it called itself when it enrolled */
+            name: string | null;
+            model: string | null;
+            simulated: boolean;
+            /** @description Whom it speaks for now */
+            patrol: components["schemas"]["PatrolRef"] | null;
+            /** Format: date-time */
+            bound_since: string | null;
+            /** Format: date-time */
+            enrolled_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it was reported lost
+             */
+            revoked_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it last sent anything
+             */
+            last_seen: string | null;
+            /**
+             * Format: date-time
+             * @description Of its newest fix of the last two days
+             */
+            t: string | null;
+            /**
+             * Format: double
+             * @description 0 to 1
+             */
+            battery: number | null;
+            presence: components["schemas"]["Presence"];
+            /** @description How many of its tokens are good */
+            tokens: number;
+        };
+        DeviceList: {
+            items: components["schemas"]["Device"][];
+            next_cursor: string | null;
+        };
+        NewBinding: {
+            /** Format: uuid */
+            patrol_id: string;
+            /**
+             * Format: date-time
+             * @description Now when left out; 7 days back at most, with a reason
+             */
+            from?: string;
+            reason?: string;
+        };
+        NewEnrolment: {
+            /** Format: uuid */
+            patrol_id: string;
+            /**
+             * Format: uuid
+             * @description Whose phone it is
+             */
+            staff_id?: string;
+        };
+        Enrolment: {
+            /** Format: uuid */
+            id: string;
+            patrol: components["schemas"]["PatrolRef"];
+            /** Format: uuid */
+            staff_id: string | null;
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            used_at: string | null;
+            /** Format: uuid */
+            device_id: string | null;
+            /** @enum {string} */
+            state: "open" | "used" | "expired" | "withdrawn";
+        };
+        EnrolmentCode: {
+            /** Format: uuid */
+            id: string;
+            patrol: components["schemas"]["PatrolRef"];
+            /** Format: uuid */
+            staff_id: string | null;
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            expires_at: string;
+            /** Format: date-time */
+            used_at: string | null;
+            /** Format: uuid */
+            device_id: string | null;
+            /** @enum {string} */
+            state: "open" | "used" | "expired" | "withdrawn";
+            /** @description Eight letters and digits that are not mistaken for one another */
+            code: string;
+            /** @description The page that takes the code, with the code in its fragment */
+            url: string;
+        };
+        Redemption: {
+            /** @description In any case, with spaces or dashes */
+            code: string;
+            /** @description What the phone is called */
+            name?: string;
+            model?: string;
+            /**
+             * Format: uuid
+             * @description Made by the phone; with it a lost answer can be asked for again
+             */
+            install?: string;
+        };
+        Enrolled: {
+            /** @description Send as Authorization: Bearer */
+            token: string;
+            /** Format: date-time */
+            expires_at: string;
+            device: {
+                /** Format: uuid */
+                id: string;
+                code: string;
+            };
+            patrol: components["schemas"]["PatrolRef"];
         };
         Grid: {
             /** Format: uuid */
@@ -1458,15 +2027,28 @@ export interface components {
             valid_from: string | null;
             /** Format: date-time */
             valid_to: string | null;
+            /** @description Whether this drawing was in force at the time; a grid keeps its code and its people through a redrawing */
+            in_force: boolean;
             people: components["schemas"]["GridPerson"][];
         };
         GridPerson: {
-            /** @enum {string} */
-            part: "worker" | "substitute" | "part_timer" | "chief" | "instructor";
+            part: components["schemas"]["GridPart"];
             /** Format: uuid */
             staff_id: string;
             code: string;
             name: string;
+            /** @description null where there is none, and for whom it does not concern */
+            phone: string | null;
+            /** Format: date-time */
+            since: string | null;
+            /** Format: date-time */
+            until: string | null;
+            /** @description Whom a substitute stands in for */
+            stands_in_for: {
+                /** Format: uuid */
+                staff_id: string;
+                name: string;
+            } | null;
         };
         GridList: {
             items: components["schemas"]["Grid"][];
@@ -1717,6 +2299,12 @@ export interface components {
         Lat: number;
         CRS: components["schemas"]["CRS"];
         CaseID: string;
+        StaffID: string;
+        ShiftID: string;
+        DeviceID: string;
+        /** @description Now when left out; 7 days back at most, with a reason */
+        EndAt: string;
+        Reason: string;
         PatrolID: string;
     };
     requestBodies: never;
@@ -2252,7 +2840,10 @@ export interface operations {
     };
     getPatrol: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The present when left out */
+                at?: components["parameters"]["At"];
+            };
             header?: never;
             path: {
                 id: components["parameters"]["PatrolID"];
@@ -2354,6 +2945,510 @@ export interface operations {
                 content: {
                     "text/html": string;
                 };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMember"];
+            };
+        };
+        responses: {
+            /** @description The patrol. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatrolDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endMember: {
+        parameters: {
+            query?: {
+                /** @description Now when left out; 7 days back at most, with a reason */
+                at?: components["parameters"]["EndAt"];
+                reason?: components["parameters"]["Reason"];
+            };
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["PatrolID"];
+                staff_id: components["parameters"]["StaffID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The patrol. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PatrolDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listShifts: {
+        parameters: {
+            query?: {
+                /** @description Now when left out */
+                from?: string;
+                /** @description 14 days after from when left out; 92 days at most */
+                to?: string;
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Shifts by when they begin. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addShift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShift"];
+            };
+        };
+        responses: {
+            /** @description The shift. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shift"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeShift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["ShiftID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftChange"];
+            };
+        };
+        responses: {
+            /** @description The shift. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Shift"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endShift: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["ShiftID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    addGridPerson: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGridPerson"];
+            };
+        };
+        responses: {
+            /** @description The grid. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endGridPerson: {
+        parameters: {
+            query: {
+                part: components["schemas"]["GridPart"];
+                /** @description Now when left out; 7 days back at most, with a reason */
+                at?: components["parameters"]["EndAt"];
+                reason?: components["parameters"]["Reason"];
+            };
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+                staff_id: components["parameters"]["StaffID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The grid. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GridDetail"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listStaff: {
+        parameters: {
+            query?: {
+                /** @description Part of a code, a name or a telephone number */
+                q?: string;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description People. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listDevices: {
+        parameters: {
+            query?: {
+                /** @description Only those that speak for this patrol now */
+                patrol_id?: string;
+                /** @description Take in those that were reported lost */
+                revoked?: boolean;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Devices. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    bindDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBinding"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    unbindDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Ending"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    revokeDevice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["DeviceID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Note"];
+            };
+        };
+        responses: {
+            /** @description The device. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    openEnrolment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrolment"];
+            };
+        };
+        responses: {
+            /** @description The code. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentCode"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    redeemEnrolment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Redemption"];
+            };
+        };
+        responses: {
+            /** @description The device and its token. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolled"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getEnrolment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The enrolment. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Enrolment"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    withdrawEnrolment: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Withdrawn. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             default: components["responses"]["Problem"];
         };
