@@ -41,6 +41,8 @@ export type LivePatrol = {
   presence: Presence;
   t: string;
   department: string;
+  /** A program plays it; left out where it does not. */
+  simulated?: boolean;
 };
 
 /** What comes down /ws/live. seq counts per connection without holes. */

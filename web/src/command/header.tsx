@@ -1,6 +1,6 @@
 /** The figures that matter, how fresh they are, and the few switches of the room. */
 import { signOut, session } from "../state/session.ts";
-import { figures, heardMs, live } from "../state/duty.ts";
+import { figures, heardMs, live, played } from "../state/duty.ts";
 import { nowMs } from "../state/tick.ts";
 import { district, grids, towns } from "../state/register.ts";
 import { clock, minutes } from "../i18n/format.ts";
@@ -34,6 +34,7 @@ export function Header() {
         <Figure name={w.medianArrival} value={f.medianS === null ? "—" : minutes(f.medianS)} of={f.medianS === null ? "" : w.minutesUnit} title={f.medianS === null ? w.noArrivalYet : ""} minor />
       </div>
       <div class="tools">
+        <PlayedState />
         <LineState />
         <Bell />
         <button type="button" class="button" aria-pressed={soundState.value === "on"} onClick={toggleSound}>
@@ -70,6 +71,18 @@ function Figure(p: { name: string; value: string; of?: string; tone?: string; ti
     <div class={cls} title={p.title || undefined}>
       {inner}
     </div>
+  );
+}
+
+/** In a demo one word says for all that nothing here is real; otherwise, how much is not. */
+function PlayedState() {
+  const w = words.value.played;
+  const { all, count } = played.value;
+  if (count === 0) return null;
+  return (
+    <span class={`tag played ${all ? "all" : ""}`} title={all ? w.allHint : w.hint}>
+      {all ? w.all : w.some(count)}
+    </span>
   );
 }
 

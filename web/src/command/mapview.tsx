@@ -8,13 +8,14 @@ import { patrolSymbol, type Unit } from "../map/fleet.ts";
 import { boundsOf } from "../map/mercator.ts";
 import { shape } from "../map/palette.ts";
 import { night } from "../map/style.ts";
-import { cases, hear, type Known, live, loaded, patrols } from "../state/duty.ts";
+import { cases, hear, type Known, live, loaded, patrols, played } from "../state/duty.ts";
 import { isFinished, phase } from "../state/queue.ts";
 import { departmentName, districtBounds, gridByCode, labels } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon, Mark, type MarkName, phaseLook } from "../ui/marks.tsx";
+import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, routes, traps } from "./choice.ts";
 import { Broken } from "./header.tsx";
 import { titleOf } from "./queue.tsx";
@@ -51,7 +52,7 @@ export function closeTop(): boolean {
 
 function patrolUnit(p: Known): Unit {
   const symbol = patrolSymbol({ status: p.status, presence: p.presence, mode: p.mode });
-  return { id: p.id, kind: "patrol", lon: p.lon, lat: p.lat, headingDeg: p.heading_deg ?? 0, spreadS: p.spreadS, ...symbol };
+  return { id: p.id, played: p.simulated === true && !played.value.all, kind: "patrol", lon: p.lon, lat: p.lat, headingDeg: p.heading_deg ?? 0, spreadS: p.spreadS, ...symbol };
 }
 
 const recentlyDoneMs = 2 * 3_600_000;
@@ -210,6 +211,12 @@ function wire(map: DistrictMap): (() => void)[] {
         map.draw();
       }
     }),
+    effect(() => {
+      // Whether each is marked, or the header says it for all, turns with the first real one.
+      void played.value.all;
+      putPatrols(patrols.values());
+      map.draw();
+    }),
     effect(() => map.setRoute(routes.value)),
     effect(() => {
       for (const [group, on] of Object.entries(layersOn.value)) map.show(group as LayerGroup, on);
@@ -293,6 +300,7 @@ function Legend() {
     ["case_done", w.lookDone],
     ["other", w.lookOther],
   ];
+  if (played.value.count > 0 && !played.value.all) list.push(["played", w.played.legend]);
   return (
     <ul class="card legend" aria-label={w.legend}>
       {list.map(([mark, text]) => (
@@ -330,7 +338,7 @@ function Tip() {
     if (c) body = <><b>{titleOf(c)}</b><br />{c.number} · {w.stage[c.stage]}</>;
   } else if (unit) {
     const p = patrols.get(unit.id);
-    if (p) body = <><b>{p.name ?? p.id}</b> {departmentName(p.department)}<br />{w.status[p.status]} · {w.fixAge(duration((nowMs.value - Date.parse(p.t)) / 1000, w))}</>;
+    if (p) body = <><b>{p.name ?? p.id}</b> <Played patrol={p.id} /> {departmentName(p.department)}<br />{w.status[p.status]} · {w.fixAge(duration((nowMs.value - Date.parse(p.t)) / 1000, w))}</>;
   } else if (grid) {
     const name = labels.value.length > 0 ? gridName(grid.code) : grid.code;
     body = <><b>{name}</b><br /><span class="quiet">{grid.code}</span></>;
@@ -372,7 +380,7 @@ function PatrolCard() {
   if (!p) return null;
   return (
     <aside class="card grid-card" aria-label={w.patrolCard}>
-      <h2>{p.name ?? p.code ?? p.id}</h2>
+      <h2>{p.name ?? p.code ?? p.id} <Played patrol={p.id} /></h2>
       <p class="note">{[departmentName(p.department), p.code, p.mode && w.mode[p.mode]].filter(Boolean).join(" · ")}</p>
       <button type="button" class="button plain shut" aria-label={w.close} onClick={() => (patrolShown.value = null)}><Icon name="close" /></button>
       <ul class="people">

@@ -1,7 +1,7 @@
 /** The case: where it is and how sure, who comes and why them, and what the operator can do about it. */
 import { computed, signal } from "@preact/signals";
 import type { CaseDetail, Responsible } from "../api/types.ts";
-import { patrols, patrolsChanged } from "../state/duty.ts";
+import { patrols, patrolsChanged, counts } from "../state/duty.ts";
 import { isFinished } from "../state/queue.ts";
 import { categoryName, departmentName, departments } from "../state/register.ts";
 import { may } from "../state/session.ts";
@@ -11,6 +11,7 @@ import { words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
 import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
+import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { History } from "./history.tsx";
 import { Photos } from "./photos.tsx";
@@ -62,7 +63,7 @@ function Top({ c }: { c: CaseDetail }) {
   const w = words.value;
   return (
     <div class="top">
-      <h2>{titleOf(c)}</h2>
+      <h2>{titleOf(c)} {c.reports.some((r) => r.simulated) ? <PlayedTag /> : null}</h2>
       <p class="sub">
         #{c.number} · {categoryName(c.category)} · {w.urgency[c.urgency]} · {w.stage[c.stage]}
       </p>
@@ -235,7 +236,7 @@ const strength = computed(() => {
   void patrolsChanged.value;
   const out = new Map<string, { free: number; moving: number; scene: number; lost: number; all: number }>();
   for (const p of patrols.values()) {
-    if (p.status === "off_duty") continue;
+    if (p.status === "off_duty" || !counts(p.id)) continue;
     const row = out.get(p.department) ?? { free: 0, moving: 0, scene: 0, lost: 0, all: 0 };
     row.all++;
     if (p.presence === "lost" || p.presence === "stale") row.lost++;

@@ -8,6 +8,7 @@ import { distance, duration, minutes } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
 import { Mark } from "../ui/marks.tsx";
+import { Played } from "../ui/played.tsx";
 import { airTrap, busy, pickedOf, picks, reassign } from "./choice.ts";
 
 const opened = signal<Record<string, boolean>>({});
@@ -35,7 +36,7 @@ export function Team({ c, a }: { c: CaseDetail; a: Assignment }) {
     <article class={`team ${sent ? "sent" : ""}`} data-department={a.kind === "department" ? a.department : "first_look"}>
       <div class="who">
         <p class="name">
-          {(other ? best?.name : a.patrol_name) ?? w.nobodyYet}
+          {(other ? best?.name : a.patrol_name) ?? w.nobodyYet} <Played patrol={other ? picked : a.patrol_id} />
           <small>{a.kind === "first_look" ? w.firstLook : departmentName(a.department)}{mode ? ` · ${w.mode[mode]}` : ""}</small>
         </p>
         <p class="eta">
@@ -103,7 +104,7 @@ function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boo
   const body = (
     <>
       <span class="n">{picked ? "✓" : (k.rank ?? "–")}</span>
-      <span class="c-name">{k.name}</span>
+      <span class="c-name">{k.name} <Played patrol={k.patrol_id} /></span>
       <span class="c-eta">{k.eta_s === null ? "—" : `${minutes(k.eta_s)} ${w.minutesUnit}`}</span>
       <small class="c-why">{[why, w.mode[k.mode], k.fix_age_s === null ? w.noFix : w.fixAge(duration(k.fix_age_s, w))].filter(Boolean).join(" · ")}</small>
       <small class="c-road">{k.road_m !== null ? distance(k.road_m) : k.air_m !== null ? w.byAir(distance(k.air_m)) : ""}</small>

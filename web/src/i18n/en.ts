@@ -92,6 +92,14 @@ export const en: Dict = {
   lookRoute: "Route",
   lookDone: "Done",
   lookOther: "Nearer by air, farther by road",
+  played: {
+    tag: "Simulated",
+    all: "Simulated data",
+    some: (n) => `${n} simulated`,
+    legend: "Simulated",
+    hint: "Played by a program: no proof, and not counted as strength",
+    allHint: "Every patrol is played by a program; nothing here is proof",
+  },
 
   trend: "Cases over 24 hours",
   trendSum: (n) => `${n} in 24 h`,

@@ -91,6 +91,14 @@ export const zh = {
   lookRoute: "预计路线",
   lookDone: "已办结",
   lookOther: "直线更近、路程更远",
+  played: {
+    tag: "模拟",
+    all: "模拟数据",
+    some: (n: number) => `含模拟 ${n}`,
+    legend: "模拟力量",
+    hint: "由程序模拟或回放，不作证据，不计入力量",
+    allHint: "全部巡逻力量由程序模拟，不作证据",
+  },
 
   trend: "24 小时事件趋势",
   trendSum: (today: number) => `近 24 小时 ${today} 起`,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Fleet, floatsPerUnit, patrolSymbol, type Unit } from "./fleet.ts";
 import { distanceM, fromMercator, toMercator } from "./mercator.ts";
-import { shape } from "./palette.ts";
+import { playedShape, shape } from "./palette.ts";
 
 const patrol = (lon: number, lat: number, more: Partial<Unit> = {}): Unit => ({
   id: "p", kind: "patrol", lon, lat, look: "free", shape: shape.circle, sizePx: 14, headingDeg: 0, z: 2, ...more,
@@ -62,6 +62,15 @@ describe("the fleet", () => {
     const at = (p: { x: number; y: number }) => ({ x: (p.x - toMercator(121.38, 28.58).x) * 1e6, y: 0 });
     expect(fleet.hit(at, { x: 3, y: 0 }, 11, 0)?.id).toBe("c");
     expect(fleet.hit(at, { x: 300, y: 0 }, 11, 0)).toBeUndefined();
+  });
+
+  it("tells the layer what a program plays, whatever its shape", () => {
+    const fleet = new Fleet();
+    fleet.put(patrol(121.38, 28.58), 0);
+    fleet.put(patrol(121.38, 28.58, { id: "q", shape: shape.capsule, played: true, z: 3 }), 0);
+    const packed = fleet.pack(0);
+    expect([0, 1].map((i) => packed[i * floatsPerUnit + 6])).toEqual([shape.circle, shape.capsule + playedShape]);
+    expect(Math.max(...Object.values(shape))).toBeLessThan(playedShape); // the layer takes them apart again
   });
 
   it("turns patrols grey when the line is down, and leaves cases as they are", () => {

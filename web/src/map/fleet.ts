@@ -4,7 +4,7 @@
  * carries where it was, where it is going and when, so a change costs one small
  * upload and a frame costs no script at all.
  */
-import { colour, type Look, rgb, type Shape, shape } from "./palette.ts";
+import { colour, type Look, playedShape, rgb, type Shape, shape } from "./palette.ts";
 import { fromMercator, type LonLat, toMercator, type XY } from "./mercator.ts";
 
 export type Unit = LonLat & {
@@ -19,6 +19,8 @@ export type Unit = LonLat & {
   z: number;
   /** Seconds since the fix before, the time the next move is spread over. */
   spreadS?: number;
+  /** A program plays it. */
+  played?: boolean;
   /** The unit a mark goes along with. */
   follows?: string;
 };
@@ -134,7 +136,7 @@ export class Fleet {
           lead.to.y - o.y,
           (lead.startMs - nowMs) / 1000,
           lead.lastsMs / 1000,
-          unit.shape,
+          unit.shape + (unit.played ? playedShape : 0),
           unit.sizePx,
           (unit.headingDeg * Math.PI) / 180,
           r,
@@ -176,8 +178,9 @@ export function patrolSymbol(p: {
         ? { look: "on_scene", shape: shape.capsule, sizePx: 30, z: 4 }
         : { look: "on_scene", shape: shape.square, sizePx: 15, z: 4 };
     case "off_duty":
-    case "break":
       return { look: "off", shape: shape.circle, sizePx: 10, z: 0 };
+    case "break": // on duty, and could be called
+      return { look: "off", shape: shape.circle, sizePx: 13, z: 1 };
     default:
       return car
         ? { look: "free", shape: shape.capsule, sizePx: 28, z: 3 }

@@ -41,6 +41,8 @@ export const shape = {
   ring: 8,
   pulse: 9,
 } as const;
+/** Added to the shape of what a program plays: brackets stand around it. */
+export const playedShape = 32;
 export type Shape = (typeof shape)[keyof typeof shape];
 
 export function rgb(hex: string): [number, number, number] {

@@ -21,13 +21,16 @@ uniform float now;
 uniform float zoomSize;
 flat out vec3 fForm;
 flat out vec3 fTint;
+flat out float fPad; // around the shape
 void main() {
   float f = timing.y <= 0.0 ? 1.0 : clamp((now - timing.x) / timing.y, 0.0, 1.0);
   vec2 px = origin + mix(path.xy, path.zw, f) * scale;
   gl_Position = vec4(px.x / screen.x * 2.0 - 1.0, 1.0 - px.y / screen.y * 2.0, 0.0, 1.0);
-  float size = form.x < 7.5 ? form.y * zoomSize : form.y;
-  gl_PointSize = (size + 6.0) * ratio;
-  fForm = vec3(form.x, size, form.z);
+  float kind = mod(form.x, 32.0);
+  float size = kind < 7.5 ? form.y * zoomSize : form.y;
+  fPad = form.x > 31.5 ? 16.0 : 6.0; // brackets stand around what is played
+  gl_PointSize = (size + fPad) * ratio;
+  fForm = vec3(kind, size, form.z);
   fTint = tint;
 }`;
 
@@ -35,10 +38,12 @@ const fragment = `#version 300 es
 precision highp float;
 flat in vec3 fForm;
 flat in vec3 fTint;
+flat in float fPad;
 uniform float ratio;
 uniform float beat; // 0..1 of the pulse, 1 at rest
 out vec4 ink;
 const vec3 dark = vec3(0.030, 0.050, 0.086);
+const vec3 bracket = vec3(0.910, 0.933, 0.973);
 const vec3 night = vec3(0.110, 0.051, 0.008);
 float box(vec2 p, vec2 b) { vec2 q = abs(p) - b; return length(max(q, 0.0)) + min(max(q.x, q.y), 0.0); }
 float cover(float d) { return clamp(0.5 - d * ratio, 0.0, 1.0); }
@@ -56,7 +61,7 @@ float arrow(vec2 p, float r) {
 void main() {
   float size = fForm.y;
   float r = size * 0.5;
-  vec2 p = (gl_PointCoord - 0.5) * (size + 6.0);
+  vec2 p = (gl_PointCoord - 0.5) * (size + fPad);
   float c = cos(fForm.z), s = sin(fForm.z);
   vec2 q = vec2(c * p.x + s * p.y, -s * p.x + c * p.y); // turned so that the heading is up
   int kind = int(fForm.x + 0.5);
@@ -98,6 +103,12 @@ void main() {
     float grow = mix(0.45, 1.0, beat);
     float d = length(p) - (r - 1.0) * grow;
     o = over(paint(fTint, cover(abs(d) - 0.9) * 0.95), paint(fTint, cover(d) * 0.16));
+  }
+  if (fPad > 6.5) {
+    float h = max(r, 6.0) + 3.0;
+    float corner = step(h * 0.45, min(abs(p.x), abs(p.y)));
+    float d = abs(box(p, vec2(h))) - 0.8;
+    o = over(o, over(paint(bracket, cover(d) * corner), paint(dark, cover(d - 1.0) * corner * 0.6)));
   }
   if (o.a < 0.004) discard;
   ink = o;

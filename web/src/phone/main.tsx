@@ -11,7 +11,7 @@ import { startClock } from "../state/tick.ts";
 import { distance } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { here, watchHere } from "./here.ts";
-import { loadPatrol, Me } from "./me.tsx";
+import { loadPatrol, Me, patrol } from "./me.tsx";
 import { pollMine } from "./mine.tsx";
 import { Report, restoreDraft } from "./report.tsx";
 import { boxed, reachable, startSender } from "./sender.ts";
@@ -30,6 +30,7 @@ function Truth() {
   return (
     <p class={`truth ${up ? "" : "off"}`} role="status">
       {text}
+      {patrol.value?.simulated ? <span class="tag played" title={words.value.played.hint}>{words.value.played.tag}</span> : null}
       {waiting > 0 ? (
         <button type="button" onClick={() => (tab.value = "me")}>{w.see}</button>
       ) : null}

@@ -69,7 +69,7 @@ async function loadPatrols(): Promise<void> {
     const known = patrols.get(p.id);
     if (known) Object.assign(known, { code: p.code, name: p.name, mode: p.mode, skills: p.skills, version: p.version });
     else if (p.lon !== null && p.lat !== null && p.t !== null)
-      keep({ id: p.id, lon: p.lon, lat: p.lat, heading_deg: p.heading_deg, status: p.status, presence: p.presence, t: p.t, department: p.department });
+      keep({ id: p.id, lon: p.lon, lat: p.lat, heading_deg: p.heading_deg, status: p.status, presence: p.presence, t: p.t, department: p.department, simulated: p.simulated });
   }
   tellPatrols();
   for (const l of listeners) l.patrols?.(patrols.values(), []);
@@ -204,6 +204,31 @@ function nameLater(): void {
   }, 5_000);
 }
 
+/** Whether a program plays the patrol. */
+export function isPlayed(id: string): boolean {
+  return patrols.get(id)?.simulated ?? names.get(id)?.simulated ?? false;
+}
+
+/**
+ * How many of the patrols are played, and whether all are. In a demo, where
+ * everything is, one word in the header says it for all; in a district at work each
+ * of them carries a mark, and none counts as strength.
+ */
+export const played = computed(() => {
+  void patrolsChanged.value;
+  const known = new Set([...names.keys(), ...patrols.keys()]);
+  let count = 0;
+  for (const id of patrols.keys()) if (isPlayed(id)) count++;
+  let all = known.size > 0;
+  for (const id of known) if (!isPlayed(id)) all = false;
+  return { count, all };
+});
+
+/** Whether the patrol is a force one can count on. */
+export function counts(id: string): boolean {
+  return played.value.all || !isPlayed(id);
+}
+
 export function patrolName(id: string): string | undefined {
   return patrols.get(id)?.name ?? names.get(id)?.name;
 }
@@ -218,8 +243,9 @@ export const figures = computed(() => {
   let workersOn = 0;
   let workers = 0;
   let patrolsOn = 0;
-  for (const p of names.values()) if (p.department === "grid") workers++;
+  for (const p of names.values()) if (p.department === "grid" && counts(p.id)) workers++;
   for (const p of patrols.values()) {
+    if (!counts(p.id)) continue;
     const there = p.presence === "online" || p.presence === "still";
     if (p.department === "grid") {
       if (there && p.status !== "off_duty") workersOn++;

@@ -2,7 +2,7 @@
 import type { Phase } from "../state/queue.ts";
 import { colour, type Look } from "../map/palette.ts";
 
-export type MarkName = Look | "vehicle" | "route" | "other";
+export type MarkName = Look | "vehicle" | "route" | "other" | "played";
 
 export function Mark({ name, size = 18, label }: { name: MarkName; size?: number; label?: string }) {
   return (
@@ -41,6 +41,13 @@ function body(name: MarkName) {
       );
     case "route":
       return <path d="M1.500 14.500 7 8.500l4 3 7.500-8" fill="none" stroke="#5cc8ff" stroke-width="2.400" stroke-linecap="round" stroke-linejoin="round" />;
+    case "played":
+      return (
+        <g>
+          <circle cx="10" cy="10" r="4" fill={colour.free} />
+          <path d="M2 6V2h4M14 2h4v4M18 14v4h-4M6 18H2v-4" fill="none" stroke="#e8eef8" stroke-width="1.600" />
+        </g>
+      );
     case "other":
       return <path d="M2 10h16" stroke="#9ba6bb" stroke-width="2" stroke-dasharray="2.500 2.500" />;
   }
