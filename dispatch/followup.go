@@ -170,6 +170,9 @@ func (f ReportFile) followed() Followed {
 	}
 	add := func(code string) {
 		state := departmentState(c, code)
+		if state == "waiting" && !out.Open {
+			return // nobody came, and nobody will
+		}
 		out.Goes = append(out.Goes, FollowedDepartment{code, f.Names.Department(code), state})
 		out.Arrived = out.Arrived || state == "arrived" || state == "done"
 	}
@@ -178,7 +181,7 @@ func (f ReportFile) followed() Followed {
 			add(d.Code)
 		}
 	}
-	if departmentState(c, GridDepartment) != "waiting" || len(out.Goes) == 0 {
+	if departmentState(c, GridDepartment) != "waiting" || (len(out.Goes) == 0 && out.Open) {
 		add(GridDepartment)
 	}
 	for i := range f.Messages {

@@ -19,6 +19,9 @@ let signedIn = process.env.MOCK_SIGNED_IN === "1";
 let wrong = 0;
 const sockets = new Set<{ socket: WebSocket; seq: number }>();
 const keys = new Map<string, unknown>();
+/** Reports by id, each of which the one code of the stand-in opens. */
+const followed = new Map<string, CaseDetail>();
+const code = "7QK2M-9XD4T";
 
 function push(frame: Record<string, unknown>): void {
   for (const s of sockets) if (s.socket.readyState === 1) s.socket.send(JSON.stringify({ ...frame, seq: ++s.seq }));
@@ -104,6 +107,12 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
     }
     return signedIn ? { body: session } : problem(401, "unauthenticated", "Sign in first.");
   }
+  if (parts[0] === "reports" && parts[1] && headers["x-follow-up-code"]) {
+    const c = followed.get(parts[1]) ?? [...followed.values()].find((x) => x.number === parts[1]);
+    if (!c || headers["x-follow-up-code"] !== code) return problem(404, "not-found", "The number and the code do not belong together; check both.");
+    const told = { why: "received", at: c.made_at, text: { zh: `已收到，编号 ${c.number}。`, en: `Received, number ${c.number}.` } };
+    return { body: { number: c.number, received_at: c.made_at, category: { zh: c.category, en: c.category }, stage: c.stage, stage_text: { zh: "已派人前往", en: "People have been sent" }, open: true, departments: [], arrived: false, result: null, messages: [told] } };
+  }
   if (!signedIn) return problem(401, "unauthenticated", "Sign in first.");
   if (parts[0] === "tiles") {
     const [, layer, z, x, y] = parts;
@@ -139,7 +148,8 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
     const r = body as { category: string; location: { lon: number; lat: number }; description?: string };
     const c = report({ category: r.category, lon: r.location.lon, lat: r.location.lat, description: r.description });
     const id = newID();
-    const filed = { report_id: id, case: short(c), follow_up: { code: "7QK2M-9XD4T", url: `/follow#${id}.7QK2M-9XD4T` } };
+    const filed = { report_id: id, case: short(c), follow_up: { code, url: `/follow#${id}.${code}` } };
+    followed.set(id, c);
     keys.set(key, filed);
     pushCase(c);
     return { status: 201, body: filed };

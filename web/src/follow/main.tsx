@@ -108,7 +108,7 @@ function Account({ r }: { r: ReportAnswers }) {
       <section class={`card stage ${r.open ? "" : "over"}`} aria-live="polite">
         <p class="quiet">{w.progress}</p>
         <h2>{inLanguage(r.stage_text)}</h2>
-        {r.result ? <p class="result">{inLanguage(r.result)}</p> : null}
+        {r.result ? <p class="result">{inLanguage(r.result).replace(/^(已办结：|Closed: )/, "")}</p> : null}
         <dl>
           <dt>{w.what}</dt>
           <dd>{inLanguage(r.category)}</dd>

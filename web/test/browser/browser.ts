@@ -46,7 +46,7 @@ export async function watching(page: Page): Promise<void> {
 }
 
 /** Files a report as a program would, and gives the case's id and number. */
-export async function fileReport(category: string, at: Place, description: string): Promise<{ id: string; number: string }> {
+export async function fileReport(category: string, at: Place, description: string): Promise<{ id: string; number: string; followUp: { code: string; url: string } }> {
   const headers: Record<string, string> = { "Idempotency-Key": crypto.randomUUID() };
   if (service.token) headers.Authorization = `Bearer ${service.token}`;
   // A program keeps no cookies: the page's session must not be what lets this in.
@@ -55,9 +55,9 @@ export async function fileReport(category: string, at: Place, description: strin
     headers: { ...headers, "Content-Type": "application/json" },
     body: JSON.stringify({ category, location: { ...at, accuracy_m: 12, crs: "wgs84" }, description, observed_at: new Date().toISOString() }),
   });
-  const body = (await answer.json()) as { case?: { id: string; number: string } };
-  if (!body.case) throw new Error(`report refused: ${answer.status} ${JSON.stringify(body)}`);
-  return body.case;
+  const body = (await answer.json()) as { case?: { id: string; number: string }; follow_up?: { code: string; url: string } };
+  if (!body.case || !body.follow_up) throw new Error(`report refused: ${answer.status} ${JSON.stringify(body)}`);
+  return { ...body.case, followUp: body.follow_up };
 }
 
 type CaseText = { version: number; stage: string; assignments: { id: string; kind: string; department: string | null; state: string; patrol_id: string | null; patrol_name: string | null; candidates: { patrol_id: string; name: string; rank: number | null }[] }[] };
