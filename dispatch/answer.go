@@ -46,6 +46,9 @@ func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 	err := s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
 		t := newTurn(d, v)
 		i := t.find(aid)
+		if i < 0 && !Visible(v, d.Case.Scope) {
+			return Turn{}, hidden("case")
+		}
 		if i < 0 {
 			return Turn{}, hidden("assignment")
 		}
@@ -91,7 +94,7 @@ func mayAnswer(v Viewer, c Case, a Assignment) error {
 	case v.District == c.Scope.District && v.Patrol == a.PatrolID:
 		return nil
 	case !Visible(v, c.Scope):
-		return hidden("assignment")
+		return hidden("case") // as if it were not there
 	case !May(v, ActDispatch):
 		return &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Only the patrol that it was given to, or an operator, may answer this assignment."}
 	}
