@@ -55,6 +55,10 @@ generate: web/node_modules/.package-lock.json ## Make the generated code again f
 check-fresh: ## Prove demo and test on a bare Debian in a chroot (root, debootstrap; not in CI)
 	@scripts/check-fresh
 
+.PHONY: check-image
+check-image: ## Run the steps of Dockerfile and compose.yaml in chroots, since no engine is asked for (root, debootstrap; not in CI)
+	@scripts/check-image
+
 .PHONY: test-crash
 test-crash: prereqs ## Kill the program and the database under load, ten rounds, and look for what is missing
 	@scripts/setup

@@ -92,6 +92,9 @@ var chapters = []chapter{
 	  WHERE g.district_id = $1 AND v.state = 'active' AND v.valid @> gp_now() AND g.kind = 'general' AND NOT EXISTS (
 	    SELECT FROM grid_staff s WHERE s.district_id = g.district_id AND s.grid_code = g.code AND s.part = 'worker' AND s.valid @> gp_now())`,
 		figures: []*prometheus.Desc{desc("grids_unstaffed", "General grids in force without a grid worker.")}},
+	{sql: `SELECT extract(epoch FROM gp_now() - coalesce((SELECT max(at) FROM backups_made WHERE district_id = $1), made_at))::float8
+	  FROM districts WHERE id = $1`,
+		figures: []*prometheus.Desc{desc("backup_age_seconds", "Since the newest backup, or since the district was made if there is none.")}},
 	{sql: `SELECT count(*)::float8 FROM nodes WHERE district_id = $1 AND beat_at > gp_now() - interval '30 s'`,
 		figures: []*prometheus.Desc{desc("nodes", "Nodes that said within 30 s that they are there.")}},
 	{sql: `SELECT pg_database_size(current_database())::float8 WHERE $1::uuid IS NOT NULL`,
