@@ -59,10 +59,13 @@ func findPostmaster(data string) (*postmaster, error) {
 // alive says whether the process is a living postgres that serves this data.
 func (p *postmaster) alive() bool {
 	if p.exited != nil {
+		// Our own child is alive until we have collected it. Its command line would
+		// not tell: while the kernel still sets the new program up, it is empty.
 		select {
 		case <-p.exited:
 			return false
 		default:
+			return true
 		}
 	}
 	return !dead(p.pid) && servesData(p.pid, p.data)
