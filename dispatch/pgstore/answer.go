@@ -3,7 +3,9 @@ package pgstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -190,19 +192,25 @@ func (s *Store) ReportFile(ctx context.Context, id dispatch.ReportID) (dispatch.
 	return out, err
 }
 
-// whose is who a notice is for: $2 the account, $3 the device, $4 the member of staff.
-const whose = `n.district_id = $1 AND (n.account_id = $2 OR n.device_id = $3 OR n.staff_id = $4)`
+// A notice is for an account ($2), a device ($3) or a member of staff ($4). Each is
+// asked for by itself, since one condition of three alternatives would read and sort
+// all that the viewer was ever told.
+func ofViewer(pick string) string {
+	return strings.ReplaceAll(pick, "WHOSE", "n.account_id = $2") + " UNION ALL " +
+		strings.ReplaceAll(pick, "WHOSE", "n.device_id = $3") + " UNION ALL " + strings.ReplaceAll(pick, "WHOSE", "n.staff_id = $4")
+}
 
 // Read in the program's own role: whoever was told of a case is told its number, though
 // the case may not be theirs to see any more. Notices of before there were words have none.
-const listNotices = `
+var listNotices = `
 SELECT n.id, n.case_id, c.number, n.report_id, n.why, coalesce(n.text_zh, '有新事件，编号 ' || c.number || '。') AS text_zh,
   coalesce(n.text_en, 'A new case, number ' || c.number || '.') AS text_en, n.made_at, n.seen_at
-FROM notices n JOIN cases c ON c.id = n.case_id
-WHERE ` + whose + ` AND n.id < $5 AND (NOT $6 OR n.seen_at IS NULL) ORDER BY n.id DESC LIMIT $7`
+FROM (` + ofViewer(`(SELECT n.* FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.id < $5 AND (NOT $6 OR n.seen_at IS NULL)
+    ORDER BY n.id DESC LIMIT $7)`) + `) n JOIN cases c ON c.id = n.case_id
+ORDER BY n.id DESC LIMIT $7`
 
-const countUnseen = `
-SELECT count(*) FROM (SELECT FROM notices n WHERE ` + whose + ` AND n.seen_at IS NULL LIMIT $5) x`
+var countUnseen = `
+SELECT count(*) FROM (` + ofViewer(`(SELECT FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.seen_at IS NULL LIMIT $5)`) + ` LIMIT $5) x`
 
 type noticeRow struct {
 	ID       int64      `db:"id"`
@@ -259,8 +267,9 @@ func (s *Store) Notices(ctx context.Context, v dispatch.Viewer, unseenOnly bool,
 	return page, nil
 }
 
-const seeNotices = `
-UPDATE notices n SET seen_at = gp_now() WHERE ` + whose + ` AND n.seen_at IS NULL AND (n.id <= $5 OR n.id = ANY ($6::bigint[]))`
+var seeNotices = `
+UPDATE notices SET seen_at = gp_now() WHERE id IN (` +
+	ofViewer(`(SELECT n.id FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.seen_at IS NULL AND (n.id <= $5 OR n.id = ANY ($6::bigint[])))`) + `)`
 
 // SeeNotices implements dispatch.AnswerStore.
 func (s *Store) SeeNotices(ctx context.Context, v dispatch.Viewer, upTo int64, ids []int64) (int, error) {
@@ -276,7 +285,7 @@ SELECT i.id, i.case_id, c.number, c.category, c.urgency, i.department, i.reason,
 FROM operator_items i JOIN cases c ON c.id = i.case_id`
 
 const listItems = itemColumns + ` WHERE ` + visibleCase + `
-  AND i.id < $8 AND ($9::boolean IS NULL OR (i.settled_at IS NULL) = $9) ORDER BY i.id DESC LIMIT $10`
+  AND i.district_id = $1 AND i.id < $8 %s ORDER BY i.id DESC LIMIT $9`
 
 const selectItem = itemColumns + ` WHERE i.district_id = $1 AND i.id = $2`
 
@@ -311,7 +320,14 @@ func (s *Store) OperatorItems(ctx context.Context, v dispatch.Viewer, open *bool
 		return dispatch.Page[dispatch.OperatorItem]{}, err
 	}
 	limit := limitOf(ask)
-	found, err := readAs[itemRow](ctx, s, v, listItems, append(s.scope(v), last, open, limit+1)...)
+	which := "" // spelled out, so that the index of what waits is used
+	if open != nil {
+		which = "AND i.settled_at IS NOT NULL"
+		if *open {
+			which = "AND i.settled_at IS NULL"
+		}
+	}
+	found, err := readAs[itemRow](ctx, s, v, fmt.Sprintf(listItems, which), append(s.scope(v), last, limit+1)...)
 	if err != nil {
 		return dispatch.Page[dispatch.OperatorItem]{}, err
 	}

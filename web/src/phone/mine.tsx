@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
 import type { Report, ReportAnswers } from "../api/types.ts";
-import { loadNotices, notices, see, seeAll, unseen } from "../state/notices.ts";
+import { notices, peekNotices, see, seeAll, unseen } from "../state/notices.ts";
 import { categoryName } from "../state/register.ts";
 import { session } from "../state/session.ts";
 import { dayAndClock } from "../i18n/format.ts";
@@ -80,7 +80,7 @@ export function pollMine(): void {
   restore();
   let newest = -1;
   const look = async () => {
-    await loadNotices();
+    await peekNotices();
     const first = notices.value[0]?.id ?? 0;
     if (first === newest && !old.value) return;
     newest = first;

@@ -7,6 +7,16 @@ export const notices = signal<Notice[]>([]);
 export const unseen = signal(0);
 const shown = 50;
 
+/** Asks for one line, and for the list only where there is something new: a phone pays by the byte. */
+export async function peekNotices(): Promise<void> {
+  try {
+    const page = await ask(client.GET("/api/v1/me/notices", { params: { query: { limit: 1 } } }));
+    if (page.items[0]?.id !== notices.value[0]?.id || page.unseen !== unseen.value) await loadNotices();
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+  }
+}
+
 export async function loadNotices(): Promise<void> {
   try {
     const page = await ask(client.GET("/api/v1/me/notices", { params: { query: { limit: shown } } }));
