@@ -68,6 +68,10 @@ test-crash: prereqs ## Kill the program and the database under load, ten rounds,
 bench-dispatch: build ## Measure report to committed assignment: demo district, everyone moving, 5 reports a second
 	@go run ./cmd/gridbench dispatch
 
+.PHONY: bench-road
+bench-road: ## Measure the road engine on Porto; every answer is compared with Dijkstra (needs osm/porto.osm.pbf)
+	@go run ./cmd/gridbench road
+
 .PHONY: bench-beacon
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
 	@go run ./cmd/gridbench beacon
