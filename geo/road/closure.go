@@ -19,9 +19,12 @@ const (
 	drawnM = 10
 	// stepM is how closely roads and lines are looked at.
 	stepM = 5
-	// coveredShare of a road beside a line, or of the line beside the road, closes
-	// it: side streets that only touch the line at a junction stay open.
-	coveredShare = 0.6
+	// coveredShare of a road drawn along, or of the line along the road, closes it; so
+	// do stretchAlongM of the line.
+	coveredShare  = 0.6
+	stretchAlongM = 25
+	// parallelCos is the cosine of the angle up to which a line goes along a road.
+	parallelCos = 0.9
 	// endM is how near the end of a road a crossing is only its junction.
 	endM = 2
 )
@@ -109,53 +112,64 @@ func (n *Network) flat(segment uint32, p plane) []metres {
 	return out
 }
 
-// alongside says that a line is drawn along a road: most of the shorter one lies
-// beside the other, and not just where they meet.
+// alongside says that a line is drawn along a road: for most of the shorter of the
+// two, or for a good stretch of it.
 func alongside(road, drawn []metres) bool {
-	return besideShare(road, drawn) >= coveredShare || besideShare(drawn, road) >= coveredShare
+	beside, all := parallelM(drawn, road)
+	if beside >= stretchAlongM || beside >= coveredShare*all && all > 0 {
+		return true
+	}
+	beside, all = parallelM(road, drawn)
+	return beside >= coveredShare*all && all > 0
 }
 
-// besideShare is how much of a line lies beside another.
-func besideShare(line, other []metres) float64 {
-	beside, all := 0, 0
-	walk(line, func(at metres, _ float64) {
-		all++
-		if toLineM(at, other) <= drawnM {
-			beside++
+// parallelM is how much of a line lies beside another and runs the same way or the
+// opposite: not what only comes near at a junction.
+func parallelM(line, other []metres) (beside, all float64) {
+	for i := range len(line) - 1 {
+		a, b := line[i], line[i+1]
+		long := math.Hypot(b.x-a.x, b.y-a.y)
+		pieces := math.Ceil(long / stepM)
+		for k := 0.5; k < pieces; k++ {
+			at := metres{a.x + (b.x-a.x)*k/pieces, a.y + (b.y-a.y)*k/pieces}
+			m, along := toLineM(at, other)
+			// The cosine of the angle between them, whichever way they are drawn.
+			if cos := math.Abs(((b.x-a.x)*along.x + (b.y-a.y)*along.y) / long); m <= drawnM && cos >= parallelCos {
+				beside += long / pieces
+			}
 		}
-	})
-	// What lies beside at a junction alone is at most as long as the line is wide.
-	if float64(beside*stepM) <= drawnM && all > 2 {
-		return 0
+		all += long
 	}
-	return float64(beside) / float64(all)
+	return beside, all
 }
 
 // walk visits a line at its start, every stepM, and at its end.
-func walk(line []metres, visit func(at metres, walkedM float64)) {
-	walked := 0.0
+func walk(line []metres, visit func(at metres)) {
 	for i := range len(line) - 1 {
 		a, b := line[i], line[i+1]
 		long := math.Hypot(b.x-a.x, b.y-a.y)
 		for d := 0.0; d < long; d += stepM {
-			visit(metres{a.x + (b.x-a.x)*d/long, a.y + (b.y-a.y)*d/long}, walked+d)
+			visit(metres{a.x + (b.x-a.x)*d/long, a.y + (b.y-a.y)*d/long})
 		}
-		walked += long
 	}
-	visit(line[len(line)-1], walked)
+	visit(line[len(line)-1])
 }
 
-func toLineM(p metres, line []metres) float64 {
-	best := math.Inf(1)
+// toLineM is the distance to a line, and the direction of the line there, of length 1.
+func toLineM(p metres, line []metres) (m float64, along metres) {
+	m = math.Inf(1)
 	for i := range len(line) - 1 {
 		a, d := line[i], metres{line[i+1].x - line[i].x, line[i+1].y - line[i].y}
-		t := 0.0
-		if l2 := d.x*d.x + d.y*d.y; l2 > 0 {
-			t = math.Min(math.Max(((p.x-a.x)*d.x+(p.y-a.y)*d.y)/l2, 0), 1)
+		long := math.Hypot(d.x, d.y)
+		if long == 0 {
+			continue
 		}
-		best = math.Min(best, math.Hypot(a.x+t*d.x-p.x, a.y+t*d.y-p.y))
+		t := math.Min(math.Max(((p.x-a.x)*d.x+(p.y-a.y)*d.y)/(long*long), 0), 1)
+		if at := math.Hypot(a.x+t*d.x-p.x, a.y+t*d.y-p.y); at < m {
+			m, along = at, metres{d.x / long, d.y / long}
+		}
 	}
-	return best
+	return m, along
 }
 
 // across says that a line crosses a road away from its ends, where it would cross
@@ -199,7 +213,7 @@ func enters(road []metres, rings [][]float64, p plane) bool {
 		flat[i] = p.flat(ring)
 	}
 	inside := false
-	walk(road, func(at metres, _ float64) {
+	walk(road, func(at metres) {
 		odd := false
 		for _, ring := range flat {
 			for i := range len(ring) - 1 {

@@ -72,6 +72,7 @@ func TestWhatAShapeCloses(t *testing.T) {
 		"a line of a few metres on a bridge":      {line(at(1, 1.9), at(1, 1.95)), []string{"西桥"}, 1},
 		"the river, with both bridges":            {area(at(-1, 1.5), at(9, 1.5), at(9, 2.5), at(-1, 2.5)), []string{"东桥", "西桥"}, 2},
 		"an area as small as a puddle on a road":  {area(at(0.98, 1.99), at(1.02, 1.99), at(1.02, 2.01), at(0.98, 2.01)), []string{"西桥"}, 1},
+		"a line round a corner, part of the way":  {line(at(1.5, 4), at(2, 4), at(2, 3.8)), []string{"", "北街"}, 2},
 		"a line in the fields":                    {line(at(3, 2), at(4, 2)), []string{}, 0},
 		"a barrier that ends short of the bridge": {line(at(0.5, 2), at(0.9, 2)), []string{}, 0},
 	} {

@@ -1,6 +1,7 @@
 /** The command centre. */
 import "../css/base.css";
 import "../css/command.css";
+import "../css/closures.css";
 import "../css/panel.css";
 import "../css/heard.css";
 import "../css/photos.css";

@@ -17,6 +17,7 @@ import { words } from "../i18n/index.ts";
 import { Icon, Mark, type MarkName, phaseLook } from "../ui/marks.tsx";
 import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, routes, traps } from "./choice.ts";
+import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
 import { Broken } from "./header.tsx";
 import { titleOf } from "./queue.tsx";
 
@@ -42,6 +43,7 @@ export function follow(): void {
 
 /** Esc, one thing at a time: what lies on top goes first. */
 export function closeTop(): boolean {
+  if (shutClosure()) return true;
   if (gridShown.value || patrolShown.value) {
     gridShown.value = null;
     patrolShown.value = null;
@@ -138,6 +140,7 @@ export function MapView() {
           </div>
           <GridCard />
           <PatrolCard />
+          <Closures />
           <Tip />
         </>
       )}
@@ -154,6 +157,12 @@ async function clicked(hit: Hit): Promise<void> {
   }
   if (hit.unit?.kind === "patrol") {
     patrolShown.value = hit.unit.id;
+    gridShown.value = null;
+    return;
+  }
+  closureShown.value = hit.closure ?? null;
+  if (hit.closure) {
+    patrolShown.value = null;
     gridShown.value = null;
     return;
   }
@@ -226,6 +235,7 @@ function wire(map: DistrictMap): (() => void)[] {
     }),
     effect(() => mark(map)),
     pulseOnChoice(map),
+    followClosures(map),
   ];
 }
 
@@ -282,6 +292,7 @@ function Layers() {
           {name}
         </button>
       ))}
+      <CloseRoadButton map={districtMap.value} />
     </div>
   );
 }

@@ -12,6 +12,7 @@ import { Fleet, type Unit } from "./fleet.ts";
 import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
 import { rendererOf, type Renderer } from "./renderer.ts";
 import { fonts, mapStyle, type Theme } from "./style.ts";
+import { startSketch, type Sketch } from "./sketch.ts";
 import { pulseMs, UnitLayer } from "./unitlayer.ts";
 
 setWorkerUrl(workerURL);
@@ -19,7 +20,8 @@ setWorkerUrl(workerURL);
 export type RouteLine = { kind: "comes" | "other" | "air"; coordinates: number[][] };
 export type Label = LonLat & { kind: "town" | "grid"; text: string };
 export type HeatCell = { boundary: number[][]; share: number };
-export type Hit = { unit?: Unit; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
+export type ClosedRoad = { id: string; inForce: boolean; geometry: { type: string; coordinates: unknown[] } };
+export type Hit = { unit?: Unit; closure?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
 
 export type DistrictMapOptions = {
   container: HTMLElement;
@@ -65,6 +67,7 @@ export class DistrictMap {
   #follow: string | null = null;
   #drawn = -1;
   #hoverFrame = 0;
+  #sketching = false;
 
   /** Null where this browser cannot draw; the page then shows lists only. */
   static async open(options: DistrictMapOptions): Promise<DistrictMap | null> {
@@ -128,7 +131,9 @@ export class DistrictMap {
         this.#follow = null;
         options.dragged?.();
       });
-    map.on("click", (e) => options.click?.(this.#look(e)));
+    map.on("click", (e) => {
+      if (!this.#sketching) options.click?.(this.#look(e));
+    });
     map.on("mousemove", (e) => {
       cancelAnimationFrame(this.#hoverFrame);
       this.#hoverFrame = requestAnimationFrame(() => this.#hover(e));
@@ -253,6 +258,23 @@ export class DistrictMap {
     })));
   }
 
+  setClosures(list: ClosedRoad[]): void {
+    this.#data("closures", list.map((c) => ({
+      type: "Feature" as const,
+      properties: { id: c.id, inForce: c.inForce },
+      geometry: c.geometry as unknown as Feature["geometry"],
+    })));
+  }
+
+  /** Lets a person draw a line; until that is over, clicks choose nothing. Null where they gave up. */
+  sketch(done: (points: number[][] | null) => void): Sketch {
+    this.#sketching = true;
+    return startSketch(this.#map, (points) => {
+      this.#sketching = false;
+      done(points);
+    });
+  }
+
   /** The circle a report's position may lie in. */
   setDisc(at: LonLat | null, radiusM = 0): void {
     this.#data("disc", at && radiusM > 0 ? [circle(at, radiusM)] : []);
@@ -287,14 +309,14 @@ export class DistrictMap {
   }
 
   #hover(e: MapMouseEvent | null): void {
-    const hit = e && this.#look(e);
+    const hit = e && !this.#sketching ? this.#look(e) : null;
     const code = hit && !hit.unit ? (hit.grid?.code ?? null) : null;
     if (code !== this.#hovered && this.#ready) {
       if (this.#hovered) this.#state(this.#hovered, { hover: false });
       if (code) this.#state(code, { hover: true });
       this.#hovered = code;
     }
-    this.#map.getCanvas().style.cursor = hit?.unit ? "pointer" : "";
+    if (!this.#sketching) this.#map.getCanvas().style.cursor = hit?.unit || hit?.closure ? "pointer" : "";
     this.#options.hover?.(hit);
   }
 
@@ -306,12 +328,17 @@ export class DistrictMap {
     const at = (p: XY): XY => (o ? { x: base.x + (p.x - o.x) * scale, y: base.y + (p.y - o.y) * scale } : { x: -1e9, y: -1e9 });
     const unit = this.fleet.hit(at, e.point, 11, performance.now());
     let grid: Hit["grid"];
+    let closure: Hit["closure"];
     if (!unit && this.#ready) {
+      const near = 6;
+      const around: [[number, number], [number, number]] = [[e.point.x - near, e.point.y - near], [e.point.x + near, e.point.y + near]];
+      const shut = map.queryRenderedFeatures(around, { layers: ["closure", "closure-fill"] })[0];
+      if (shut) closure = String(shut.properties.id);
       const found = map.queryRenderedFeatures(e.point, { layers: ["special-fill", "grid-fill"] });
       const best = found.find((f) => f.properties.kind === "special") ?? found[0];
       if (best) grid = { code: String(best.properties.code), id: best.properties.id ? String(best.properties.id) : null };
     }
-    return { unit, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
+    return { unit, closure, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
   }
 }
 

@@ -95,6 +95,8 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       route: { type: "geojson", data: empty },
       disc: { type: "geojson", data: empty },
       labels: { type: "geojson", data: empty },
+      closures: { type: "geojson", data: empty, promoteId: "id" },
+      sketch: { type: "geojson", data: empty },
     },
     layers: [
       { id: "ground", type: "background", paint: { "background-color": theme.ground } },
@@ -227,6 +229,42 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         filter: ["==", ["get", "kind"], "comes"],
         layout: { "line-cap": "round", "line-join": "round" },
         paint: { "line-color": theme.accent, "line-width": 4 },
+      },
+      // A closed road by shape as well as by colour: barred, as barriers are.
+      {
+        id: "closure-fill",
+        type: "fill",
+        source: "closures",
+        filter: ["in", ["geometry-type"], ["literal", ["Polygon", "MultiPolygon"]]],
+        paint: { "fill-color": "#f1185d", "fill-opacity": ["case", ["get", "inForce"], 0.22, 0.08] },
+      },
+      {
+        id: "closure-case",
+        type: "line",
+        source: "closures",
+        layout: { "line-cap": "butt", "line-join": "round" },
+        paint: { "line-color": "#ffffff", "line-width": 7, "line-opacity": ["case", ["get", "inForce"], 0.95, 0.4] },
+      },
+      {
+        id: "closure",
+        type: "line",
+        source: "closures",
+        layout: { "line-cap": "butt", "line-join": "round" },
+        paint: { "line-color": "#f1185d", "line-width": 5.5, "line-dasharray": [1.4, 0.9], "line-opacity": ["case", ["get", "inForce"], 1, 0.5] },
+      },
+      {
+        id: "sketch-line",
+        type: "line",
+        source: "sketch",
+        filter: ["==", ["geometry-type"], "LineString"],
+        paint: { "line-color": "#ff9149", "line-width": 4 },
+      },
+      {
+        id: "sketch-point",
+        type: "circle",
+        source: "sketch",
+        filter: ["==", ["geometry-type"], "Point"],
+        paint: { "circle-color": "#ff9149", "circle-radius": 5, "circle-stroke-color": "#1c0d02", "circle-stroke-width": 1.5 },
       },
       {
         id: "road-name",
