@@ -47,6 +47,7 @@ type bundle struct {
 	desk   *desk
 	works  *pgroad.Works // before roads are imported, straight lines
 	log    *lockedBuffer
+	socket api.Socket // of viewers
 	ready  error
 	looks  atomic.Int64 // how often readiness was looked at
 }
@@ -70,7 +71,7 @@ type duty interface {
 
 func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	t.Helper()
-	b := &bundle{t: t, db: pgtest.New(t), desk: &desk{}, log: &lockedBuffer{}}
+	b := &bundle{t: t, db: pgtest.New(t), desk: &desk{}, log: &lockedBuffer{}, socket: echoSocket{}}
 	on := dutyOf(b)
 	people, isReal := on.(api.PeopleDesk)
 	if !isReal {
@@ -85,7 +86,7 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 		People: people,
 		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
 		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
-		Beacon: echoSocket{}, Live: echoSocket{},
+		Beacon: echoSocket{}, Live: b.socket,
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{
 			"index.html":  {Data: []byte("<!doctype html><title>centre</title>")},

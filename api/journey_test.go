@@ -39,11 +39,18 @@ func (s standing) Position(id dispatch.PatrolID) (dispatch.Position, bool) {
 type town struct {
 	*bundle
 	live           standing
+	service        *dispatch.Service
 	police, market string // device tokens
 	policeID       dispatch.PatrolID
 }
 
 func setupTown(t *testing.T) *town {
+	t.Helper()
+	return setupTownWith(t, nil)
+}
+
+// setupTownWith is setupTown whose viewers' sockets are what watch makes of the desk.
+func setupTownWith(t *testing.T, watch func(*dispatch.Service) api.Socket) *town {
 	t.Helper()
 	w := &town{live: standing{}}
 	atlas := dispatch.NewAtlas(time.Now)
@@ -58,6 +65,10 @@ func setupTown(t *testing.T) *town {
 			Live: w.live, Roads: road.Straight{}, Grids: atlas, Zone: zone})
 		if err != nil {
 			t.Fatal(err)
+		}
+		w.service = service
+		if watch != nil {
+			b.socket = watch(service)
 		}
 		return service
 	})

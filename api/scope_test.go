@@ -3,10 +3,12 @@ package api_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
@@ -30,6 +32,11 @@ type door struct {
 	// settles is another answer to one's own row than a success: the door is open and
 	// what stands behind it has a say of its own.
 	settles int
+	// refused is another answer to a foreign row than 404, where the row is named in the
+	// body; the answer to one that is not there is still the same.
+	refused int
+	// letIn: one's own row is let in, and what comes of it is for other tests.
+	letIn bool
 	// tells is what of foreign rows the answer names by intent: GRID-, PAT-.
 	tells []string
 	// apart says where a route is walked that cannot be here.
@@ -46,6 +53,12 @@ func send(method, path, body string) call {
 	return c
 }
 
+var (
+	manage   = []dispatch.Action{dispatch.ActManagePeople}
+	enrol    = []dispatch.Action{dispatch.ActEnrolDevice}
+	tomorrow = fmt.Sprintf(`{"from":%q,"until":%q}`, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), time.Now().Add(28*time.Hour).UTC().Format(time.RFC3339))
+)
+
 // doors has a line for every route that is not open to anybody.
 var doors = map[string]door{
 	"GET /api/v1/session":    {plain: get("/api/v1/session")},
@@ -57,7 +70,7 @@ var doors = map[string]door{
 		plain: send("POST", "/api/v1/reports", `{"category":"B03","location":{"lon":121.3851,"lat":28.5851}}`)},
 	"GET /api/v1/reports":          {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/reports")},
 	"GET /api/v1/reports/:id":      {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/reports/" + p.report.String()) }},
-	"GET /api/v1/photos/:sha256":   {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/photos/" + p.photo) }},
+	"GET /api/v1/photos/:sha256":   {settles: http.StatusServiceUnavailable /* nobody makes copies here */, needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/photos/" + p.photo) }},
 	"GET /api/v1/me/notices":       {plain: get("/api/v1/me/notices")},
 	"POST /api/v1/me/notices/seen": {plain: send("POST", "/api/v1/me/notices/seen", `{"up_to":1}`)},
 
@@ -113,6 +126,41 @@ var doors = map[string]door{
 	"GET /api/v1/categories":            {plain: get("/api/v1/categories")},
 	"GET /api/v1/areas":                 {plain: get("/api/v1/areas")},
 
+	// People and devices. What comes of a change depends on what stands in its way.
+	"GET /api/v1/staff":       {needs: manage, plain: get("/api/v1/staff")},
+	"GET /api/v1/devices":     {needs: manage, plain: get("/api/v1/devices")},
+	"GET /api/v1/devices/:id": {needs: manage, at: func(p *planted) call { return get("/api/v1/devices/" + p.device.String()) }},
+	"POST /api/v1/devices/:id/bind": {needs: manage, letIn: true, at: func(p *planted) call {
+		return send("POST", "/api/v1/devices/"+p.device.String()+"/bind", `{"patrol_id":"`+p.patrol.String()+`"}`)
+	}},
+	"POST /api/v1/devices/:id/unbind": {needs: manage, letIn: true, at: func(p *planted) call { return send("POST", "/api/v1/devices/"+p.device.String()+"/unbind", "") }},
+	"POST /api/v1/devices/:id/revoke": {needs: []dispatch.Action{dispatch.ActRevokeDevice}, letIn: true, at: func(p *planted) call {
+		return send("POST", "/api/v1/devices/"+p.device.String()+"/revoke", `{"reason":"丢失"}`)
+	}},
+	"POST /api/v1/patrols/:id/members": {needs: manage, letIn: true, at: func(p *planted) call {
+		return send("POST", "/api/v1/patrols/"+p.patrol.String()+"/members", `{"staff_id":"`+p.staff.String()+`"}`)
+	}},
+	"DELETE /api/v1/patrols/:id/members/:staff_id": {needs: manage, letIn: true, at: func(p *planted) call {
+		return send("DELETE", "/api/v1/patrols/"+p.patrol.String()+"/members/"+p.staff.String(), "")
+	}},
+	"GET /api/v1/patrols/:id/shifts":  {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, wide: []dispatch.Action{dispatch.ActSeePatrols}, at: func(p *planted) call { return get("/api/v1/patrols/" + p.patrol.String() + "/shifts") }},
+	"POST /api/v1/patrols/:id/shifts": {needs: manage, letIn: true, at: func(p *planted) call { return send("POST", "/api/v1/patrols/"+p.patrol.String()+"/shifts", tomorrow) }},
+	"PUT /api/v1/shifts/:id":          {needs: manage, letIn: true, at: func(p *planted) call { return send("PUT", "/api/v1/shifts/"+p.shift.String(), tomorrow) }},
+	"DELETE /api/v1/shifts/:id":       {needs: manage, letIn: true, at: func(p *planted) call { return send("DELETE", "/api/v1/shifts/"+p.shift.String(), "") }},
+	// A grid's people are its town's business and no department's, so these visitors of
+	// the police are told so of their own town's grids.
+	"POST /api/v1/grids/:id/people": {needs: manage, byMap: true, settles: http.StatusForbidden, at: func(p *planted) call {
+		return send("POST", "/api/v1/grids/"+p.grid.String()+"/people", `{"staff_id":"`+p.staff.String()+`","part":"chief"}`)
+	}},
+	"DELETE /api/v1/grids/:id/people/:staff_id": {needs: manage, byMap: true, settles: http.StatusForbidden, at: func(p *planted) call {
+		return send("DELETE", "/api/v1/grids/"+p.grid.String()+"/people/"+p.staff.String()+"?part=chief", "")
+	}},
+	"POST /api/v1/enrolments": {needs: enrol, letIn: true, refused: http.StatusBadRequest, at: func(p *planted) call {
+		return send("POST", "/api/v1/enrolments", `{"patrol_id":"`+p.patrol.String()+`"}`)
+	}},
+	"GET /api/v1/enrolments/:id":    {needs: enrol, at: func(p *planted) call { return get("/api/v1/enrolments/" + p.enrolment.String()) }},
+	"DELETE /api/v1/enrolments/:id": {needs: enrol, letIn: true, at: func(p *planted) call { return send("DELETE", "/api/v1/enrolments/"+p.enrolment.String(), "") }},
+
 	"GET /metrics":   {needs: []dispatch.Action{dispatch.ActAdminister}, plain: get("/metrics")},
 	"GET /ws/beacon": {needs: []dispatch.Action{dispatch.ActSendBeacon}, apart: "its tests in package realtime"},
 	"GET /ws/live":   {needs: []dispatch.Action{dispatch.ActWatchLive}, apart: "TestLiveFramesKeepToTheirScope"},
@@ -132,7 +180,7 @@ var more = map[string][]call{
 // permission. A route that is not in the table fails the walk.
 func TestEveryRouteKeepsToItsScope(t *testing.T) {
 	t.Parallel()
-	w := setupScope(t)
+	w := setupScope(t, nil)
 	w.everyDoorIsInTheTable()
 	for _, role := range roles {
 		v := w.visitors[role]
@@ -194,6 +242,9 @@ func (w *scopeWorld) foreignRows(name string, d door, v *visitor) {
 		return
 	}
 	status := http.StatusNotFound
+	if d.refused != 0 {
+		status = d.refused
+	}
 	if !may(v, d.wide) {
 		status = http.StatusForbidden
 	}
@@ -220,7 +271,8 @@ func (w *scopeWorld) ownRows(name string, d door, v *visitor) {
 		c.token = v.token
 		for range 60 { // pages
 			r := w.do(c)
-			if r.status >= 300 && r.status != d.settles {
+			letIn := d.letIn && r.status < 500 && r.status != http.StatusUnauthorized && r.status != http.StatusForbidden && r.status != http.StatusNotFound
+			if r.status >= 300 && r.status != d.settles && !letIn {
 				w.t.Errorf("%s: %s %s, one's own: %d %.300s", v.Role, c.method, c.path, r.status, r.body)
 			}
 			for _, p := range w.foreign {

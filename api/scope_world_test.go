@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -45,6 +46,7 @@ type planted struct {
 	ground                             dispatch.Thing // of the grid
 	caseID, report, assignment, patrol uuid.UUID
 	grid, place                        uuid.UUID
+	staff, device, shift, enrolment    uuid.UUID
 	photo                              string
 	item                               int64
 	cells                              []string
@@ -57,7 +59,7 @@ func (p *planted) marks(v dispatch.Viewer) (out []string) {
 		out = append(out, p.cells...)
 	}
 	if !dispatch.Visible(v, p.unit) {
-		out = append(out, p.patrol.String(), "PAT-"+p.name)
+		out = append(out, p.patrol.String(), "PAT-"+p.name, p.staff.String(), "STAFF-"+p.name, p.device.String(), "DEV-"+p.name, p.shift.String())
 	}
 	if !dispatch.VisibleOnMap(v, p.ground) {
 		out = append(out, p.grid.String(), p.place.String(), "GRID-"+p.name, "PLACE-"+p.name)
@@ -85,9 +87,9 @@ type scopeWorld struct {
 	planted  int
 }
 
-func setupScope(t *testing.T) *scopeWorld {
+func setupScope(t *testing.T, watch func(*dispatch.Service) api.Socket) *scopeWorld {
 	t.Helper()
-	w := &scopeWorld{town: setupTown(t), visitors: map[dispatch.Role]*visitor{}}
+	w := &scopeWorld{town: setupTownWith(t, watch), visitors: map[dispatch.Role]*visitor{}}
 	for _, role := range roles {
 		w.visitors[role] = w.visit(role)
 	}
@@ -102,7 +104,7 @@ func setupScope(t *testing.T) *scopeWorld {
 		w.plant("other-district", elsewhere, home, "police", visitor{}),
 	}
 	id := uuid.Must(uuid.NewV7())
-	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
+	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, staff: id, device: id, shift: id, enrolment: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
 	return w
 }
 
@@ -187,6 +189,13 @@ func (w *scopeWorld) plant(name string, district dispatch.DistrictID, area, depa
 	w.exec(`INSERT INTO assignments (id, district_id, case_id, patrol_id, plan_id, department, kind, part, state, mode, offered_at)
 	  VALUES ($1, $2, $3, $4, $5, $6, 'department', 'lead', 'offered', 'car', gp_now())`, p.assignment, district, p.caseID, p.patrol, plan, department)
 	w.exec(`UPDATE patrols SET status = 'assigned', claimed_by = $2, version = version + 1 WHERE id = $1`, p.patrol, p.assignment)
+	p.staff, p.device, p.shift, p.enrolment = newID(), newID(), newID(), newID()
+	w.exec(`INSERT INTO staff (id, district_id, code, name, role, department, area_code) VALUES ($1, $2, $3, $3, 'officer', $4, $5)`, p.staff, district, "STAFF-"+name, department, area)
+	w.exec(`INSERT INTO patrol_members (patrol_id, staff_id, valid) VALUES ($1, $2, tstzrange(gp_now() - interval '1 h', NULL))`, p.patrol, p.staff)
+	w.exec(`INSERT INTO devices (id, district_id, code) VALUES ($1, $2, $3)`, p.device, district, "DEV-"+name)
+	w.exec(`INSERT INTO device_bindings (device_id, patrol_id, valid) VALUES ($1, $2, tstzrange(gp_now() - interval '1 h', NULL))`, p.device, p.patrol)
+	w.exec(`INSERT INTO duties (id, patrol_id, during, source) VALUES ($1, $2, tstzrange(gp_now() + $3 * interval '1 day', gp_now() + $3 * interval '1 day' + interval '1 h'), 'shift')`, p.shift, p.patrol, 2+w.planted)
+	w.exec(`INSERT INTO enrolments (id, district_id, code_hash, patrol_id, expires_at) VALUES ($1, $2, sha256($3), $4, gp_now() + interval '15 minutes')`, p.enrolment, district, []byte(name), p.patrol)
 	p.item = ask[int64](w.bundle, `INSERT INTO operator_items (district_id, case_id, department, reason) VALUES ($1, $2, $3, 'all_busy') RETURNING id`, district, p.caseID, "fire")
 	version := ask[uuid.UUID](w.bundle, `SELECT coalesce((SELECT id FROM grid_versions WHERE district_id = $1 AND valid @> gp_now()), $2)`, district, newID())
 	w.exec(`INSERT INTO grid_versions (id, district_id, state, source, valid) SELECT $1, $2, 'active', 'walk', tstzrange('2020-01-01', NULL) WHERE NOT EXISTS (SELECT FROM grid_versions WHERE id = $1)`, version, district)
