@@ -94,6 +94,9 @@ func TestTheDutySheetShowsOnesOwnTownAndIsRecorded(t *testing.T) {
 			t.Errorf("a town leader's sheet shows %s", secret)
 		}
 	}
+	if s := b.want(http.StatusOK, call{path: "/api/v1/session", token: b.as(dispatch.RoleOperator)}); !strings.Contains(string(s.body), `"duty_sheet"`) {
+		t.Errorf("the page is not told that it may print: %s", s.body)
+	}
 	if n, people, area := b.prints(); n != 1 || people != 4 || area != "331004001" {
 		t.Errorf("%d prints with %d telephones of %q are recorded, want one with 4 of the town", n, people, area)
 	}

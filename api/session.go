@@ -62,7 +62,7 @@ var actions = []dispatch.Action{
 	dispatch.ActManagePeople, dispatch.ActEnrolDevice, dispatch.ActRevokeDevice, dispatch.ActSeePhones,
 	dispatch.ActReport, dispatch.ActSeeCases, dispatch.ActSeeOriginals, dispatch.ActSeePatrols, dispatch.ActSeeTracks, dispatch.ActDispatch,
 	dispatch.ActCloseCase, dispatch.ActAnswer, dispatch.ActSetStatus, dispatch.ActCommandPatrol, dispatch.ActSendBeacon,
-	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts,
+	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts, dispatch.ActDutySheet,
 	dispatch.ActCloseRoads,
 }
 

@@ -85,7 +85,7 @@ const problem = (status: number, type: string, detail: string, headers = {}): Re
   status, headers: { "Content-Type": "application/problem+json", ...headers }, body: { type: `/problems/${type}`, title: type, status, detail, errors: [] },
 });
 const page = (items: unknown[]): Reply => ({ body: { items, next_cursor: null } });
-const session = { kind: "account", account_id: newID(), device_id: null, patrol_id: patrols[patrols.length - 1]?.id ?? null, role: "operator", name: "op1", scope: { area_code: null, department: null }, may: ["dispatch", "close_case", "report", "watch_live", "see_cases"], csrf: "c", expires_at: null };
+const session = { kind: "account", account_id: newID(), device_id: null, patrol_id: patrols[patrols.length - 1]?.id ?? null, role: "operator", name: "op1", scope: { area_code: null, department: null }, may: ["dispatch", "close_case", "report", "watch_live", "see_cases", "see_patrols", "duty_sheet"], csrf: "c", expires_at: null };
 
 function answer(method: string, url: URL, body: unknown, headers: IncomingMessage["headers"]): Reply {
   const path = url.pathname.replace("/api/v1", "");

@@ -1,5 +1,5 @@
 /** The figures that matter, how fresh they are, and the few switches of the room. */
-import { signOut, session } from "../state/session.ts";
+import { may, session, signOut } from "../state/session.ts";
 import { figures, heardMs, live, played } from "../state/duty.ts";
 import { nowMs } from "../state/tick.ts";
 import { district, grids, towns } from "../state/register.ts";
@@ -41,6 +41,12 @@ export function Header() {
           <Icon name={soundState.value === "on" ? "bell" : "muted"} />
           {soundState.value === "on" ? w.soundOn : soundState.value === "asleep" ? w.soundAsleep : w.soundOff}
         </button>
+        {may("duty_sheet") ? (
+          <a class="button" id="duty-sheet" href={`/api/v1/duty-sheet?lang=${language.value}`} target="_blank" rel="noreferrer" title={w.dutySheetHint}>
+            <Icon name="print" />
+            {w.dutySheet}
+          </a>
+        ) : null}
         <button type="button" class="button" aria-label={w.language} onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>
           {language.value === "zh" ? "中 / EN" : "EN / 中"}
         </button>

@@ -3,9 +3,10 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ask, client, Refused } from "../api/client.ts";
 import type { Case, GridDetail } from "../api/types.ts";
-import { DistrictMap, type Hit, type LayerGroup } from "../map/districtmap.ts";
+import { DistrictMap, type Hit, type LayerGroup, type PlaceHit } from "../map/districtmap.ts";
 import { patrolSymbol, type Unit } from "../map/fleet.ts";
-import { boundsOf } from "../map/mercator.ts";
+import { boundsOf, type LonLat } from "../map/mercator.ts";
+import { placeKinds } from "../map/places.ts";
 import { shape } from "../map/palette.ts";
 import { night } from "../map/style.ts";
 import { cases, hear, type Known, live, loaded, patrols, played } from "../state/duty.ts";
@@ -14,19 +15,22 @@ import { departmentName, districtBounds, gridByCode, labels } from "../state/reg
 import { nowMs } from "../state/tick.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
-import { Icon, Mark, type MarkName, phaseLook } from "../ui/marks.tsx";
+import { Icon, Mark, type MarkName, phaseLook, PlaceMark } from "../ui/marks.tsx";
 import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, routes, traps } from "./choice.ts";
 import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
 import { Broken } from "./header.tsx";
+import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
+import { PlaceLink } from "./nearby.tsx";
 import { titleOf } from "./queue.tsx";
 
 export const districtMap = signal<DistrictMap | null>(null);
 const broken = signal<"" | "none" | "lost">("");
-export const layersOn = signal<Record<LayerGroup, boolean>>({ grids: true, people: true, roads: true, heat: false, labels: true });
+export const layersOn = signal<Record<LayerGroup, boolean>>({ grids: true, towns: true, people: true, places: false, roads: true, heat: false, labels: true });
 const tip = signal<{ hit: Hit; x: number; y: number } | null>(null);
 const gridShown = signal<GridDetail | null>(null);
 export const patrolShown = signal<string | null>(null);
+const placeShown = signal<PlaceHit | null>(null);
 const following = signal<string | null>(null);
 
 export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -44,9 +48,11 @@ export function follow(): void {
 /** Esc, one thing at a time: what lies on top goes first. */
 export function closeTop(): boolean {
   if (shutClosure()) return true;
-  if (gridShown.value || patrolShown.value) {
+  if (gridShown.value || patrolShown.value || placeShown.value || heatShown.value) {
     gridShown.value = null;
     patrolShown.value = null;
+    placeShown.value = null;
+    heatShown.value = null;
     return true;
   }
   return false;
@@ -89,8 +95,9 @@ export function MapView() {
         letters: labels.value.map((l) => l.text).join(""),
         reducedMotion,
         click: (hit) => void clicked(hit),
-        hover: (hit) => (tip.value = hit && (hit.unit || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
+        hover: (hit) => (tip.value = hit && (hit.unit || hit.place || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
         dragged: () => (following.value = null),
+        moved: (_, zoom) => heatZoom(zoom),
         lost: () => (broken.value = "lost"),
       });
       if (gone) {
@@ -132,6 +139,7 @@ export function MapView() {
         <>
           <Layers />
           <Legend />
+          {layersOn.value.places ? <PlacesKey /> : null}
           {layersOn.value.heat ? <HeatKey /> : null}
           <div class="card zoom">
             <button type="button" aria-label={w.zoomIn} title={w.zoomIn} onClick={() => districtMap.value?.zoomBy(1)}><Icon name="plus" /></button>
@@ -141,6 +149,8 @@ export function MapView() {
           <GridCard />
           <PatrolCard />
           <Closures />
+          <PlaceCard />
+          {layersOn.value.heat ? <HeatCard /> : null}
           <Tip />
         </>
       )}
@@ -149,8 +159,20 @@ export function MapView() {
   );
 }
 
+/** Brings a place that a list names into view, with its card. */
+export function showPlace(p: PlaceHit & LonLat): void {
+  gridShown.value = null;
+  patrolShown.value = null;
+  heatShown.value = null;
+  placeShown.value = p;
+  layersOn.value = { ...layersOn.value, places: true };
+  districtMap.value?.flyTo(p, Math.max(15, districtMap.value.zoom()));
+}
+
 async function clicked(hit: Hit): Promise<void> {
   tip.value = null;
+  placeShown.value = null;
+  heatShown.value = null;
   if (hit.unit?.kind === "case") {
     choose(hit.unit.id);
     return;
@@ -160,13 +182,19 @@ async function clicked(hit: Hit): Promise<void> {
     gridShown.value = null;
     return;
   }
-  closureShown.value = hit.closure ?? null;
-  if (hit.closure) {
+  closureShown.value = hit.place ? null : (hit.closure ?? null); // a place has a point, a closure reaches around
+  if (closureShown.value) {
     patrolShown.value = null;
     gridShown.value = null;
     return;
   }
   patrolShown.value = null;
+  if (hit.place || hit.cell) {
+    gridShown.value = null;
+    placeShown.value = hit.place ?? null;
+    heatShown.value = hit.place ? null : (hit.cell ?? null);
+    return;
+  }
   if (!hit.grid?.id) {
     gridShown.value = null;
     return;
@@ -230,9 +258,7 @@ function wire(map: DistrictMap): (() => void)[] {
     effect(() => {
       for (const [group, on] of Object.entries(layersOn.value)) map.show(group as LayerGroup, on);
     }),
-    effect(() => {
-      if (layersOn.value.heat) void heat(map);
-    }),
+    keepHeat(map, () => layersOn.value.heat),
     effect(() => mark(map)),
     pulseOnChoice(map),
     followClosures(map),
@@ -269,22 +295,9 @@ function mark(map: DistrictMap): void {
   map.draw();
 }
 
-/** A single report is not a hot spot, however quiet the day. */
-const fullHeat = 5;
-
-async function heat(map: DistrictMap): Promise<void> {
-  try {
-    const { items } = await ask(client.GET("/api/v1/cells", { params: { query: { res: 8, layer: "reports" } } }));
-    const most = Math.max(fullHeat, ...items.map((i) => i.count));
-    map.setHeat(items.map((i) => ({ boundary: i.boundary, share: i.count / most })));
-  } catch (why) {
-    if (!(why instanceof Refused)) throw why;
-  }
-}
-
 function Layers() {
   const w = words.value;
-  const list: [LayerGroup, string][] = [["grids", w.layerGrids], ["people", w.layerPeople], ["heat", w.layerHeat], ["roads", w.layerRoads], ["labels", w.layerLabels]];
+  const list: [LayerGroup, string][] = [["grids", w.layerGrids], ["towns", w.layerTowns], ["people", w.layerPeople], ["places", w.layerPlaces], ["heat", w.layerHeat], ["roads", w.layerRoads], ["labels", w.layerLabels]];
   return (
     <div class="card layers" role="group" aria-label={w.layers}>
       {list.map(([group, name]) => (
@@ -324,17 +337,31 @@ function Legend() {
   );
 }
 
-function HeatKey() {
+function PlacesKey() {
   const w = words.value;
   return (
-    <div class="card heat-key">
-      {w.heatTitle}
-      <div class="ramp" />
-      <div class="ends">
-        <span>{w.few}</span>
-        <span>{w.many}</span>
-      </div>
-    </div>
+    <ul class="card places-key" aria-label={w.placesLegend}>
+      {placeKinds.map((kind) => (
+        <li key={kind}>
+          <PlaceMark kind={kind} />
+          {w.placeKind[kind]}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function PlaceCard() {
+  const p = placeShown.value;
+  const w = words.value;
+  if (!p) return null;
+  return (
+    <aside class="card grid-card" aria-label={p.name} id="place-card">
+      <h2><PlaceMark kind={p.kind} /> {p.name}</h2>
+      <p class="note">{w.placeKind[p.kind]} · {p.code}{p.visitsPerWeek > 0 ? ` · ${w.placeVisits(p.visitsPerWeek)}` : ""}</p>
+      <button type="button" class="button plain shut" aria-label={w.close} onClick={() => (placeShown.value = null)}><Icon name="close" /></button>
+      <PlaceLink url={p.url} />
+    </aside>
   );
 }
 
@@ -342,7 +369,7 @@ function Tip() {
   const at = tip.value;
   const w = words.value;
   if (!at) return null;
-  const { unit, grid } = at.hit;
+  const { unit, place, grid } = at.hit;
   let body = null;
   if (unit?.kind === "case") {
     const c = cases.get(unit.id);
@@ -350,6 +377,8 @@ function Tip() {
   } else if (unit) {
     const p = patrols.get(unit.id);
     if (p) body = <><b>{p.name ?? p.id}</b> <Played patrol={p.id} /> {departmentName(p.department)}<br />{w.status[p.status]} · {w.fixAge(duration((nowMs.value - Date.parse(p.t)) / 1000, w))}</>;
+  } else if (place) {
+    body = <><b>{place.name}</b><br /><span class="quiet">{w.placeKind[place.kind]}</span></>;
   } else if (grid) {
     const name = labels.value.length > 0 ? gridName(grid.code) : grid.code;
     body = <><b>{name}</b><br /><span class="quiet">{grid.code}</span></>;

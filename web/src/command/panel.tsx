@@ -14,6 +14,7 @@ import { Icon } from "../ui/marks.tsx";
 import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { History } from "./history.tsx";
+import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
 import { titleOf } from "./queue.tsx";
@@ -35,6 +36,7 @@ export function Panel() {
             <WhyDepartments c={c} />
             <WhoComes c={c} />
             <Lacks c={c} />
+            <Nearby c={c} />
             <History c={c} />
           </div>
           <Foot c={c} />

@@ -11,6 +11,7 @@ import type { Feature, Polygon } from "geojson";
 import { Fleet, type Unit } from "./fleet.ts";
 import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
 import { rendererOf, type Renderer } from "./renderer.ts";
+import { placeImage, placeKind, placeKinds, type PlaceKind } from "./places.ts";
 import { fonts, mapStyle, type Theme } from "./style.ts";
 import { startSketch, type Sketch } from "./sketch.ts";
 import { pulseMs, UnitLayer } from "./unitlayer.ts";
@@ -19,9 +20,10 @@ setWorkerUrl(workerURL);
 
 export type RouteLine = { kind: "comes" | "other" | "air"; coordinates: number[][] };
 export type Label = LonLat & { kind: "town" | "grid"; text: string };
-export type HeatCell = { boundary: number[][]; share: number };
+export type HeatCell = { cell: string; boundary: number[][]; share: number };
+export type PlaceHit = { code: string; name: string; kind: PlaceKind; url: string | null; visitsPerWeek: number };
 export type ClosedRoad = { id: string; inForce: boolean; geometry: { type: string; coordinates: unknown[] } };
-export type Hit = { unit?: Unit; closure?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
+export type Hit = { unit?: Unit; closure?: string; place?: PlaceHit; cell?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
 
 export type DistrictMapOptions = {
   container: HTMLElement;
@@ -43,12 +45,14 @@ export type DistrictMapOptions = {
 
 const slowestMs = 6_000;
 
-export type LayerGroup = "grids" | "roads" | "heat" | "people" | "labels";
+export type LayerGroup = "grids" | "towns" | "roads" | "heat" | "places" | "people" | "labels";
 const groups: Record<Exclude<LayerGroup, "people">, string[]> = {
   grids: ["grid-line", "special-fill", "special-line"],
-  roads: ["road-case", "road", "road-name", "water"],
+  towns: ["town-line"],
+  roads: ["road-case", "road", "road-name"],
   heat: ["heat"],
-  labels: ["town-name", "grid-name"],
+  places: ["places"],
+  labels: ["town-name", "grid-name", "river-name", "lake-name"],
 };
 
 export class DistrictMap {
@@ -114,7 +118,12 @@ export class DistrictMap {
     map.touchZoomRotate.disableRotation();
     map.keyboard.disableRotation();
     map.addControl(new ScaleControl({ maxWidth: 90 }), options.scaleAt ?? "bottom-right");
+    const ratio = renderer.software ? 1 : Math.max(1, Math.ceil(devicePixelRatio));
     map.on("style.load", () => {
+      for (const kind of placeKinds) {
+        const image = placeImage(kind, options.theme.labelHalo, ratio);
+        if (image && !map.hasImage(`place-${kind}`)) map.addImage(`place-${kind}`, image, { pixelRatio: ratio });
+      }
       if (!map.getLayer("units")) map.addLayer(this.#units);
       this.#ready = true;
       for (const act of this.#whenReady.splice(0)) act();
@@ -221,6 +230,10 @@ export class DistrictMap {
     this.#map.zoomTo(this.#map.getZoom() + step, { animate: !this.renderer.software });
   }
 
+  zoom(): number {
+    return this.#map.getZoom();
+  }
+
   centre(): LonLat {
     const { lng, lat } = this.#map.getCenter();
     return { lon: lng, lat };
@@ -253,7 +266,7 @@ export class DistrictMap {
   setHeat(cells: HeatCell[]): void {
     this.#data("heat", cells.map((c) => ({
       type: "Feature" as const,
-      properties: { share: c.share },
+      properties: { cell: c.cell, share: c.share },
       geometry: { type: "Polygon" as const, coordinates: [c.boundary] },
     })));
   }
@@ -316,7 +329,7 @@ export class DistrictMap {
       if (code) this.#state(code, { hover: true });
       this.#hovered = code;
     }
-    if (!this.#sketching) this.#map.getCanvas().style.cursor = hit?.unit || hit?.closure ? "pointer" : "";
+    if (!this.#sketching) this.#map.getCanvas().style.cursor = hit?.unit || hit?.closure || hit?.place || hit?.cell ? "pointer" : "";
     this.#options.hover?.(hit);
   }
 
@@ -329,22 +342,33 @@ export class DistrictMap {
     const unit = this.fleet.hit(at, e.point, 11, performance.now());
     let grid: Hit["grid"];
     let closure: Hit["closure"];
+    let place: Hit["place"];
+    let cell: Hit["cell"];
     if (!unit && this.#ready) {
       const near = 6;
       const around: [[number, number], [number, number]] = [[e.point.x - near, e.point.y - near], [e.point.x + near, e.point.y + near]];
       const shut = map.queryRenderedFeatures(around, { layers: ["closure", "closure-fill"] })[0];
       if (shut) closure = String(shut.properties.id);
-      const found = map.queryRenderedFeatures(e.point, { layers: ["special-fill", "grid-fill"] });
-      const best = found.find((f) => f.properties.kind === "special") ?? found[0];
+      const found = map.queryRenderedFeatures(e.point, { layers: ["places", "heat", "special-fill", "grid-fill"] });
+      const one = found.find((f) => f.layer.id === "places");
+      if (one) place = placeOf(one.properties);
+      const hot = found.find((f) => f.layer.id === "heat");
+      if (hot) cell = String(hot.properties.cell);
+      const grids = found.filter((f) => f.sourceLayer === "grids");
+      const best = grids.find((f) => f.properties.kind === "special") ?? grids[0];
       if (best) grid = { code: String(best.properties.code), id: best.properties.id ? String(best.properties.id) : null };
     }
-    return { unit, closure, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
+    return { unit, closure, place, cell, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
   }
 }
 
 function lngLat(p: XY): [number, number] {
   const { lon, lat } = fromMercator(p);
   return [lon, lat];
+}
+
+function placeOf(p: Record<string, unknown>): PlaceHit {
+  return { code: String(p.code), name: String(p.name), kind: placeKind(p.kind), url: p.url ? String(p.url) : null, visitsPerWeek: Number(p.visits_per_week ?? 0) };
 }
 
 function circle(at: LonLat, radiusM: number): Feature<Polygon> {

@@ -12,6 +12,7 @@ export type Theme = {
   gridLine: string;
   special: string;
   water: string;
+  waterText: string;
   road: Record<"motorway" | "trunk" | "primary" | "secondary" | "minor", string>;
   roadText: string;
   label: string;
@@ -26,7 +27,8 @@ export const night: Theme = {
   grid: "#142034",
   gridLine: "#2c3f5d",
   special: "#5b4a86",
-  water: "#10314a",
+  water: "#17496e",
+  waterText: "#5f9cc4",
   road: { motorway: "#6b7cab", trunk: "#5c6fa0", primary: "#526592", secondary: "#43557d", minor: "#2d3b58" },
   roadText: "#8ea3c4",
   label: "#d5e0f0",
@@ -42,6 +44,7 @@ export const day: Theme = {
   gridLine: "#b9c6d8",
   special: "#a78bd0",
   water: "#bcd9ee",
+  waterText: "#2d6a96",
   road: { motorway: "#f3c98b", trunk: "#f3d6a4", primary: "#ffffff", secondary: "#ffffff", minor: "#ffffff" },
   roadText: "#56667c",
   label: "#22344d",
@@ -84,6 +87,8 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       byClass({ motorway: 26 * m, trunk: 24 * m, primary: 22 * m, secondary: 18 * m, minor: 12 * m }),
     ] as never;
   const waterFilter = ["in", cls, ["literal", ["river", "canal", "water", "stream"]]] as never;
+  const waterText = { "text-color": theme.waterText, "text-halo-color": theme.labelHalo, "text-halo-width": 1.2 };
+  const riverWidth = ["case", [">", ["get", "width_m"], 0], ["get", "width_m"], 20] as never;
   const roadFilter = ["!", waterFilter] as never;
   return {
     version: 8,
@@ -91,6 +96,9 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       // Features are known by the grid's code: a click, a highlight and a list row mean the same thing.
       grids: { type: "vector", tiles: [`${tiles}/grids/{z}/{x}/{y}.mvt`], minzoom: 7, maxzoom: 15, promoteId: "code" },
       roads: { type: "vector", tiles: [`${tiles}/roads/{z}/{x}/{y}.mvt`], minzoom: 8, maxzoom: 15 },
+      areas: { type: "vector", tiles: [`${tiles}/areas/{z}/{x}/{y}.mvt`], minzoom: 7, maxzoom: 13 },
+      water: { type: "vector", tiles: [`${tiles}/water/{z}/{x}/{y}.mvt`], minzoom: 8, maxzoom: 14 },
+      places: { type: "vector", tiles: [`${tiles}/places/{z}/{x}/{y}.mvt`], minzoom: 9, maxzoom: 15 },
       heat: { type: "geojson", data: empty },
       route: { type: "geojson", data: empty },
       disc: { type: "geojson", data: empty },
@@ -119,6 +127,27 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         "source-layer": "grids",
         filter: ["==", ["get", "kind"], "special"],
         paint: { "fill-color": theme.special, "fill-opacity": 0.28 },
+      },
+      {
+        id: "lake",
+        type: "fill",
+        source: "water",
+        "source-layer": "water",
+        filter: ["==", ["geometry-type"], "Polygon"],
+        paint: { "fill-color": theme.water },
+      },
+      {
+        id: "river",
+        type: "line",
+        source: "water",
+        "source-layer": "water",
+        filter: ["==", ["geometry-type"], "LineString"],
+        layout: { "line-cap": "round", "line-join": "round" },
+        // As wide as the river is: a pixel at zoom 16 is about two metres here.
+        paint: {
+          "line-color": theme.water,
+          "line-width": ["interpolate", ["exponential", 2], ["zoom"], 10, ["max", 1.2, ["*", riverWidth, 0.0075]], 18, ["max", 6, ["*", riverWidth, 1.92]]],
+        },
       },
       {
         id: "water",
@@ -164,6 +193,14 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         filter: roadFilter,
         layout: { "line-cap": "round", "line-join": "round" },
         paint: { "line-color": byClass(theme.road), "line-width": width(1) },
+      },
+      {
+        id: "town-line",
+        type: "line",
+        source: "areas",
+        "source-layer": "areas",
+        layout: { "line-join": "round" },
+        paint: { "line-color": theme.district, "line-opacity": 0.75, "line-width": ["interpolate", ["linear"], ["zoom"], 9, 1, 12, 1.8, 16, 3] },
       },
       {
         id: "special-line",
@@ -284,6 +321,46 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         filter: ["==", ["get", "kind"], "grid"],
         layout: { "text-field": ["get", "text"], "text-font": fonts, "text-size": 11, "text-padding": 6 },
         paint: { "text-color": theme.roadText, "text-halo-color": theme.labelHalo, "text-halo-width": 1.4 },
+      },
+      {
+        id: "river-name",
+        type: "symbol",
+        source: "water",
+        "source-layer": "water",
+        minzoom: 12,
+        filter: ["all", ["==", ["geometry-type"], "LineString"], ["!=", ["get", "name"], ""]],
+        layout: { "symbol-placement": "line", "text-field": ["get", "name"], "text-font": fonts, "text-size": 11, "symbol-spacing": 420 },
+        paint: waterText,
+      },
+      {
+        id: "lake-name",
+        type: "symbol",
+        source: "water",
+        "source-layer": "water",
+        minzoom: 12,
+        filter: ["all", ["==", ["geometry-type"], "Polygon"], ["!=", ["get", "name"], ""]],
+        layout: { "text-field": ["get", "name"], "text-font": fonts, "text-size": 11 },
+        paint: waterText,
+      },
+      {
+        id: "places",
+        type: "symbol",
+        source: "places",
+        "source-layer": "places",
+        minzoom: 10,
+        layout: {
+          visibility: "none",
+          "icon-image": ["concat", "place-", ["get", "kind"]],
+          "icon-allow-overlap": true,
+          "icon-size": ["interpolate", ["linear"], ["zoom"], 10, 0.4, 13, 0.72, 16, 1],
+          "text-field": ["step", ["zoom"], "", 15, ["get", "name"]],
+          "text-font": fonts,
+          "text-size": 11,
+          "text-anchor": "top",
+          "text-offset": [0, 0.95],
+          "text-optional": true,
+        },
+        paint: { "text-color": theme.label, "text-halo-color": theme.labelHalo, "text-halo-width": 1.4 },
       },
       {
         id: "town-name",

@@ -1,6 +1,7 @@
 /** The shapes of the map, drawn as SVG for lists and the legend; they must match unitlayer.ts. */
 import type { Phase } from "../state/queue.ts";
 import { colour, type Look } from "../map/palette.ts";
+import { placeLook, type PlaceKind } from "../map/places.ts";
 
 export type MarkName = Look | "vehicle" | "route" | "other" | "played";
 
@@ -67,6 +68,14 @@ function Diamond({ fill, ink, bars }: { fill: string; ink: string; bars: number[
   );
 }
 
+export function PlaceMark({ kind, size = 17 }: { kind: PlaceKind; size?: number }) {
+  return (
+    <svg class="mark" width={size} height={size} viewBox="0 0 20 20" aria-hidden="true">
+      <path d={placeLook[kind].path} fill={placeLook[kind].colour} />
+    </svg>
+  );
+}
+
 export const phaseLook: Record<Phase, Look> = {
   new: "case_new",
   moving: "case_moving",
@@ -86,6 +95,7 @@ const paths = {
   person: "M10 10a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM3.500 17.500c.5-4 3-5.500 6.500-5.500s6 1.500 6.500 5.500",
   leave: "M8 3H4v14h4M9 10h8M14 6.500 17.500 10 14 13.500",
   aim: "M10 2v4M10 14v4M2 10h4M14 10h4M10 6a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",
+  print: "M5.500 7V2.500h9V7M5.500 14H3V7h14v7h-2.500M5.500 11.500h9v6h-9z",
   list: "M4 5h12M4 10h12M4 15h12",
   camera: "M3 6h3l1.500-2h5L14 6h3v10H3zM10 8a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
 };

@@ -93,6 +93,33 @@ test("a report appears in the queue by itself and explains itself when clicked",
 
 test("the page is accessible with a case open", () => accessible(page));
 
+test("the case names cameras near it, and only what a browser opens is a link", async () => {
+  const near = page.locator("#nearby");
+  expect(await near.textContent()).toContain("最近监控");
+  expect(await near.locator("li").count()).toBeGreaterThan(0);
+  for (const link of await near.locator("a").all()) expect(await link.getAttribute("href")).toMatch(/^https?:/);
+  await near.locator(".plain-link").first().click();
+  await page.waitForSelector("#place-card");
+  expect(await page.textContent("#place-card")).toContain(await near.locator(".plain-link").first().textContent());
+  await page.waitForSelector(".places-key");
+});
+
+test("heat is one key away, of reports or of patrols, over a span", async () => {
+  await page.keyboard.press("h");
+  await page.waitForSelector("#heat-key .ramp");
+  const asked = page.waitForRequest((r) => r.url().includes("/api/v1/cells") && r.url().includes("layer=patrols"));
+  await page.click("#heat-key button:has-text('巡逻')");
+  expect((await asked).url()).toMatch(/[?&]from=.*[?&]to=/);
+  const week = page.waitForRequest((r) => r.url().includes("/api/v1/cells"));
+  await page.click("#heat-key button:has-text('7 天')");
+  const { searchParams } = new URL((await week).url());
+  expect(Date.parse(searchParams.get("to") ?? "") - Date.parse(searchParams.get("from") ?? "")).toBe(7 * 86_400_000);
+  await accessible(page);
+  await page.keyboard.press("h");
+  await page.waitForSelector("#heat-key", { state: "detached" });
+  expect(await page.getAttribute("#duty-sheet", "href")).toBe("/api/v1/duty-sheet?lang=zh");
+});
+
 test("somebody else is sent instead, and the service agrees", async () => {
   const before = await caseOf(page, reported.id);
   const sent = before.assignments.find((a) => a.kind === "department" && a.patrol_id && ["offered", "accepted", "en_route"].includes(a.state));
