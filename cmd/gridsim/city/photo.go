@@ -6,12 +6,35 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"math"
 	"math/rand/v2"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/photo"
 )
 
-// photo draws a small street scene: sky, walls, ground and a stain of some
+// chinaTime is what the phones of the city write into their photos.
+var chinaTime = time.FixedZone("", 8*3600)
+
+// withCamera writes where and when the phone took a photo: mostly here and just
+// now; of ten, one says nothing and one was taken elsewhere.
+func withCamera(rng *rand.Rand, jpeg []byte, at geo.Point, now time.Time) []byte {
+	offM, age := 30*rng.Float64(), time.Duration(90*rng.Float64())*time.Second
+	switch rng.IntN(10) {
+	case 0:
+		return jpeg
+	case 1:
+		offM, age = 1200+1500*rng.Float64(), time.Duration(20+100*rng.Float64())*time.Minute
+	}
+	const mPerDeg = geo.EarthRadiusM * math.Pi / 180
+	at.Lat += offM / mPerDeg
+	return photo.WithExif(jpeg, photo.Exif{Place: &at, Taken: now.Add(-age).In(chinaTime), ZoneKnown: true})
+}
+
+// drawPhoto draws a small street scene: sky, walls, ground and a stain of some
 // colour. No two are the same.
-func photo(rng *rand.Rand) ([]byte, error) {
+func drawPhoto(rng *rand.Rand) ([]byte, error) {
 	const w, h = 480, 360
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
 	horizon := h/3 + rng.IntN(h/5)

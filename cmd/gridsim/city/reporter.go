@@ -141,11 +141,11 @@ func (r *reporters) see(ctx context.Context, now time.Time) (caller, sighting, e
 		Description: fmt.Sprintf(sights[r.rng.IntN(len(sights))], k.NameZH),
 	}
 	for range 1 + r.rng.IntN(2) {
-		p, err := photo(r.rng)
+		p, err := drawPhoto(r.rng)
 		if err != nil {
 			return caller{}, sighting{}, err
 		}
-		w.Photos = append(w.Photos, p)
+		w.Photos = append(w.Photos, withCamera(r.rng, p, at, now))
 	}
 	return who, w, nil
 }
