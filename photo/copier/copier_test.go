@@ -140,6 +140,8 @@ func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"refusal":{"Code":"damaged","Detail":"is"}}` + "\n"))
 	head, _ := json.Marshal(answer{Copies: []described{{photo.Shown, 1, 1, 1 << 40}, {photo.Thumb, 1, 1, -1}}})
 	f.Add(append(head, '\n'))
+	head, _ = json.Marshal(answer{Copies: []described{{photo.Shown, 1, 1, 4}, {photo.Thumb, 1, 1, 4}}})
+	f.Add(append(head, "\nevil bad"...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		copies, err := read(b)
 		if err == nil && len(copies) != 2 {

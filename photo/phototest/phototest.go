@@ -183,8 +183,9 @@ func HostileSet(t testing.TB) []Hostile {
 		{"JPEG with a program in its EXIF", With(jpg, Segment(0xe1, []byte("Exif\x00\x00<?php system($_GET[0]);"))), photo.CodeForeign, "save it as a new JPEG"},
 		{"JPEG that is a PDF", With(jpg, Segment(0xfe, []byte("%PDF-1.7 and more"))), photo.CodeForeign, "save it as a new JPEG"},
 		{"JPEG and a film that is none", join(jpg, []byte("\x00\x00\x00\x10ftypmp42 and no boxes <html>")), photo.CodeForeign, "save it as a new JPEG"},
-		{"JPEG and a maker's block that is none", join(jpg, []byte("#!/bin/sh\nSEFH\x6b\x00\x00\x00\x00\x00\x00\x00\x0c\x00\x00\x00SEFT")), photo.CodeForeign, "save it as a new JPEG"},
+		{"JPEG and a maker's block that is none", join(jpg, []byte("#!/bin/sh\nblock"), []byte("SEFH\x6b\x00\x00\x00\x01\x00\x00\x00\x00\x00\x0a\x01\x05\x00\x00\x00\x05\x00\x00\x00\x18\x00\x00\x00SEFT")), photo.CodeForeign, "save it as a new JPEG"},
 		{"PNG and archive", join(pic, []byte("PK\x03\x04 and more"), zip), photo.CodeForeign, "save it as a new JPEG"},
+		{"PNG and page", join(pic, []byte("<html><script>alert(1)</script>")), photo.CodeForeign, "save it as a new JPEG"},
 		{"PNG with a page in its text", join(pic[:33], PNGChunk("tEXt", []byte("Comment\x00<!DOCTYPE html>")), pic[33:]), photo.CodeForeign, "save it as a new JPEG"},
 		{"WebP and archive", join(web, []byte("PK\x03\x04 and more")), photo.CodeForeign, "save it as a new JPEG"},
 		{"WebP with a page in its metadata", WebP(Chunk("XMP ", []byte("<svg onload=alert(1)>"))), photo.CodeForeign, "save it as a new JPEG"},
@@ -199,7 +200,7 @@ func Noisy(seed uint64) ([]byte, error) {
 	state := seed*2 + 1
 	for i := range img.Y {
 		state = state*6364136223846793005 + 1442695040888963407
-		img.Y[i] = byte(90 + (i%w)/40 + int(state>>60))
+		img.Y[i] = byte(90 + (i%w)/40 + int(state>>59))
 	}
 	for i := range img.Cb {
 		img.Cb[i], img.Cr[i] = byte(110+i%30), byte(120+i%17)

@@ -70,6 +70,8 @@ function day(t: string, beside: string): string {
   return a.toDateString() === b.toDateString() ? clock(a) : `${a.getFullYear()}-${String(a.getMonth() + 1).padStart(2, "0")}-${String(a.getDate()).padStart(2, "0")} ${clock(a)}`;
 }
 
+const size = (bytes: number) => (bytes < 1e6 ? `${Math.ceil(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
 function Large({ all, at }: { all: Shot[]; at: number }) {
   const w = words.value.photo;
   const box = useRef<HTMLDialogElement>(null);
@@ -107,7 +109,7 @@ function Large({ all, at }: { all: Shot[]; at: number }) {
         </ul>
         <p class="note">{w.hint}</p>
         <p class="note">
-          {w.reported(clock(s.report.observed_at))} · {s.photo.width} × {s.photo.height} · {(s.photo.bytes / 1e6).toFixed(1)} MB
+          {w.reported(clock(s.report.observed_at))} · {s.photo.width} × {s.photo.height} · {size(s.photo.bytes)}
           <br />
           {w.hash} <code>{s.photo.sha256.slice(0, 16)}</code>
         </p>
