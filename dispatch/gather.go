@@ -299,6 +299,27 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 		for i, r := range runners {
 			r.Leg = &Leg{DurationS: times[i].DurationS, DistanceM: times[i].DistanceM, Kind: times[i].Kind, Reachable: times[i].Reachable}
 		}
+		if err := s.askUnclosed(ctx, road.Mode(mode), from, in.Place, runners); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// askUnclosed notes where a closed road makes a difference.
+func (s *Service) askUnclosed(ctx context.Context, mode road.Mode, from []geo.Point, to geo.Point, runners []*Runner) error {
+	roads, closed := s.Roads.Unclosed(mode)
+	if !closed {
+		return nil
+	}
+	times, err := roads.ManyToOne(ctx, mode, from, to)
+	if err != nil {
+		return fmt.Errorf("ask for ways by %v with nothing closed: %w", mode, err)
+	}
+	for i, r := range runners {
+		if times[i].Reachable && (!r.Leg.Reachable || times[i].DurationS != r.Leg.DurationS) {
+			r.Leg.OpenS = &times[i].DurationS
+		}
 	}
 	return nil
 }

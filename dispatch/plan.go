@@ -70,6 +70,8 @@ type Leg struct {
 	DistanceM float64 `json:"distance_m"`
 	Kind      string  `json:"kind"`
 	Reachable bool    `json:"reachable"`
+	// OpenS is how long it would take with no road closed, where that differs.
+	OpenS *float64 `json:"open_s,omitempty"`
 }
 
 // The reasons for which a case must not have a patrol again.
@@ -191,7 +193,12 @@ func slowerBecause(first, r Runner) string {
 	case staleness(r.Presence) > staleness(first.Presence):
 		return fmt.Sprintf("stale: last seen %.0f s ago", *r.FixAgeS)
 	case r.Leg.DurationS > first.Leg.DurationS:
-		return fmt.Sprintf("later by %.0f s", math.Ceil(r.Leg.DurationS-first.Leg.DurationS))
+		later := fmt.Sprintf("later by %.0f s", math.Ceil(r.Leg.DurationS-first.Leg.DurationS))
+		if r.Leg.OpenS != nil && *r.Leg.OpenS < first.Leg.DurationS {
+			// Who would have been first is told what changed the choice.
+			later += fmt.Sprintf(", since a road is closed; %.0f s otherwise", math.Ceil(*r.Leg.OpenS))
+		}
+		return later
 	case r.Leg.DistanceM > first.Leg.DistanceM:
 		return fmt.Sprintf("as soon, but %.0f m longer", math.Ceil(r.Leg.DistanceM-first.Leg.DistanceM))
 	}
@@ -255,6 +262,9 @@ func unfitBecause(r Runner, team Team, given map[PatrolID]bool) string {
 		}
 		return fmt.Sprintf("lost: last seen %.0f s ago", *r.FixAgeS)
 	case failReach:
+		if r.Leg.OpenS != nil {
+			return fmt.Sprintf("no way from there, since a road is closed; %.0f s otherwise", math.Ceil(*r.Leg.OpenS))
+		}
 		return "no way from there"
 	}
 	return ""

@@ -316,3 +316,36 @@ func BenchmarkPlanBytes(b *testing.B) {
 		}
 	}
 }
+
+// A closed road that changed a choice is told of whoever would have been first, and of
+// nobody else.
+func TestAClosedRoadIsTheReasonWhereItChangedTheChoice(t *testing.T) {
+	t.Parallel()
+	one, soon := 1.0, 60.0
+	runner := func(n byte, leg Leg) Runner {
+		leg.Kind = "road"
+		return Runner{PatrolID: PatrolID{UUID: uuid.UUID{n}}, Status: Free, Presence: Online, FixAgeS: &one, AirM: &one, Leg: &leg}
+	}
+	in := PlanInput{Teams: []Team{{Kind: KindDepartment, Department: "police", Runners: []Runner{
+		runner(1, Leg{DurationS: 300, Reachable: true}),
+		runner(2, Leg{DurationS: 420.5, Reachable: true, OpenS: &soon}),
+		runner(3, Leg{OpenS: &soon}),
+		runner(4, Leg{}),
+		runner(5, Leg{DurationS: 310, Reachable: true, OpenS: &[]float64{305}[0]}),
+	}}}}
+	var got []string
+	for _, c := range MakePlan(in).Teams[0].Candidates {
+		if c.RejectedBecause != nil {
+			got = append(got, *c.RejectedBecause)
+		}
+	}
+	want := []string{
+		"later by 10 s",
+		"later by 121 s, since a road is closed; 60 s otherwise",
+		"no way from there, since a road is closed; 60 s otherwise",
+		"no way from there",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the reasons are %q", got)
+	}
+}

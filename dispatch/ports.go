@@ -9,9 +9,10 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
-// Roads answers how long it takes to get somewhere. road.Network, road.Straight
-// and road.Switch are such.
+// Roads answers how long it takes to get somewhere, and what it would take with no
+// road closed. *road.Switch is one.
 type Roads interface {
+	Unclosed(m road.Mode) (roads road.Engine, closed bool)
 	ManyToOne(ctx context.Context, m road.Mode, from []geo.Point, to geo.Point) ([]road.Time, error)
 	Route(ctx context.Context, m road.Mode, from, to geo.Point) (road.Route, error)
 }

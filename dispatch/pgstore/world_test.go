@@ -283,6 +283,8 @@ func (f *fakeLive) Candidates(department string, near geo.Point, limit int) []di
 	return out
 }
 
+func (f *fakeRoads) Unclosed(road.Mode) (road.Engine, bool) { return f, false }
+
 // fakeRoads is straight lines, unless a test puts something in the way.
 type fakeRoads struct {
 	road.Straight

@@ -269,12 +269,17 @@ type Conditions struct {
 
 // Impose puts conditions in force, instead of any before. Questions under way are
 // answered by the durations they began with. Version is the caller's name for the
-// conditions; a mode whose durations stay the same keeps the one it has.
+// conditions; a mode whose durations stay the same keeps the one it has, and one with
+// nothing closed has 1, that of the roads as they were built.
 func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error {
 	var next [Modes]*metric
 	for m := range Mode(Modes) {
 		durationMS := r.net.under(m, c.Closed[m])
 		was := r.now[m].Load()
+		if len(c.Closed[m]) == 0 {
+			next[m] = r.built.now[m].Load()
+			continue
+		}
 		if slices.Equal(durationMS, was.durationMS) {
 			next[m] = was
 			continue
@@ -290,7 +295,7 @@ func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error
 	return nil
 }
 
-// ConditionsVersion is what Impose was told when it last changed a mode; 1 before.
+// ConditionsVersion names the conditions in force for a mode, see Impose.
 func (r *Router) ConditionsVersion(m Mode) uint64 { return r.now[m].Load().version }
 
 // under are the durations of a mode with some segments shut.

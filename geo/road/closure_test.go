@@ -126,6 +126,13 @@ func TestAClosedBridgeIsGoneRoundAndOpensAgain(t *testing.T) {
 	if round := metres(); round < open+1000 {
 		t.Errorf("%.0f m with the bridge closed, %.0f m before", round, open)
 	}
+	unclosed, closed := router.Unclosed(Car)
+	if way, err := unclosed.Route(t.Context(), Car, from, to); !closed || err != nil || way.DistanceM != open {
+		t.Errorf("with nothing closed %.0f m, not %.0f (%v, %v)", way.DistanceM, open, closed, err)
+	}
+	if _, closed := router.Unclosed(Foot); closed {
+		t.Error("something is closed on foot")
+	}
 	if !stand.Stale() || router.ConditionsVersion(Car) != 2 || router.ConditionsVersion(Foot) != 1 {
 		t.Errorf("stale %v, versions %d and %d", stand.Stale(), router.ConditionsVersion(Car), router.ConditionsVersion(Foot))
 	}

@@ -21,6 +21,8 @@ type Router struct {
 	modes [Modes]*hierarchy
 	now   [Modes]atomic.Pointer[metric]
 	asks  sync.Pool // *ask
+	// built answers by the durations the network was built with.
+	built *Router
 }
 
 var _ Engine = (*Router)(nil)
@@ -29,8 +31,9 @@ var _ Engine = (*Router)(nil)
 // that Build made carry the order this needs; for those of old files it is found
 // here, which takes longer.
 func Prepare(ctx context.Context, n *Network) (*Router, error) {
-	r := &Router{net: n}
+	r := &Router{net: n, built: &Router{net: n}}
 	r.asks.New = func() any { return new(ask) }
+	r.built.asks.New = r.asks.New
 	var faults [Modes]error
 	var working sync.WaitGroup
 	for m := range Mode(Modes) {
@@ -52,9 +55,16 @@ func (r *Router) prepare(ctx context.Context, m Mode) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", m, err)
 	}
-	r.modes[m] = h
+	r.modes[m], r.built.modes[m] = h, h
 	r.now[m].Store(now)
+	r.built.now[m].Store(now)
 	return nil
+}
+
+// Unclosed is how the roads would be with nothing closed, and whether anything is
+// closed to a mode.
+func (r *Router) Unclosed(m Mode) (Engine, bool) {
+	return r.built, r.now[m].Load() != r.built.now[m].Load()
 }
 
 // Network is what the router was made of.

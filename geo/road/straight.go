@@ -24,6 +24,9 @@ type Straight struct{}
 
 var _ Engine = Straight{}
 
+// Unclosed is itself: a straight line is never closed.
+func (s Straight) Unclosed(Mode) (Engine, bool) { return s, false }
+
 // ManyToOne implements Engine.
 func (Straight) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
 	if err := checkAsk(m, from, to); err != nil {

@@ -45,6 +45,15 @@ func (s *Switch) Version() int64 {
 	return 0
 }
 
+// Unclosed is how the roads would be with nothing closed, and whether anything is
+// closed to a mode.
+func (s *Switch) Unclosed(m Mode) (Engine, bool) {
+	if r, ok := s.Engine().(*Router); ok {
+		return r.Unclosed(m)
+	}
+	return s.Engine(), false
+}
+
 // ManyToOne implements Engine.
 func (s *Switch) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
 	return s.Engine().ManyToOne(ctx, m, from, to)
