@@ -63,7 +63,7 @@ func (n Names) Department(code string) Words {
 func (n Names) crew(code string) Words {
 	w := n.Department(code)
 	if code == GridDepartment {
-		return Words{"网格员", "The grid worker"}
+		return Words{"网格员", "Grid worker"}
 	}
 	return Words{w.ZH + "人员", w.EN}
 }
@@ -95,9 +95,9 @@ func saidSent(n Names, goers []goer, replaced bool) Words {
 		zh, en = append(zh, crew.ZH+eta.ZH), append(en, crew.EN+eta.EN)
 	}
 	if replaced {
-		return Words{"人员有调整，改派" + strings.Join(zh, "、") + "前往。", "A change: now sent: " + strings.Join(en, ", ") + "."}
+		return Words{"人员有调整，改派" + strings.Join(zh, "、") + "前往。", "A change, now sent: " + strings.Join(en, ", ") + "."}
 	}
-	return Words{"已派" + strings.Join(zh, "、") + "前往现场。", "On the way to the place: " + strings.Join(en, ", ") + "."}
+	return Words{"已派" + strings.Join(zh, "、") + "前往现场。", "Sent to the place: " + strings.Join(en, ", ") + "."}
 }
 
 func saidETA(etaS *float64) Words {

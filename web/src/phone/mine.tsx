@@ -1,7 +1,7 @@
 /** What became of one's own reports: fetched, so nothing is lost while off line, and kept for when there is no line. */
 import { effect, signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
-import type { Report, ReportAnswers } from "../api/types.ts";
+import type { Notice, Report, ReportAnswers } from "../api/types.ts";
 import { notices, peekNotices, see, seeAll, unseen } from "../state/notices.ts";
 import { categoryName } from "../state/register.ts";
 import { session } from "../state/session.ts";
@@ -46,7 +46,7 @@ async function loadAnswers(id: string): Promise<void> {
 
 function keep(items: Report[]): void {
   try {
-    localStorage.setItem(keptAs, JSON.stringify({ who: session.value?.account_id, items }));
+    localStorage.setItem(keptAs, JSON.stringify({ who: session.value?.account_id, items, told: notices.value }));
   } catch {
     // Full, or refused: then there is nothing to show off line.
   }
@@ -54,12 +54,13 @@ function keep(items: Report[]): void {
 
 function restore(): void {
   try {
-    const kept = JSON.parse(localStorage.getItem(keptAs) ?? "null") as { who?: string; items?: Report[] } | null;
+    const kept = JSON.parse(localStorage.getItem(keptAs) ?? "null") as { who?: string; items?: Report[]; told?: Notice[] } | null;
     if (!kept?.items) return;
     // Off line nobody is signed in; whoever holds the phone is whoever held it last.
     if (session.value && kept.who !== session.value.account_id) forgetMine();
     else if (mine.value.length === 0) {
       mine.value = kept.items;
+      if (notices.value.length === 0) notices.value = kept.told ?? [];
       old.value = true;
     }
   } catch {
