@@ -223,3 +223,43 @@ func TestNoCaseClosesWithAnUnansweredReporter(t *testing.T) {
 	}
 	t.Log(fmt.Sprintf("%d cases closed", answered))
 }
+
+// What is told is announced after its commit, to whoever reported and to nobody who
+// did it themselves; a report by telephone is announced to nobody.
+func TestWhatAReporterIsToldIsAnnounced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	follow, err := w.store.Follow(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard := func() (whys []string) {
+		t.Helper()
+		news, err := follow.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range news {
+			if a.Notice != nil && !a.Notice.Report.IsZero() {
+				if a.Notice.Account != w.operator.Account || a.Notice.Text.ZH == "" || a.Notice.Number == "" {
+					t.Errorf("announced %+v", a.Notice)
+				}
+				whys = append(whys, a.Notice.Why)
+			}
+		}
+		return whys
+	}
+	c := w.file("C01")
+	eq(t, "filed", strings.Join(heard(), " "), "sent")
+	w.mustAnswer(c, "P1", dispatch.Accept)
+	eq(t, "accepted", strings.Join(heard(), " "), "accepted")
+	w.close(c.ID, "") // by the reporter's own hand
+	eq(t, "closed", strings.Join(heard(), " "), "")
+	d := w.report("C01")
+	d.Reporter.Channel = dispatch.ChannelHotline
+	if _, err := w.desk.FileReport(ctx, w.operator, d); err != nil {
+		t.Fatal(err)
+	}
+	eq(t, "by telephone", strings.Join(heard(), " "), "")
+}
