@@ -169,7 +169,8 @@ type OutsideVault interface {
 
 // Copier opens photos and makes their copies. It bounds how many it opens at once,
 // what each may take of memory and time, and lets others wait. A Fault of the kind
-// Invalid says that the photo can never be shown.
+// Invalid says that the photo can never be shown, one of the kind Unavailable that
+// nothing was learned about it.
 type Copier interface {
 	Copies(ctx context.Context, original []byte) ([]PhotoCopy, error)
 }
@@ -358,7 +359,7 @@ func (s *Service) CopyNextPhoto(ctx context.Context) (bool, error) {
 		return err == nil, err
 	}
 	var opening *notOpened
-	if tries < copyTries || !errors.As(err, &opening) {
+	if tries < copyTries || !errors.As(err, &opening) || KindOf(err) == Unavailable {
 		return true, errors.Join(err, s.Store.PostponePhoto(ctx, id, time.Duration(min(tries, 6))*10*time.Second))
 	}
 	s.Log.ErrorContext(ctx, "a photo is given up", "photo", hex.EncodeToString(id[:]), "error", err)

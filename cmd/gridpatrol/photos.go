@@ -72,6 +72,9 @@ func (c photoCopier) Copies(ctx context.Context, original []byte) ([]dispatch.Ph
 	if errors.As(err, &refused) {
 		return nil, &dispatch.Fault{Kind: dispatch.Invalid, Code: refused.Code, Detail: refused.Detail}
 	}
+	if errors.Is(err, copier.ErrNotNow) {
+		return nil, &dispatch.Fault{Kind: dispatch.Unavailable, Code: "photo-not-ready", Detail: "This photo is still being made ready; try again in a moment.", Err: err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -187,6 +187,23 @@ func TestAPhotoIsGivenUpAfterThreeTries(t *testing.T) {
 	}
 }
 
+// A machine that is too busy says nothing about a photo.
+func TestABusyCopierGivesNoPhotoUp(t *testing.T) {
+	t.Parallel()
+	w, room := newWorld(t), &darkroom{fail: &dispatch.Fault{Kind: dispatch.Unavailable}}
+	w.open(func(c *dispatch.Config) { c.Copier = room })
+	c := w.filePhotos(newPhoto("a vat", dispatch.Camera{}))
+	for range 5 {
+		if found, err := w.desk.CopyNextPhoto(t.Context()); !found || err == nil {
+			t.Fatal(found, err)
+		}
+		w.exec(`UPDATE photo_todo SET due_at = gp_now()`)
+	}
+	if w.photoState(c) != dispatch.PhotoWaiting {
+		t.Errorf("it is %s", w.photoState(c))
+	}
+}
+
 func TestOriginalsAreSealed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

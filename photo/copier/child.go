@@ -23,13 +23,15 @@ const (
 	// maxSeconds is processor time; a photo of 50 megapixels takes three.
 	maxSeconds = 20
 	maxInput   = 64 << 20
+	// exitUnconfined: this process may not bound itself, so it opens nothing.
+	exitUnconfined = 3
 )
 
 // child is the process: a photo on stdin, its copies or a refusal on stdout.
 func child(in io.Reader, out, complaints io.Writer) int {
 	if err := confine(); err != nil {
 		fmt.Fprintln(complaints, "confine:", err)
-		return 1
+		return exitUnconfined
 	}
 	original, err := io.ReadAll(io.LimitReader(in, maxInput))
 	if err != nil {

@@ -40,7 +40,8 @@ type Config struct {
 	// AtOnce is how many photos are open at the same time; 0 means one for every four
 	// processors, at least one. Others wait.
 	AtOnce int
-	// Within bounds the time of one photo once its turn has come; 0 means 30 s.
+	// Within bounds the time of one photo once its turn has come, on a clock on the
+	// wall; 0 means 30 s.
 	Within time.Duration
 }
 
@@ -63,6 +64,10 @@ func New(c Config) *Copier {
 	return &Copier{program: "/proc/self/exe", within: c.Within, slots: make(chan struct{}, c.AtOnce)}
 }
 
+// ErrNotNow is wrapped by errors that say nothing about the photo: its turn did not
+// come, the machine is too busy, the process cannot be started or confined.
+var ErrNotNow = errors.New("no photo can be opened now")
+
 const (
 	maxHead = 4 << 10
 	// maxCopies is more than two copies of the largest size can have.
@@ -83,13 +88,14 @@ type described struct {
 }
 
 // Copies makes the copies of a photo. A *photo.Refusal says that it can never be
-// shown; any other error that it could not be opened this time.
+// shown, an ErrNotNow that nothing was learned, any other error that it could not be
+// opened this time.
 func (c *Copier) Copies(ctx context.Context, original []byte) ([]photo.Copy, error) {
 	select {
 	case c.slots <- struct{}{}:
 		defer func() { <-c.slots }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to open a photo: %w", ctx.Err())
+		return nil, fmt.Errorf("%w: wait for a turn: %w", ErrNotNow, ctx.Err())
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.within)
 	defer cancel()
@@ -101,9 +107,12 @@ func (c *Copier) Copies(ctx context.Context, original []byte) ([]photo.Copy, err
 	process.Stdin, process.Stdout, process.Stderr = bytes.NewReader(original), out, complaint
 	process.WaitDelay = time.Second
 	err := process.Run()
+	var ended *exec.ExitError
 	switch {
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("open a photo: %w", ctx.Err())
+	case ctx.Err() != nil: // a photo that itself takes too long meets the bound of its process
+		return nil, fmt.Errorf("%w: %w", ErrNotNow, ctx.Err())
+	case err != nil && (!errors.As(err, &ended) || ended.ExitCode() == exitUnconfined):
+		return nil, fmt.Errorf("%w: %w: %.300s", ErrNotNow, err, complaint.Bytes())
 	case err != nil:
 		return nil, fmt.Errorf("open a photo: %w: %.300s", err, complaint.Bytes())
 	}

@@ -109,7 +109,7 @@ func TestWhoeverWaitsMayLeave(t *testing.T) {
 	c.slots <- struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Copies(ctx, nil); !errors.Is(err, context.Canceled) {
+	if _, err := c.Copies(ctx, nil); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNotNow) {
 		t.Errorf("answered %v", err)
 	}
 }
@@ -117,7 +117,16 @@ func TestWhoeverWaitsMayLeave(t *testing.T) {
 func TestAProcessThatTakesTooLongIsEnded(t *testing.T) {
 	t.Parallel()
 	c := New(Config{Within: time.Nanosecond})
-	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrNotNow) {
+		t.Errorf("answered %v", err)
+	}
+}
+
+func TestAProcessThatCannotBeStarted(t *testing.T) {
+	t.Parallel()
+	c := New(Config{})
+	c.program = "/proc/self/no-such-program"
+	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, ErrNotNow) {
 		t.Errorf("answered %v", err)
 	}
 }

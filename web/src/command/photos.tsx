@@ -1,6 +1,6 @@
 /** The photos of a case: small in the panel, large in a dialog, beside what their cameras say. */
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { CaseDetail, Photo, Report } from "../api/types.ts";
 import { may } from "../state/session.ts";
 import { clock, distance, duration } from "../i18n/format.ts";
@@ -11,8 +11,6 @@ type Shot = { photo: Photo; report: Report };
 
 /** Which photo of the case is shown large; null: none. */
 export const photoShown = signal<number | null>(null);
-
-const failed = signal<ReadonlySet<string>>(new Set());
 
 export function Photos({ c }: { c: CaseDetail }) {
   const w = words.value.photo;
@@ -41,10 +39,25 @@ export function Photos({ c }: { c: CaseDetail }) {
   );
 }
 
-/** A copy may still be in the making: the service makes it when it is asked for. */
+const againMs = 4_000;
+const mostTries = 8;
+
+/** A copy may still be in the making: the service makes it when it is asked for, and a busy one is asked again. */
 function Picture({ photo, size, alt }: { photo: Photo; size: "thumb" | "shown"; alt: string }) {
-  if (photo.state === "broken" || failed.value.has(photo.sha256)) return <span class="no-picture">{words.value.photo.broken}</span>;
-  return <img src={`${photo.url}?size=${size}`} alt={alt} loading={size === "thumb" ? "lazy" : "eager"} onError={() => (failed.value = new Set([...failed.value, photo.sha256]))} />;
+  const w = words.value.photo;
+  const [tries, setTries] = useState(0);
+  const [waits, setWaits] = useState(false);
+  useEffect(() => {
+    if (!waits) return;
+    const timer = setTimeout(() => {
+      setTries(tries + 1);
+      setWaits(false);
+    }, againMs);
+    return () => clearTimeout(timer);
+  }, [waits]);
+  if (photo.state === "broken" || tries >= mostTries) return <span class="no-picture">{photo.state === "broken" ? w.broken : w.unreachable}</span>;
+  if (waits) return <span class="no-picture" aria-busy="true">{w.waiting}</span>;
+  return <img src={`${photo.url}?size=${size}`} alt={alt} loading={size === "thumb" ? "lazy" : "eager"} onError={() => setWaits(true)} />;
 }
 
 /** What the camera says beside what was reported, in sentences; the doubts first. */

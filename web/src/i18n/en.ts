@@ -184,6 +184,8 @@ export const en: Dict = {
   photo: {
     enlarge: (i) => `Enlarge photo ${i}`,
     broken: "This photo cannot be shown; its original is kept",
+    waiting: "Being made ready…",
+    unreachable: "Cannot be had just now; look again later",
     away: (m) => `The photo's own place is ${m} from the report`,
     taken: (at, gap) => `Taken at ${at}, ${gap}`,
     sameTime: "when it was reported",

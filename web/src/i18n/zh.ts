@@ -183,6 +183,8 @@ export const zh = {
   photo: {
     enlarge: (i: number) => `放大现场照片 ${i}`,
     broken: "照片无法显示，原图已留存",
+    waiting: "照片处理中…",
+    unreachable: "照片暂时取不到，请稍后再看",
     away: (m: string) => `照片位置距上报点 ${m}`,
     taken: (at: string, gap: string) => `拍摄于 ${at}，${gap}`,
     sameTime: "与上报时刻相符",
