@@ -245,6 +245,9 @@ func TestWhatAProgramReportsIsNoProof(t *testing.T) {
 		if err != nil || len(detail.Reports) != 1 {
 			t.Fatalf("%d reports, %v", len(detail.Reports), err)
 		}
+		if detail.Events[0].Kind != "reported" || detail.Events[0].Simulated != detail.Reports[0].Simulated {
+			t.Errorf("the event %q is marked %v, the report %v", detail.Events[0].Kind, detail.Events[0].Simulated, detail.Reports[0].Simulated)
+		}
 		return detail.Reports[0].Simulated, canonical
 	}
 	marked := func(want bool, who, token string) {

@@ -1081,6 +1081,9 @@ type CaseEvent struct {
 	Detail map[string]interface{} `json:"detail"`
 	Id     string                 `json:"id"`
 	Kind   string                 `json:"kind"`
+
+	// Simulated A program was the actor, or somebody of a patrol that one plays: no proof
+	Simulated bool `json:"simulated"`
 }
 
 // CaseList defines model for CaseList.

@@ -150,6 +150,8 @@ type CaseEvent struct {
 	At     time.Time       `json:"at"`
 	Actor  string          `json:"actor"`
 	Detail json.RawMessage `json:"detail"`
+	// Simulated says that a program was the actor, or somebody of a patrol that one plays.
+	Simulated bool `json:"simulated"`
 }
 
 // CaseFilter chooses among cases; nil and empty choose all.

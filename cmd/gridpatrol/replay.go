@@ -194,7 +194,7 @@ func (c replayCmd) playHere(ctx context.Context, env *Env, s replaySetup, survey
 		return err
 	}
 	defer cast.end(context.WithoutCancel(ctx))
-	stage, err := c.openStage(ctx, env, cast, store)
+	stage, err := c.openStage(ctx, env, cast, plan, store)
 	if err != nil {
 		return err
 	}

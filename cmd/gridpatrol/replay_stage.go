@@ -128,8 +128,11 @@ type stage struct {
 }
 
 // openStage finds the running service, or takes beacons itself.
-func (c replayCmd) openStage(ctx context.Context, env *Env, k *cast, store *pgtrack.Store) (*stage, error) {
+func (c replayCmd) openStage(ctx context.Context, env *Env, k *cast, plan *replay.Plan, store *pgtrack.Store) (*stage, error) {
 	auth := pgauth.New(env.DB, pgauth.Config{})
+	// A replay that is killed revokes nothing: its tokens end soon after it would have.
+	_, to := plan.Span()
+	ttl := max(0, time.Until(to)) + time.Hour
 	var mu sync.Mutex // guards the two below; each device's goroutine asks
 	tokens, ids := map[string]string{}, []string{}
 	make1 := func(ctx context.Context, device string) (string, error) {
@@ -138,7 +141,7 @@ func (c replayCmd) openStage(ctx context.Context, env *Env, k *cast, store *pgtr
 		if token := tokens[device]; token != "" {
 			return token, nil
 		}
-		id, token, err := auth.CreateToken(ctx, pgauth.Owner{DeviceCode: device}, 30*24*time.Hour)
+		id, token, err := auth.CreateToken(ctx, pgauth.Owner{DeviceCode: device}, ttl)
 		if err != nil {
 			return "", err
 		}

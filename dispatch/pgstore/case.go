@@ -196,7 +196,7 @@ func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assig
 	out.Reports = reportsFrom(reports)
 	out.Events = make([]dispatch.CaseEvent, len(events))
 	for i, r := range events {
-		out.Events[i] = dispatch.CaseEvent{ID: r.ID, Kind: r.Kind, At: r.At.UTC(), Actor: r.Actor, Detail: r.Detail}
+		out.Events[i] = dispatch.CaseEvent{ID: r.ID, Kind: r.Kind, At: r.At.UTC(), Actor: r.Actor, Detail: r.Detail, Simulated: r.Simulated}
 	}
 	return out, nil
 }
@@ -268,14 +268,16 @@ func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFil
 // The changes of one case follow each other under its lock, so the order of their
 // ids is the order in which they happened.
 const selectEvents = `
-SELECT id::text AS id, kind, at, body->>'actor' AS actor, body->'detail' AS detail FROM case_events WHERE case_id = $1 ORDER BY case_events.id`
+SELECT id::text AS id, kind, at, body->>'actor' AS actor, body->'detail' AS detail,
+  coalesce((body->>'simulated')::boolean, false) AS simulated FROM case_events WHERE case_id = $1 ORDER BY case_events.id`
 
 type eventRow struct {
-	ID     string          `db:"id"`
-	Kind   string          `db:"kind"`
-	At     time.Time       `db:"at"`
-	Actor  string          `db:"actor"`
-	Detail json.RawMessage `db:"detail"`
+	ID        string          `db:"id"`
+	Kind      string          `db:"kind"`
+	At        time.Time       `db:"at"`
+	Actor     string          `db:"actor"`
+	Detail    json.RawMessage `db:"detail"`
+	Simulated bool            `db:"simulated"`
 }
 
 const selectPlans = `SELECT id, state, why, input, output, made_at FROM plans WHERE case_id = $1 ORDER BY id`

@@ -17,8 +17,11 @@ import (
 const VisitsKept = 32 * 24 * time.Hour
 
 // Fixes that say where a patrol was. One that is faked, impossible or wildly
-// inexact puts nobody anywhere; a late or a frozen one does.
-const believed = `NOT (coalesce(string_to_array(verdict, ','), '{}') && '{jump,mock,accuracy}')`
+// inexact puts nobody anywhere; a late or a frozen one does. What a program plays is
+// no proof beside real patrols; a district that is all played, as a demo's, counts
+// its own. The district is $1.
+const believed = `NOT (coalesce(string_to_array(verdict, ','), '{}') && '{jump,mock,accuracy}')
+  AND (simulated IS NOT TRUE OR NOT EXISTS (SELECT FROM patrols WHERE district_id = $1 AND NOT simulated))`
 
 // Due is an hour that has ended and was never counted, or was counted before fixes
 // that may have come late since: after 8 hours, 2 days, and the 8 days after which

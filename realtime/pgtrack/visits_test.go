@@ -165,3 +165,32 @@ func TestLateFixesAreCountedLater(t *testing.T) {
 		t.Errorf("%d hours are kept for ever, %v", old, err)
 	}
 }
+
+// What a program plays visits nothing, unless all is played.
+func TestWhatIsPlayedVisitsNothing(t *testing.T) {
+	t.Parallel()
+	d := newDiary(t)
+	real, played := dispatch.PatrolID{UUID: uuid.New()}, dispatch.PatrolID{UUID: uuid.New()}
+	d.was(real, here, 90*time.Minute, "")
+	d.was(played, there, 90*time.Minute, "")
+	d.was(played, there, 10*time.Minute, "") // in the hour that is not counted yet
+	mark := func(query string, args ...any) {
+		t.Helper()
+		if _, err := d.db.Exec(t.Context(), query, args...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mark(`UPDATE tracks SET simulated = true WHERE patrol_id = $1`, played.UUID)
+	mark(`INSERT INTO departments (district_id, code, name_zh, name_en) VALUES ($1, 'grid', '网格', 'Grid')`, pgdb.District)
+	mark(`INSERT INTO patrols (id, district_id, code, name, department, mode) VALUES ($1, $2, 'P-1', 'P-1', 'grid', 'foot')`, real.UUID, pgdb.District)
+	d.countAll()
+	if got := d.places(3*time.Hour, 0, real, played); got != "A:here" {
+		t.Errorf("beside a real patrol: %q", got)
+	}
+	mark(`UPDATE patrols SET simulated = true`)
+	mark(`DELETE FROM cell_hours`)
+	d.countAll()
+	if got := d.places(3*time.Hour, 0, real, played); got != "A:here B:there" {
+		t.Errorf("where all is played: %q", got)
+	}
+}

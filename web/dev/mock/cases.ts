@@ -26,7 +26,7 @@ const responsible = (i: number, share: number): Responsible => {
 };
 
 export function event(c: CaseDetail, kind: string, actor: string, detail: CaseEvent["detail"] = {}): void {
-  c.events.push({ id: newID(), kind, at: new Date().toISOString(), actor, detail });
+  c.events.push({ id: newID(), kind, at: new Date().toISOString(), actor, detail, simulated: actor !== "system" });
   c.version++;
 }
 
@@ -106,7 +106,7 @@ export function report(options: { category?: string; lon?: number; lat?: number;
     departments: [{ code: category.lead, part: "lead", because: `leads category ${category.code}` }, ...category.joint.map((code) => ({ code, part: "assist" as const, because: `goes along in category ${category.code}` }))],
     assignments: [], shortfalls: [], undo_until: null, reports: [], events: [], nearby: nearby(lon, lat),
   };
-  c.events.push({ id: newID(), kind: "reported", at: c.made_at, actor: "林建国", detail: {} });
+  c.events.push({ id: newID(), kind: "reported", at: c.made_at, actor: "林建国", detail: {}, simulated: true });
   if (category.dispatch_mode !== "manual") {
     const first = assignment("first_look", "grid", "offered", c);
     if (first) c.assignments.push(first);

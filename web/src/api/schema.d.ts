@@ -1627,6 +1627,8 @@ export interface components {
             detail: {
                 [key: string]: unknown;
             };
+            /** @description A program was the actor, or somebody of a patrol that one plays: no proof */
+            simulated: boolean;
         };
         CaseList: {
             items: components["schemas"]["Case"][];

@@ -4,7 +4,9 @@ import { departmentName, gridByCode } from "../state/register.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { type Dict, words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
+import { played } from "../state/duty.ts";
 import { session } from "../state/session.ts";
+import { PlayedTag } from "../ui/played.tsx";
 
 export function History({ c }: { c: CaseDetail }) {
   const w = words.value;
@@ -17,7 +19,7 @@ export function History({ c }: { c: CaseDetail }) {
           <li key={e.id}>
             <time dateTime={e.at} title={new Date(e.at).toLocaleString()}>{clock(e.at)}</time>
             <span>
-              {told(e, c, w)} <span class="by">{byWhom(e.actor, w)}</span>
+              {told(e, c, w)} <span class="by">{byWhom(e.actor, w)}</span> {e.simulated && !played.value.all ? <PlayedTag /> : null}
             </span>
           </li>
         ))}
