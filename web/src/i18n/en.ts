@@ -237,7 +237,6 @@ export const en: Dict = {
   confirm: "Confirm",
   cancel: "Cancel",
   closeCase: "Close case",
-  closeAsk: "Say how it ended (optional). The case moves to done.",
   closed: "Closed",
   reason: "Note",
   changedMeanwhile: "Somebody changed this case just now. The latest is loaded; look again before you act.",

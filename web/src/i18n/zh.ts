@@ -236,7 +236,6 @@ export const zh = {
   confirm: "确认",
   cancel: "取消",
   closeCase: "结案",
-  closeAsk: "填写结案说明（可不填），确认后事件转为已办结。",
   closed: "已结案",
   reason: "说明",
   changedMeanwhile: "事件刚被他人更新，已载入最新内容，请再看一眼后操作。",
