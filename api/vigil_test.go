@@ -160,7 +160,9 @@ func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 	}
 	sockets = []line{b.byToken("/ws/live", operator), b.byTicket("live", operator)}
 	b.settle()
-	b.exec(`UPDATE accounts SET disabled_at = gp_now() WHERE username = 'gone'`)
+	if err := b.auth.SetDisabled(t.Context(), "Gone", true); err != nil {
+		t.Fatal(err)
+	}
 	for _, l := range sockets {
 		l.ends("an account is disabled")
 	}

@@ -92,6 +92,27 @@ func (s *Store) SetPassword(ctx context.Context, username, password string) erro
 	return nil
 }
 
+// Whoever is let in again signs in again.
+const setDisabled = `WITH changed AS (
+  UPDATE accounts SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, gp_now()) END WHERE lower(username) = lower($1) RETURNING id
+), ended AS (
+  DELETE FROM sessions WHERE $2 AND account_id IN (SELECT id FROM changed)
+)
+SELECT count(*) FROM changed`
+
+// SetDisabled shuts an account out, with its sessions, tokens and sockets, or lets it
+// in again. Its error is ErrUnknown when there is none.
+func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool) error {
+	var changed int
+	if err := s.db.QueryRow(ctx, setDisabled, username, disabled).Scan(&changed); err != nil {
+		return fmt.Errorf("disable account: %w", err)
+	}
+	if changed == 0 {
+		return ErrUnknown
+	}
+	return nil
+}
+
 func accountError(err error, a NewAccount) error {
 	var pg *pgconn.PgError
 	if err == nil || !errors.As(err, &pg) {

@@ -74,15 +74,3 @@ func NewDeviceToken() (token string, kept dispatch.TokenHash) {
 	return token, dispatch.TokenHash{ID: uuid.Must(uuid.NewV7()), Hash: hashSecret(token),
 		Hint: token[:len(deviceTokenPrefix)+4], TTL: dispatch.DeviceTokenTTL}
 }
-
-const setDisabled = `UPDATE accounts SET disabled_at = CASE WHEN $2 THEN coalesce(disabled_at, gp_now()) END WHERE lower(username) = lower($1)`
-
-// SetDisabled shuts an account out, with all its sessions, tokens and sockets, or lets
-// it in again. ErrUnknown when there is none.
-func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool) error {
-	tag, err := s.db.Exec(ctx, setDisabled, username, disabled)
-	if err == nil && tag.RowsAffected() != 1 {
-		return ErrUnknown
-	}
-	return err
-}

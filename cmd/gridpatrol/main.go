@@ -41,6 +41,7 @@ type commands struct {
 	Explain explainCmd `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
 	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
 	User    userCmd    `cmd:"" help:"Accounts of people."`
+	Device  deviceCmd  `cmd:"" help:"Devices of patrols."`
 	Token   tokenCmd   `cmd:"" help:"Tokens of programs and devices."`
 	Roads   roadsCmd   `cmd:"" help:"Look at the roads in force."`
 	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the service runs or not."`

@@ -14,6 +14,8 @@ import (
 type userCmd struct {
 	Add      userAddCmd      `cmd:"" help:"Add an account that a person signs in with."`
 	Password userPasswordCmd `cmd:"" help:"Give an account another password and end its sessions."`
+	Disable  userDisableCmd  `cmd:"" help:"Shut an account out: its sessions, tokens and sockets end within a second."`
+	Enable   userEnableCmd   `cmd:"" help:"Let an account in again."`
 }
 
 type userAddCmd struct {
