@@ -29,6 +29,12 @@ export function setCSRF(token: string | null): void {
   csrf = token;
 }
 
+let bearer: string | null = null;
+/** An enrolled phone speaks for its patrol by a token instead of a cookie. */
+export function setBearer(token: string | null): void {
+  bearer = token;
+}
+
 let signedOut: () => void = () => {};
 /** Called whenever the service no longer knows who we are. */
 export function onSignedOut(act: () => void): void {
@@ -37,6 +43,7 @@ export function onSignedOut(act: () => void): void {
 
 const guard: Middleware = {
   onRequest({ request }) {
+    if (bearer) request.headers.set("Authorization", `Bearer ${bearer}`);
     if (csrf && request.method !== "GET") request.headers.set("X-CSRF-Token", csrf);
     return request;
   },

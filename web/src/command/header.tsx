@@ -5,6 +5,7 @@ import { nowMs } from "../state/tick.ts";
 import { district, grids, towns } from "../state/register.ts";
 import { clock, minutes } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
+import { PeopleButton } from "../people/people.tsx";
 import { Icon } from "../ui/marks.tsx";
 import { soundState, toggleSound } from "./alarm.ts";
 import { Bell } from "./bell.tsx";
@@ -47,6 +48,7 @@ export function Header() {
             {w.dutySheet}
           </a>
         ) : null}
+        <PeopleButton />
         <button type="button" class="button" aria-label={w.language} onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>
           {language.value === "zh" ? "中 / EN" : "EN / 中"}
         </button>

@@ -5,6 +5,7 @@ import "../css/closures.css";
 import "../css/panel.css";
 import "../css/heard.css";
 import "../css/photos.css";
+import "../css/people.css";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
 import { startDuty } from "../state/duty.ts";
@@ -20,6 +21,7 @@ import { Help, listenToKeys } from "./keys.tsx";
 import { startItems } from "./items.tsx";
 import { MapView } from "./mapview.tsx";
 import { Panel } from "./panel.tsx";
+import { People } from "../people/people.tsx";
 import { Queue } from "./queue.tsx";
 import { signal } from "@preact/signals";
 
@@ -37,6 +39,7 @@ function CommandCentre() {
       <Panel />
       <Charts />
       <Help />
+      <People />
       <p class="hidden-text" aria-live="polite">{announcement.value}</p>
     </div>
   );

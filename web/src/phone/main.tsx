@@ -4,12 +4,15 @@ import "../css/phone.css";
 import { signal } from "@preact/signals";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
+import { setBearer } from "../api/client.ts";
+import { forgetDevice, keptDevice } from "../state/device.ts";
 import { loadGrids, loadNames } from "../state/register.ts";
 import { unseen } from "../state/notices.ts";
 import { guardPage, loadSession } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
 import { distance } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
+import { EnrolPage, takeFragment } from "./enrol.tsx";
 import { here, watchHere } from "./here.ts";
 import { loadPatrol, Me, patrol } from "./me.tsx";
 import { pollMine } from "./mine.tsx";
@@ -59,11 +62,26 @@ function Phone() {
   );
 }
 
+/** A phone that is no longer let in must be enrolled again; an account signs in. */
+function leaveEnrolled(): void {
+  forgetDevice();
+  location.replace("/enrol?ended=1");
+}
+
 async function begin(): Promise<void> {
-  guardPage();
   setLanguage(language.value);
-  startClock();
   const page = document.getElementById("page");
+  if (location.pathname === "/enrol") {
+    const ended = new URLSearchParams(location.search).has("ended");
+    takeFragment();
+    addEventListener("hashchange", takeFragment);
+    if (page) render(<EnrolPage ended={ended} />, page);
+    return;
+  }
+  const enrolled = keptDevice();
+  setBearer(enrolled?.token ?? null);
+  guardPage(enrolled ? leaveEnrolled : undefined);
+  startClock();
   addEventListener("online", () => (online.value = true));
   addEventListener("offline", () => (online.value = false));
   try {

@@ -54,7 +54,7 @@ export function Me() {
       {p ? (
         <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
       ) : null}
-      {on ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{w.keepScreenOn}</p> : null}
+      {p ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : w.offMeansUntracked}</p> : null}
       <Mine />
       <section class="sheet">
         <h2>{w.outbox}</h2>
@@ -75,7 +75,11 @@ export function Me() {
       </section>
       <div class="acts">
         <button type="button" class="big" onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>{language.value === "zh" ? "English" : "中文"}</button>
-        <button type="button" class="big" onClick={() => { forgetMine(); void signOut().catch(() => {}); }}>{all.signOut}</button>
+        {session.value?.kind === "device" ? (
+          <button type="button" class="big" onClick={() => location.assign("/enrol")}>{w.enrolPhone}</button>
+        ) : (
+          <button type="button" class="big" onClick={() => { forgetMine(); void signOut().catch(() => {}); }}>{all.signOut}</button>
+        )}
       </div>
     </>
   );

@@ -47,6 +47,6 @@ export function nextPage(search: string, fallback: string): string {
   return next && /^\/(?![/\\])/.test(next) && !next.startsWith("/login") ? next : fallback;
 }
 
-export function guardPage(): void {
-  onSignedOut(toSignIn);
+export function guardPage(otherwise: () => void = toSignIn): void {
+  onSignedOut(otherwise);
 }
