@@ -18,7 +18,7 @@ type importWaterCmd struct {
 
 // Run imports the water.
 func (c importWaterCmd) Run(ctx context.Context, env *Env) error {
-	return importTable{File: c.File, DryRun: c.DryRun, JSON: c.JSON}.store(ctx, env, "water",
+	return importTable(c).store(ctx, env, "water",
 		func(g *pgstore.Register, ctx context.Context, _ io.Reader, o pgstore.RegisterOptions) (roster.Result, error) {
 			return g.Water(ctx, feature.Open(c.File, feature.Limits{}), o)
 		}, pgstore.RegisterOptions{})

@@ -2,7 +2,6 @@ package pgstore_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -221,7 +220,7 @@ func TestNoCaseClosesWithAnUnansweredReporter(t *testing.T) {
 	if answered < 50 {
 		t.Errorf("only %d cases were closed", answered)
 	}
-	t.Log(fmt.Sprintf("%d cases closed", answered))
+	t.Logf("%d cases closed", answered)
 }
 
 // What is told is announced after its commit, to whoever reported and to nobody who

@@ -92,7 +92,7 @@ func TestVisitsReadAlikeCountedOrNot(t *testing.T) {
 	t.Parallel()
 	d := newDiary(t)
 	a, b := dispatch.NewID[struct{}](), dispatch.NewID[struct{}]()
-	pa, pb := dispatch.PatrolID{UUID: a.UUID}, dispatch.PatrolID{UUID: b.UUID}
+	pa, pb := dispatch.PatrolID(a), dispatch.PatrolID(b)
 	d.was(pa, here, -10*time.Minute, "") // in the hour that runs
 	d.was(pa, here, 30*time.Minute, "")
 	d.was(pa, here, 31*time.Minute, "late")

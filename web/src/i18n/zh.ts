@@ -350,7 +350,7 @@ export const zh = {
     noWayClosed: (open: string) => `道路封闭，无路可达（通行时只需 ${open}）`,
     leads: (c: string) => `类别 ${c} 的主办部门`,
     along: (c: string) => `类别 ${c} 的联合部门`,
-    settledBy: (c: string, who: string) => `类别 ${c} 由${who}处理`,
+    settledBy: (c: string, who: string) => `类别 ${c} 由${who === "village" ? "村社" : "镇街"}处理`,
     positionLost: "定位丢失",
     replaced: "值班员改派",
     takenBack: "派单已撤回",
