@@ -1,0 +1,59 @@
+//go:build !race
+
+// The race detector needs more memory than a copying process may have, so what
+// measures its bounds runs without; scripts/test does that.
+
+package copier
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// The largest that Inspect takes can be opened within the process's bounds.
+func TestTheLargestFits(t *testing.T) {
+	t.Parallel()
+	deep := image.NewNRGBA64(image.Rect(0, 0, 8000, 6250)) // 400 MB opened
+	var b bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&b, deep); err != nil {
+		t.Fatal(err)
+	}
+	copies, err := New(Config{}).Copies(t.Context(), b.Bytes())
+	if err != nil || copies[0].Width != 2048 {
+		t.Errorf("50 megapixels of 16 bits: %v", err)
+	}
+}
+
+// The bounds hold whatever a decoder does: this test is its own process.
+func TestTheProcessIsConfined(t *testing.T) {
+	t.Parallel()
+	const asked = "GRIDPATROL_TEST_CONFINED"
+	if os.Getenv(asked) == "" {
+		process := exec.Command("/proc/self/exe", "-test.run=^TestTheProcessIsConfined$")
+		process.Env = append(os.Environ(), asked+"=1")
+		out, err := process.CombinedOutput()
+		if err == nil || !bytes.Contains(out, []byte("confined")) || !bytes.Contains(out, []byte("out of memory")) {
+			t.Errorf("%v: %.300s", err, out)
+		}
+		return
+	}
+	if err := confine(); err != nil {
+		t.Fatal(err)
+	}
+	if nice, err := syscall.Getpriority(syscall.PRIO_PROCESS, 0); err != nil || nice != 20-niceness {
+		t.Fatalf("priority %d %v", nice, err)
+	}
+	if err := os.WriteFile(filepath.Join(t.TempDir(), "file"), []byte("x"), 0o600); err == nil {
+		t.Fatal("it may write files")
+	}
+	fmt.Println("confined")
+	greed := make([]byte, maxData+1)
+	fmt.Println(len(greed))
+}
