@@ -93,7 +93,7 @@ func TestASecondSignalEndsAtOnce(t *testing.T) {
 	}
 	err := program.wait(drainedWithin)
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGTERM {
+	if !errors.As(err, &exit) || exit.ExitCode() != 128+int(syscall.SIGTERM) {
 		t.Errorf("the program ended with %v, want by the second signal", err)
 	}
 }

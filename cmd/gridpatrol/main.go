@@ -51,16 +51,31 @@ type commands struct {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, func() {
-		stop() // nobody listens for a second signal: it ends the program at once
-		time.AfterFunc(stopWithin, func() {
-			fmt.Fprintf(os.Stderr, "gridpatrol: it did not stop within %s; giving up\n", stopWithin)
-			os.Exit(exitFailed)
-		})
-	})
+	// Room for two, so that a second signal is heard however soon it comes.
+	told := make(chan os.Signal, 2)
+	signal.Notify(told, os.Interrupt, syscall.SIGTERM)
+	go obey(told, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}
+
+// obey stops the program at the first signal and ends it at the second, or when
+// stopping takes too long. It ends with the program.
+func obey(told <-chan os.Signal, stop func()) {
+	<-told
+	stop()
+	select {
+	case s := <-told:
+		code := exitFailed
+		if n, ok := s.(syscall.Signal); ok {
+			code = 128 + int(n) // as a shell tells of a program that a signal ended
+		}
+		os.Exit(code)
+	case <-time.After(stopWithin):
+		fmt.Fprintf(os.Stderr, "gridpatrol: it did not stop within %s; giving up\n", stopWithin)
+		os.Exit(exitFailed)
+	}
 }
 
 // run is main with its world as arguments, so that a test can start it.
