@@ -419,7 +419,7 @@ export const en: Dict = {
 
   people: {
     title: "People and devices",
-    short: "People",
+    short: "Staff",
     patrols: "Patrols",
     searchPatrols: "Search patrols, codes…",
     noPatrol: "No patrol matches",

@@ -425,7 +425,7 @@ export const zh = {
 
   people: {
     title: "人员与设备",
-    short: "人员",
+    short: "人员设备",
     patrols: "巡逻力量",
     searchPatrols: "搜索力量、编号…",
     noPatrol: "没有符合条件的力量",

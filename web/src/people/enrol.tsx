@@ -1,5 +1,5 @@
 /** The one-time code of a new phone: to scan, or to read out. */
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { nowMs } from "../state/tick.ts";
 import { words } from "../i18n/index.ts";
 import { QRCode } from "../ui/qrcode.tsx";
@@ -19,7 +19,10 @@ export function countdown(untilMs: number, now: number): string {
 export function Enrol() {
   const w = words.value.people;
   const e = enrolment.value;
+  const box = useRef<HTMLDivElement>(null);
   useEffect(() => {
+    // A long list of shifts would leave half of the square below the edge.
+    box.current?.scrollIntoView?.({ block: "nearest" });
     const timer = setInterval(() => void lookAtCode(), lookEveryMs);
     return () => clearInterval(timer);
   }, []);
@@ -35,7 +38,7 @@ export function Enrol() {
   const over = Date.parse(e.expires_at) <= nowMs.value;
   const page = new URL(e.url);
   return (
-    <div class={`enrol ${over ? "over" : ""}`}>
+    <div ref={box} class={`enrol ${over ? "over" : ""}`}>
       {over ? null : <QRCode text={e.url} label={w.qrOf} />}
       <div>
         {over ? <p class="say bad" role="alert">{w.codeOver}</p> : (
