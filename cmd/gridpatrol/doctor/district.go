@@ -169,7 +169,7 @@ func devices(ctx context.Context, p *Patient) (Finding, error) {
 	}
 	if len(silent) > 0 {
 		return warn(fmt.Sprintf("%d devices have sent nothing for %d days: %s.", len(silent), deviceSilentDays, some(silent)),
-			"Ask who carries it; a lost phone's token is ended with `gridpatrol token revoke ID`."), nil
+			"Ask who carries it; report a lost one with `gridpatrol device revoke CODE`."), nil
 	}
 	return ok("Every device that speaks for a patrol was heard within %d days.", deviceSilentDays), nil
 }
