@@ -168,11 +168,11 @@ type OutsideVault interface {
 }
 
 // Copier opens photos and makes their copies. It bounds how many it opens at once,
-// what each may take of memory and time, and lets others wait. A Fault of the kind
-// Invalid says that the photo can never be shown, one of the kind Unavailable that
+// what each may take of memory and time, and lets others wait; photos that nobody
+// watches for get what the machine has to spare. A Fault of the kind Invalid says that the photo can never be shown, one of the kind Unavailable that
 // nothing was learned about it.
 type Copier interface {
-	Copies(ctx context.Context, original []byte) ([]PhotoCopy, error)
+	Copies(ctx context.Context, original []byte, watched bool) ([]PhotoCopy, error)
 }
 
 const (
@@ -183,8 +183,8 @@ const (
 	viewWithin = 12 * time.Second
 	// copyWithin bounds the work on one photo that nobody waits for, and copyLease is
 	// longer than that: who holds it longer has died.
-	copyWithin = time.Minute
-	copyLease  = 2 * time.Minute
+	copyWithin = 2 * time.Minute
+	copyLease  = 4 * time.Minute
 	// copyTries is how often a photo may fail to be opened before it counts as broken.
 	copyTries = 3
 )
@@ -293,7 +293,7 @@ func (s *Service) copyOf(ctx context.Context, id [32]byte, size PhotoSize) (Phot
 	}
 	within, cancel := context.WithTimeout(context.WithoutCancel(ctx), viewWithin)
 	defer cancel()
-	if err := s.makeCopies(within, id); err != nil {
+	if err := s.makeCopies(within, id, true); err != nil {
 		if within.Err() != nil {
 			return PhotoCopy{}, &Fault{Kind: Unavailable, Code: "photo-not-ready", Detail: "This photo is still being made ready; try again in a moment.", Err: err}
 		}
@@ -308,12 +308,12 @@ type notOpened struct{ error }
 
 func (e *notOpened) Unwrap() error { return e.error }
 
-func (s *Service) makeCopies(ctx context.Context, id [32]byte) error {
-	_, err, _ := s.making.Do(string(id[:]), func() (any, error) { return nil, s.makeCopiesNow(ctx, id) })
+func (s *Service) makeCopies(ctx context.Context, id [32]byte, watched bool) error {
+	_, err, _ := s.making.Do(string(id[:]), func() (any, error) { return nil, s.makeCopiesNow(ctx, id, watched) })
 	return err
 }
 
-func (s *Service) makeCopiesNow(ctx context.Context, id [32]byte) error {
+func (s *Service) makeCopiesNow(ctx context.Context, id [32]byte, watched bool) error {
 	if s.Copier == nil {
 		return &Fault{Kind: Unavailable, Code: "photo-not-ready", Detail: "This node makes no copies of photos; another one will."}
 	}
@@ -321,7 +321,7 @@ func (s *Service) makeCopiesNow(ctx context.Context, id [32]byte) error {
 	if err != nil {
 		return fmt.Errorf("read original of photo %s: %w", hex.EncodeToString(id[:]), err)
 	}
-	copies, err := s.Copier.Copies(ctx, original)
+	copies, err := s.Copier.Copies(ctx, original, watched)
 	var fault *Fault
 	if errors.As(err, &fault) && fault.Kind == Invalid {
 		return s.Store.KeepCopies(ctx, id, nil, fault.Detail)
@@ -354,7 +354,7 @@ func (s *Service) CopyNextPhoto(ctx context.Context) (bool, error) {
 	}
 	within, cancel := context.WithTimeout(ctx, copyWithin)
 	defer cancel()
-	err = s.makeCopies(within, id)
+	err = s.makeCopies(within, id, false)
 	if err == nil || ctx.Err() != nil {
 		return err == nil, err
 	}

@@ -66,8 +66,8 @@ type photoCopier struct{ *copier.Copier }
 
 func newPhotoCopier() photoCopier { return photoCopier{copier.New(copier.Config{})} }
 
-func (c photoCopier) Copies(ctx context.Context, original []byte) ([]dispatch.PhotoCopy, error) {
-	copies, err := c.Copier.Copies(ctx, original)
+func (c photoCopier) Copies(ctx context.Context, original []byte, watched bool) ([]dispatch.PhotoCopy, error) {
+	copies, err := c.Copier.Copies(ctx, original, watched)
 	var refused *photo.Refusal
 	if errors.As(err, &refused) {
 		return nil, &dispatch.Fault{Kind: dispatch.Invalid, Code: refused.Code, Detail: refused.Detail}

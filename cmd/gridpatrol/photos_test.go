@@ -57,12 +57,12 @@ func TestTheObjectStoreIsTriedAtTheStart(t *testing.T) {
 
 func TestTheCopierIsAnotherProcess(t *testing.T) {
 	t.Parallel()
-	copies, err := newPhotoCopier().Copies(t.Context(), phototest.JPEG(t, 400, 300))
+	copies, err := newPhotoCopier().Copies(t.Context(), phototest.JPEG(t, 400, 300), true)
 	if err != nil || len(copies) != 2 || copies[0].Size != dispatch.PhotoShown || copies[1].Size != dispatch.PhotoThumb || copies[1].Width != 320 {
 		t.Errorf("%d copies: %v", len(copies), err)
 	}
 	for _, h := range phototest.HostileSet(t)[:3] {
-		if _, err := newPhotoCopier().Copies(context.Background(), h.Body); dispatch.KindOf(err) != dispatch.Invalid {
+		if _, err := newPhotoCopier().Copies(context.Background(), h.Body, true); dispatch.KindOf(err) != dispatch.Invalid {
 			t.Errorf("%s: %v", h.Name, err)
 		}
 	}

@@ -47,7 +47,7 @@ type darkroom struct {
 	fail   error
 }
 
-func (d *darkroom) Copies(_ context.Context, original []byte) ([]dispatch.PhotoCopy, error) {
+func (d *darkroom) Copies(_ context.Context, original []byte, _ bool) ([]dispatch.PhotoCopy, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.opened++

@@ -10,12 +10,14 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gridpatrol/gridpatrol/photo"
 )
 
 const (
-	// niceness leaves the service ten parts in eleven of a processor both want; at 19 a
-	// viewer would wait for half a minute on a busy machine.
+	// niceness, where somebody waits, leaves the service ten parts in eleven of a
+	// processor both want; at 19 a viewer would wait for half a minute on a busy machine.
 	niceness = 10
 	// maxData is what the process may have in memory: an opened photo, its copies, and
 	// as much again for the collector to work in.
@@ -28,8 +30,8 @@ const (
 )
 
 // child is the process: a photo on stdin, its copies or a refusal on stdout.
-func child(in io.Reader, out, complaints io.Writer) int {
-	if err := confine(); err != nil {
+func child(watched bool, in io.Reader, out, complaints io.Writer) int {
+	if err := confine(watched); err != nil {
 		fmt.Fprintln(complaints, "confine:", err)
 		return exitUnconfined
 	}
@@ -68,7 +70,7 @@ func answerTo(original []byte, out, complaints io.Writer) int {
 }
 
 // confine takes from this process what opening a photo does not need.
-func confine() error {
+func confine(watched bool) error {
 	for _, limit := range []struct {
 		what int
 		most uint64
@@ -78,6 +80,26 @@ func confine() error {
 		}
 	}
 	debug.SetMemoryLimit(maxData / 2)
+	if err := lower(watched); err != nil {
+		return fmt.Errorf("lower priority: %w", err)
+	}
+	// Should memory run out, this process goes first. Not everywhere may it say so.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("900"), 0)
+	return nil
+}
+
+// lower puts this process behind the others. Where nobody waits it runs in the idle
+// class, which any other process displaces at once: a merely nice one keeps a
+// processor for milliseconds at a time, and dispatching feels them.
+//
+// Kernels that share out processors by session first (autogroup, the default of
+// Debian) weigh priorities only within one, so the process is started in a session
+// of its own, and the session gets the least weight too.
+func lower(watched bool) error {
+	attr := unix.SchedAttr{Policy: unix.SCHED_IDLE}
+	if watched {
+		attr = unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: niceness}
+	}
 	// Every thread there is; those to come descend from them.
 	threads, err := os.ReadDir("/proc/self/task")
 	if err != nil {
@@ -88,11 +110,14 @@ func confine() error {
 		if err != nil {
 			return err
 		}
-		if err := syscall.Setpriority(syscall.PRIO_PROCESS, id, niceness); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("lower priority: %w", err)
+		if err := unix.SchedSetAttr(id, &attr, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
 		}
 	}
-	// Should memory run out, this process goes first. Not everywhere may it say so.
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("900"), 0)
+	share := "19"
+	if watched {
+		share = strconv.Itoa(niceness)
+	}
+	_ = os.WriteFile("/proc/self/autogroup", []byte(share), 0) // where there are such groups
 	return nil
 }

@@ -21,35 +21,42 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/photo"
 )
 
-// processName is what the process is started under.
-const processName = "gridpatrol-photo"
+const (
+	// processName is what the process is started under.
+	processName = "gridpatrol-photo"
+	// watchedArg tells it that somebody waits, unwatchedArg that nobody does.
+	watchedArg, unwatchedArg = "watched", "unwatched"
+)
 
 func init() {
-	if len(os.Args) == 1 && os.Args[0] == processName {
-		os.Exit(child(os.Stdin, os.Stdout, os.Stderr))
+	if len(os.Args) == 2 && os.Args[0] == processName {
+		os.Exit(child(os.Args[1] == watchedArg, os.Stdin, os.Stdout, os.Stderr))
 	}
 }
 
 // Config bounds the work. Zero values are the defaults.
 type Config struct {
-	// AtOnce is how many photos are open at the same time; 0 means one for every four
-	// processors, at least one. Others wait.
+	// AtOnce is how many photos somebody waits for are open at the same time, and how
+	// many that nobody waits for; 0 means one for every four processors, at least one.
+	// Others wait.
 	AtOnce int
 	// Within bounds the time of one photo once its turn has come, on a clock on the
-	// wall; 0 means 30 s.
+	// wall; 0 means two minutes, most of which pass only where nobody waits and the
+	// machine has nothing to spare.
 	Within time.Duration
 }
 
 // Copier makes copies of photos. It is safe for concurrent use.
 type Copier struct {
-	program string
-	within  time.Duration
-	slots   chan struct{}
+	program            string
+	within             time.Duration
+	watched, unwatched chan struct{} // turns of either kind: who waits never waits for the idle
 }
 
 // New makes a copier.
@@ -58,10 +65,11 @@ func New(c Config) *Copier {
 		c.AtOnce = max(1, runtime.NumCPU()/4)
 	}
 	if c.Within == 0 {
-		c.Within = 30 * time.Second
+		c.Within = 2 * time.Minute
 	}
 	// The running program, even after another was put in its place.
-	return &Copier{program: "/proc/self/exe", within: c.Within, slots: make(chan struct{}, c.AtOnce)}
+	return &Copier{program: "/proc/self/exe", within: c.Within,
+		watched: make(chan struct{}, c.AtOnce), unwatched: make(chan struct{}, c.AtOnce)}
 }
 
 // ErrNotNow is wrapped by errors that say nothing about the photo: its turn did not
@@ -87,13 +95,18 @@ type described struct {
 	Bytes  int        `json:"bytes"`
 }
 
-// Copies makes the copies of a photo. A *photo.Refusal says that it can never be
-// shown, an ErrNotNow that nothing was learned, any other error that it could not be
-// opened this time.
-func (c *Copier) Copies(ctx context.Context, original []byte) ([]photo.Copy, error) {
+// Copies makes the copies of a photo. watched says that somebody waits for them;
+// otherwise it gets only what everything else on this machine leaves over. A
+// *photo.Refusal says that it can never be shown, an ErrNotNow that nothing was
+// learned, any other error that it could not be opened this time.
+func (c *Copier) Copies(ctx context.Context, original []byte, watched bool) ([]photo.Copy, error) {
+	slots, arg := c.unwatched, unwatchedArg
+	if watched {
+		slots, arg = c.watched, watchedArg
+	}
 	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: wait for a turn: %w", ErrNotNow, ctx.Err())
 	}
@@ -101,9 +114,10 @@ func (c *Copier) Copies(ctx context.Context, original []byte) ([]photo.Copy, err
 	defer cancel()
 	out, complaint := &bounded{most: maxHead + maxCopies}, &bounded{most: 2 << 10}
 	process := exec.CommandContext(ctx, c.program)
-	process.Args = []string{processName}
+	process.Args = []string{processName, arg}
 	process.Env = []string{"GOMAXPROCS=1", "GOTRACEBACK=single"} // and no secret of the service
 	process.Dir = "/"
+	process.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // see lower
 	process.Stdin, process.Stdout, process.Stderr = bytes.NewReader(original), out, complaint
 	process.WaitDelay = time.Second
 	err := process.Run()

@@ -29,7 +29,7 @@ func TestCopiesAreThoseMadeHere(t *testing.T) {
 	var g sync.WaitGroup
 	for range 6 {
 		g.Go(func() {
-			got, err := c.Copies(t.Context(), original)
+			got, err := c.Copies(t.Context(), original, false)
 			if err != nil || len(got) != len(want) {
 				t.Errorf("%d copies: %v", len(got), err)
 				return
@@ -48,7 +48,7 @@ func TestRefusalsComeThrough(t *testing.T) {
 	t.Parallel()
 	c := New(Config{})
 	for _, h := range phototest.HostileSet(t) {
-		_, err := c.Copies(t.Context(), h.Body)
+		_, err := c.Copies(t.Context(), h.Body, false)
 		var refused *photo.Refusal
 		if !errors.As(err, &refused) || refused.Code != h.Code {
 			t.Errorf("%s: %v", h.Name, err)
@@ -59,10 +59,10 @@ func TestRefusalsComeThrough(t *testing.T) {
 func TestWhoeverWaitsMayLeave(t *testing.T) {
 	t.Parallel()
 	c := New(Config{AtOnce: 1})
-	c.slots <- struct{}{}
+	c.watched <- struct{}{}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := c.Copies(ctx, nil); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNotNow) {
+	if _, err := c.Copies(ctx, nil, true); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNotNow) {
 		t.Errorf("answered %v", err)
 	}
 }
@@ -70,7 +70,7 @@ func TestWhoeverWaitsMayLeave(t *testing.T) {
 func TestAProcessThatTakesTooLongIsEnded(t *testing.T) {
 	t.Parallel()
 	c := New(Config{Within: time.Nanosecond})
-	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrNotNow) {
+	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8), false); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrNotNow) {
 		t.Errorf("answered %v", err)
 	}
 }
@@ -79,7 +79,7 @@ func TestAProcessThatCannotBeStarted(t *testing.T) {
 	t.Parallel()
 	c := New(Config{})
 	c.program = "/proc/self/no-such-program"
-	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8)); !errors.Is(err, ErrNotNow) {
+	if _, err := c.Copies(t.Context(), phototest.JPEG(t, 8, 8), false); !errors.Is(err, ErrNotNow) {
 		t.Errorf("answered %v", err)
 	}
 }
@@ -120,7 +120,7 @@ func FuzzAnswer(f *testing.F) {
 func BenchmarkSmallPhoto(b *testing.B) {
 	c, body := New(Config{}), phototest.JPEG(b, 8, 8)
 	for b.Loop() {
-		if _, err := c.Copies(b.Context(), body); err != nil {
+		if _, err := c.Copies(b.Context(), body, false); err != nil {
 			b.Fatal(err)
 		}
 	}
