@@ -83,7 +83,6 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 				a.snap.reset()
 				goal = r.net.snap(s.mode, s.now.durationMS, to, &a.snap)
 				r.target(a, s.mode, s.now, goal)
-				a.spread.Set(&a.search)
 			}
 			answers[i] = a.meet(s, to, goal)
 			left--
@@ -94,7 +93,7 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 
 // meet answers for one stand after target and spread.
 func (a *ask) meet(s *Stand, to geo.Point, goal spot) Time {
-	key := a.spread.Meet(&s.label)
+	key := a.search.Meet(&s.label)
 	for _, at := range s.spot.at {
 		if k, _ := direct(at, goal); k < key {
 			key = k
@@ -140,10 +139,9 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 			a.seeds = append(a.seeds, cch.Seed{Vertex: h.vertex[at.arc], Key: r.net.rest(now, at)})
 		}
 		a.search.Target(now.weights.Flipped(), a.seeds)
-		a.spread.Set(&a.search)
 		times := make([]Time, len(to))
 		for k := range goals {
-			key := a.spread.Meet(&goals[k].label)
+			key := a.search.Meet(&goals[k].label)
 			for _, at := range start.at {
 				if d, _ := direct(at, goals[k].spot); d < key {
 					key = d

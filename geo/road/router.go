@@ -73,7 +73,6 @@ func (r *Router) Network() *Network { return r.net }
 // ask is the memory of one question. Whoever asks takes one from the pool.
 type ask struct {
 	search cch.Search
-	spread cch.Spread
 	snap   snapper
 	seeds  []cch.Seed
 	which  []uint32 // by seed: the target place it stands before

@@ -165,7 +165,7 @@ func BenchmarkRouter(b *testing.B) {
 			p := randomPoints(n, r, 1)[0]
 			a.snap.reset()
 			spot := n.snap(Car, n.modes[Car].durationMS, p, &a.snap)
-			return func() { router.target(&a, Car, now, spot); a.spread.Set(&a.search) }
+			return func() { router.target(&a, Car, now, spot) }
 		})
 		b.ReportMetric(float64(len(a.seeds)), "seeds")
 	})

@@ -7,8 +7,10 @@
 // A Topology is made once, from the graph and an order of its vertices: it holds
 // an edge between two vertices wherever removing all lower ones would leave a way.
 // A Metric is what certain weights make of a Topology; making one is called
-// customizing, and takes a fraction of a second. Neither ever changes, so any number
-// of goroutines may use them. A Search is the memory of one goroutine's questions.
+// customizing, and takes a fraction of a second. It keeps only the arcs that are
+// shortest ways themselves, a quarter of them: no other is part of one. Neither ever
+// changes, so any number of goroutines may use them. A Search is the memory of one
+// goroutine's questions.
 //
 // Vertices are named by their rank, 0 the lowest, once they are inside. Each
 // vertex but a root has a parent, its lowest higher neighbour; all its higher
@@ -24,6 +26,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 )
 
 // Key is a length. What its bits mean is the caller's business, as long as keys of a
@@ -45,8 +48,10 @@ type Graph struct {
 
 // Topology is the shape of a hierarchy.
 type Topology struct {
+	// A subtree of the elimination tree is a run of ranks that ends with its root.
 	rank   []uint32 // by vertex
 	vertex []uint32 // by rank
+	parent []uint32 // by rank: in the elimination tree, or None
 
 	// The edges of rank v are upFirst[v]..upFirst[v+1], their higher ends ascending;
 	// tail is the lower end.
@@ -57,8 +62,10 @@ type Topology struct {
 	downFirst []uint32
 	down      []uint32
 
-	slot   []uint32 // by arc of the graph: see slotOf
+	slot   []uint32 // by arc of the graph: see place
 	shares []share  // how to customize in parallel
+
+	spare sync.Pool // *customizing
 }
 
 // ErrOrder says that an order does not name every vertex once.
@@ -88,6 +95,7 @@ func Build(ctx context.Context, g Graph, order []uint32) (*Topology, error) {
 	if err := t.complete(ctx, g); err != nil {
 		return nil, err
 	}
+	t.plant()
 	t.turnRound()
 	t.place(g)
 	t.divide()
@@ -135,6 +143,58 @@ func (t *Topology) complete(ctx context.Context, g Graph) error {
 	return nil
 }
 
+// plant notes the parents and numbers the ranks anew, so that every subtree is a run
+// of ranks that ends with its root. That changes neither what is above what nor the
+// edges, and brings together what is looked at together.
+func (t *Topology) plant() {
+	n := uint32(len(t.rank))
+	parent := make([]uint32, n)
+	size := make([]uint32, n) // of the subtree
+	for v := range n {
+		parent[v] = None
+		size[v]++
+		if e := t.upFirst[v]; e < t.upFirst[v+1] {
+			parent[v] = t.head[e]
+			size[parent[v]] += size[v] // its own is complete: all below it came before
+		}
+	}
+	// From the highest down, each subtree takes the end of the free part of its
+	// parent's run.
+	until := make([]uint32, n)
+	anew, free := make([]uint32, n), n
+	for v := int(n) - 1; v >= 0; v-- {
+		end := &free
+		if p := parent[v]; p != None {
+			end = &until[p]
+		}
+		anew[v] = *end - 1
+		until[v] = *end - 1
+		*end -= size[v]
+	}
+	was := make([]uint32, n)
+	for v, r := range anew {
+		was[r] = uint32(v)
+	}
+	vertex, upFirst := make([]uint32, n), make([]uint32, 1, n+1)
+	head, tail := make([]uint32, 0, len(t.head)), make([]uint32, 0, len(t.head))
+	t.parent = make([]uint32, n)
+	for r, v := range was {
+		vertex[r] = t.vertex[v]
+		t.parent[r] = None
+		if parent[v] != None {
+			t.parent[r] = anew[parent[v]]
+		}
+		for _, h := range t.head[t.upFirst[v]:t.upFirst[v+1]] {
+			head, tail = append(head, anew[h]), append(tail, uint32(r))
+		}
+		upFirst = append(upFirst, uint32(len(head)))
+	}
+	t.vertex, t.upFirst, t.head, t.tail = vertex, upFirst, head, tail
+	for r, v := range vertex {
+		t.rank[v] = uint32(r)
+	}
+}
+
 // turnRound lists the edges by their higher end.
 func (t *Topology) turnRound() {
 	n := len(t.rank)
@@ -152,6 +212,9 @@ func (t *Topology) turnRound() {
 		fill[h]++
 	}
 }
+
+// below are the edges to the lower neighbours of u, ascending.
+func (t *Topology) below(u uint32) []uint32 { return t.down[t.downFirst[u]:t.downFirst[u+1]] }
 
 // A slot is where the weight of an arc goes: twice the edge, one more where the arc
 // leads from the higher end to the lower. Loops have none.
@@ -179,22 +242,11 @@ func (t *Topology) edge(low, high uint32) uint32 {
 	return first + uint32(i)
 }
 
-// parent in the elimination tree, or None.
-func (t *Topology) parent(v uint32) uint32 {
-	if t.upFirst[v] == t.upFirst[v+1] {
-		return None
-	}
-	return t.head[t.upFirst[v]]
-}
-
 // Vertices is how many vertices the graph has.
 func (t *Topology) Vertices() int { return len(t.rank) }
 
 // Edges is how many edges the hierarchy has.
 func (t *Topology) Edges() int { return len(t.head) }
-
-// Order is the order it was built with.
-func (t *Topology) Order() []uint32 { return t.vertex }
 
 // Rank of a vertex of the graph.
 func (t *Topology) Rank(vertex uint32) uint32 { return t.rank[vertex] }

@@ -90,7 +90,6 @@ func TestAgreesWithDijkstra(t *testing.T) {
 			t.Fatal(err)
 		}
 		var s, marker cch.Search
-		var spread cch.Spread
 		for range 3 {
 			weights := weightsOf(t, g)
 			m, err := top.Customize(context.Background(), weights)
@@ -107,14 +106,13 @@ func TestAgreesWithDijkstra(t *testing.T) {
 			for to := range n {
 				seeds := []cch.Seed{{Vertex: to, Key: 3}, {Vertex: rapid.Uint32Range(0, n-1).Draw(t, "other"), Key: 7}}
 				s.Target(m, seeds)
-				spread.Set(&s)
 				for from := range n {
 					want := min(far[from][to]+3, far[from][seeds[1].Vertex]+7, cch.Inf)
 					got := s.From(from)
 					if got != want {
 						t.Fatalf("%d to %d: %x, Dijkstra says %x", from, to, got, want)
 					}
-					if met := spread.Meet(&labels[from]); met != want {
+					if met := s.Meet(&labels[from]); met != want {
 						t.Fatalf("%d to %d by label: %x, Dijkstra says %x", from, to, met, want)
 					}
 					if got < cch.Inf {

@@ -4,24 +4,24 @@ package cch
 // number of From. It belongs to one goroutine at a time; the zero value is ready.
 // Once grown to a topology, asking allocates nothing.
 type Search struct {
-	m    *Metric
-	turn uint32
-	at   []spot // by rank
+	m *Metric
+	// By rank: how far it is to the target over nothing above, and in all. Both are
+	// unknown outside the lists that follow, which say what is to be forgotten.
+	back, sure []Key
 
-	climbed []uint32 // ranks whose back is known
+	climbed []uint32 // ranks whose back is known, ascending
+	ofChain []uint32 // by climbed: which chain of ancestors came there first
+	chains  uint32
+	settled []uint32 // ranks whose sure is known
 	chain   []uint32
-	starts  []uint32
+	starts  []start
 }
 
-// spot is what is known of a rank in the turn it names.
-type spot struct {
-	back     Key // to the target, over nothing above
-	sure     Key // to the target
-	turn     uint32
-	sureTurn uint32
-	backBy   uint32 // the edge that back goes down, None at a seed
-	sureBy   uint32 // the edge that sure goes up, None where it is back
-}
+// start is where a chain of ancestors has come to.
+type start struct{ rank, chain uint32 }
+
+// unknown is more than any sum of two lengths.
+const unknown Key = 1 << 63
 
 // Seed is a vertex with what lies between it and the place that is meant.
 type Seed struct {
@@ -32,71 +32,78 @@ type Seed struct {
 // Target sets where to, as one or more vertices with the rest of the way from each.
 // The seeds are not kept.
 func (s *Search) Target(m *Metric, seeds []Seed) {
+	s.forget(len(m.t.rank))
 	s.m = m
-	n := len(m.t.rank)
-	if len(s.at) < n {
-		s.at = make([]spot, n)
-		s.turn = 0
-	}
-	s.turn++
-	if s.turn == 0 { // after four billion questions
-		clear(s.at)
-		s.turn = 1
-	}
-	s.climbed = s.climbed[:0]
-	s.starts = s.starts[:0]
+	t := m.t
 	for _, seed := range seeds {
 		if seed.Key >= Inf {
 			continue
 		}
-		r := m.t.rank[seed.Vertex]
-		at := s.spot(r)
-		if seed.Key < at.back {
-			at.back, at.backBy = seed.Key, None
+		r := t.rank[seed.Vertex]
+		if s.back[r] == unknown {
+			s.starts = append(s.starts, start{r, s.chains})
+			s.chains++
 		}
-		s.starts = append(s.starts, r)
+		s.back[r] = min(s.back[r], seed.Key)
 	}
-	t := m.t
-	for v := climb(t, s.starts); v != None; v = climb(t, s.starts) {
-		s.climbed = append(s.climbed, v)
-		back := s.spot(v).back
-		if back >= Inf {
-			continue
-		}
-		for e := t.upFirst[v]; e < t.upFirst[v+1]; e++ {
-			k := back + m.down[e]
-			if at := s.spot(t.head[e]); k < at.back {
-				at.back, at.backBy = k, e
+	// The ancestors of all seeds, ascending, once each: where chains meet they are one
+	// from there on.
+	for len(s.starts) > 0 {
+		low := 0
+		for i := 1; i < len(s.starts); i++ {
+			if s.starts[i].rank < s.starts[low].rank {
+				low = i
 			}
 		}
-	}
-}
-
-// climb answers the lowest of the ranks in paths and moves those that stand there to
-// its parent, so that the ancestors of several vertices come once each, ascending.
-func climb(t *Topology, paths []uint32) uint32 {
-	low := uint32(None)
-	for _, v := range paths {
-		low = min(low, v)
-	}
-	if low == None {
-		return None
-	}
-	p := t.parent(low)
-	for i, v := range paths {
-		if v == low {
-			paths[i] = p
+		v := s.starts[low].rank
+		s.ofChain = append(s.ofChain, s.starts[low].chain)
+		if p := t.parent[v]; p == None || len(s.starts) > 1 && stands(s.starts, p) {
+			s.starts[low] = s.starts[len(s.starts)-1]
+			s.starts = s.starts[:len(s.starts)-1]
+		} else {
+			s.starts[low].rank = p
+		}
+		s.climbed = append(s.climbed, v)
+		back := s.back[v]
+		if back >= Inf {
+			s.back[v] = Inf // its ancestors are known to be common ones all the same
+			continue
+		}
+		arcs := m.down.of(v)
+		for i := range arcs {
+			a := &arcs[i]
+			s.back[a.head] = min(s.back[a.head], back+a.key)
 		}
 	}
-	return low
 }
 
-func (s *Search) spot(r uint32) *spot {
-	at := &s.at[r]
-	if at.turn != s.turn {
-		*at = spot{back: Inf, turn: s.turn, backBy: None}
+// stands says that some chain has come to v.
+func stands(starts []start, v uint32) bool {
+	for i := range starts {
+		if starts[i].rank == v {
+			return true
+		}
 	}
-	return at
+	return false
+}
+
+// forget readies the memory for another target.
+func (s *Search) forget(ranks int) {
+	if len(s.back) < ranks {
+		s.back, s.sure = make([]Key, ranks), make([]Key, ranks)
+		for i := range s.back {
+			s.back[i], s.sure[i] = unknown, unknown
+		}
+	} else {
+		for _, r := range s.climbed {
+			s.back[r] = unknown
+		}
+		for _, r := range s.settled {
+			s.sure[r] = unknown
+		}
+	}
+	s.climbed, s.ofChain, s.settled, s.starts = s.climbed[:0], s.ofChain[:0], s.settled[:0], s.starts[:0]
+	s.chains = 0
 }
 
 // From answers how far the target is from a vertex, Inf when it cannot be reached.
@@ -106,133 +113,70 @@ func (s *Search) From(vertex uint32) Key {
 	t := s.m.t
 	r := t.rank[vertex]
 	s.chain = s.chain[:0]
-	for v := r; v != None && s.at[v].sureTurn != s.turn; v = t.parent(v) {
+	for v := r; v != None && s.sure[v] == unknown; v = t.parent[v] {
 		s.chain = append(s.chain, v)
 	}
 	for i := len(s.chain) - 1; i >= 0; i-- {
 		v := s.chain[i]
-		at := s.spot(v)
-		sure, by := at.back, uint32(None)
-		for e := t.upFirst[v]; e < t.upFirst[v+1]; e++ {
-			if k := s.m.up[e] + s.at[t.head[e]].sure; k < sure {
-				sure, by = k, e
-			}
+		sure := min(s.back[v], Inf)
+		arcs := s.m.up.of(v)
+		for i := range arcs {
+			a := &arcs[i]
+			sure = min(sure, a.key+s.sure[a.head])
 		}
-		at.sure, at.sureBy, at.sureTurn = sure, by, s.turn
+		s.sure[v] = sure
 	}
-	return s.at[r].sure
+	s.settled = append(s.settled, s.chain...)
+	return s.sure[r]
 }
 
 // Path appends to way the vertices from a vertex, itself included, to the seed that
 // the answer of From ends at. Call it after From said that there is a way.
 func (s *Search) Path(way []uint32, vertex uint32) []uint32 {
-	t := s.m.t
+	t, m := s.m.t, s.m
 	v := t.rank[vertex]
 	way = append(way, vertex)
-	for s.at[v].sureBy != None {
-		e := s.at[v].sureBy
-		way = s.m.unpack(way, e, false)
-		v = t.head[e]
+	for s.sure[v] != s.back[v] {
+		arcs := m.up.of(v)
+		i := 0
+		for arcs[i].key+s.sure[arcs[i].head] != s.sure[v] {
+			i++
+		}
+		way = m.unpackUp(way, v, &arcs[i])
+		v = arcs[i].head
 	}
-	for s.at[v].backBy != None {
-		e := s.at[v].backBy
-		way = s.m.unpack(way, e, true)
-		v = t.tail[e]
+	// Down again, to whoever gave v what it has. Where nobody did, it is a seed.
+	for i := len(s.climbed) - 1; i >= 0; i-- {
+		u := s.climbed[i]
+		if u >= v || s.back[u] > s.back[v] {
+			continue
+		}
+		arcs := m.down.of(u)
+		for k := range arcs {
+			if arcs[k].head == v && s.back[u]+arcs[k].key == s.back[v] {
+				way = m.unpackDown(way, u, &arcs[k])
+				v = u
+				break
+			}
+		}
 	}
 	return way
 }
 
-// unpack appends the vertices an edge goes over, without the first.
-func (m *Metric) unpack(way []uint32, e uint32, downward bool) []uint32 {
-	t := m.t
-	low, high := t.tail[e], t.head[e]
-	if downward {
-		x := m.downVia[e]
-		if x == None {
-			return append(way, t.vertex[low])
-		}
-		way = m.unpack(way, t.edge(x, high), true)
-		return m.unpack(way, t.edge(x, low), false)
+// unpackUp appends the vertices an arc goes over from its lower end v to its higher,
+// without the first; unpackDown those from the higher to the lower.
+func (m *Metric) unpackUp(way []uint32, v uint32, a *arc) []uint32 {
+	if a.via == None {
+		return append(way, m.t.vertex[a.head])
 	}
-	x := m.upVia[e]
-	if x == None {
-		return append(way, t.vertex[high])
-	}
-	way = m.unpack(way, t.edge(x, low), true)
-	return m.unpack(way, t.edge(x, high), false)
+	way = m.unpackDown(way, a.via, m.down.to(a.via, v))
+	return m.unpackUp(way, a.via, m.up.to(a.via, a.head))
 }
 
-// Label is how far some of the ancestors of a place are, those that a shortest way
-// may turn at: what has to be known of a place to answer any target without
-// searching from it again. It never changes and belongs to the metric it was made
-// with.
-type Label struct {
-	rank []uint32
-	key  []Key
-}
-
-// Len is how many ancestors it holds.
-func (l *Label) Len() int { return len(l.rank) }
-
-// Mark makes the label of a place: one or more vertices with the way from the place
-// to each.
-func (s *Search) Mark(m *Metric, seeds []Seed) Label {
-	s.Target(m.flipped, seeds) // back is then the way from the place
-	// From the highest down, what a rank is really away is known from those above it.
-	// Where that is no more, a shortest way turns there or higher.
-	t := m.t
-	s.chain = s.chain[:0]
-	for i := len(s.climbed) - 1; i >= 0; i-- {
-		v := s.climbed[i]
-		at := &s.at[v]
-		above := Inf
-		for e := t.upFirst[v]; e < t.upFirst[v+1]; e++ {
-			above = min(above, s.at[t.head[e]].sure+m.down[e])
-		}
-		at.sure = min(at.back, above)
-		if at.back < above {
-			s.chain = append(s.chain, v)
-		}
+func (m *Metric) unpackDown(way []uint32, v uint32, a *arc) []uint32 {
+	if a.via == None {
+		return append(way, m.t.vertex[v])
 	}
-	l := Label{rank: make([]uint32, len(s.chain)), key: make([]Key, len(s.chain))}
-	for i, v := range s.chain {
-		l.rank[i], l.key[i] = v, s.at[v].back
-	}
-	return l
-}
-
-// Spread makes Meet ready after Target: how far the target is from each rank, as one
-// plain list.
-type Spread struct {
-	key     []Key
-	touched []uint32
-}
-
-// Set takes the last Target of a search.
-func (p *Spread) Set(s *Search) {
-	n := len(s.m.t.rank)
-	if len(p.key) < n {
-		p.key = make([]Key, n)
-		for i := range p.key {
-			p.key[i] = Inf
-		}
-		p.touched = p.touched[:0]
-	}
-	for _, r := range p.touched {
-		p.key[r] = Inf
-	}
-	p.touched = append(p.touched[:0], s.climbed...)
-	for _, r := range p.touched {
-		p.key[r] = s.at[r].back
-	}
-}
-
-// Meet answers how far the target is from a marked place.
-func (p *Spread) Meet(l *Label) Key {
-	best := Inf
-	keys := p.key
-	for i, r := range l.rank {
-		best = min(best, l.key[i]+keys[r])
-	}
-	return best
+	way = m.unpackDown(way, a.via, m.down.to(a.via, a.head))
+	return m.unpackUp(way, a.via, m.up.to(a.via, v))
 }
