@@ -130,7 +130,9 @@ func (m *migrator) provider(lockWait time.Duration) (*goose.Provider, error) {
 	config.RuntimeParams["application_name"] = m.name
 	config.RuntimeParams["lock_timeout"] = fmt.Sprint(lockWait.Milliseconds())
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-		if n.Severity == "NOTICE" && n.Code == "00000" { // RAISE NOTICE, not the server's own remarks
+		// RAISE NOTICE of a migration, not the server's own remarks, such as that of DROP
+		// IF EXISTS; those have the same code.
+		if n.Routine == "exec_stmt_raise" && n.Severity == "NOTICE" {
 			m.progress.note(n.Message)
 		}
 	}

@@ -307,7 +307,7 @@ func TestAnUpgradeGivesUpAndSaysWhy(t *testing.T) {
 	}
 	_, pid := longReader(t, url, []string{"things"})
 	files := fstest.MapFS{
-		"00001_fill.sql":  {Data: []byte("-- +goose Up\n-- +goose StatementBegin\nDO $$ BEGIN RAISE NOTICE '3 of 4'; END $$;\n-- +goose StatementEnd\n-- +goose Down\n")},
+		"00001_fill.sql":  {Data: []byte("-- +goose Up\nDROP TABLE IF EXISTS nowhere;\n-- +goose StatementBegin\nDO $$ BEGIN RAISE NOTICE '3 of 4'; END $$;\n-- +goose StatementEnd\n-- +goose Down\n")},
 		"00002_alter.sql": {Data: []byte("-- +goose Up\nALTER TABLE things ADD COLUMN m int;\n-- +goose Down\n")},
 	}
 	var heard []string

@@ -174,7 +174,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	c.users.Close()
 	last, err := tryLockFile(filepath.Join(c.place.dir, usersLock))
 	if errors.Is(err, errBusy) {
-		c.log.Info("the private cluster stays up for another program")
+		c.log.Debug("the private cluster stays up for another program")
 		return nil
 	}
 	if err != nil {

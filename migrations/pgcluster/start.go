@@ -58,7 +58,7 @@ func (p place) adopt(ctx context.Context, log *slog.Logger) (*postmaster, error)
 		return nil, err
 	}
 	if !stopping(p.data) {
-		log.Info("the private cluster runs already", "pid", server.pid)
+		log.Debug("the private cluster runs already", "pid", server.pid)
 		err := p.ready(ctx, server, log)
 		if err == nil {
 			err = p.makeDatabase(ctx)
