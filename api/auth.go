@@ -68,6 +68,7 @@ func (s *Server) guard(a access, next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
+		who.Viewer.From = c.RealIP()
 		c.Set(callerKey, who)
 		if len(a.anyOf) > 0 && !slices.ContainsFunc(a.anyOf, func(act dispatch.Action) bool { return dispatch.May(who.Viewer, act) }) {
 			return forbidden(who.Viewer)

@@ -181,7 +181,7 @@ func (s *Server) redeemEnrolment(c echo.Context) error {
 	if install == uuid.Nil {
 		install = uuid.New() // known to nobody: the answer cannot be asked for again
 	}
-	made, err := s.people.Redeem(ctx, dispatch.Redemption{CodeHash: hash, Name: said(in.Name), Model: said(in.Model), Install: install, Token: kept})
+	made, err := s.people.Redeem(ctx, dispatch.Redemption{CodeHash: hash, Name: said(in.Name), Model: said(in.Model), Install: install, Token: kept, From: c.RealIP()})
 	if dispatch.KindOf(err) != dispatch.Invalid {
 		giveBack()
 	}

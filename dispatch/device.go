@@ -160,7 +160,7 @@ func (s *Service) RevokeDevice(ctx context.Context, v Viewer, id DeviceID, reaso
 // Revoke is RevokeDevice for whoever has the database in hand.
 func Revoke(ctx context.Context, store PeopleStore, district DistrictID, id DeviceID, reason string) error {
 	return store.ChangeHolds(ctx, BindingHold, Hold{Device: id}, func(r Holds) (PeopleTurn, error) {
-		return revocation(district, system, id, r, reason)
+		return revocation(district, Viewer{District: district, From: FromCommand}, id, r, reason)
 	})
 }
 
@@ -179,7 +179,8 @@ func revocation(district DistrictID, v Viewer, id DeviceID, r Holds, reason stri
 			turn.Edits = append(turn.Edits, cut(h, r.Now))
 		}
 	}
-	e, err := newEvent("device.revoked", r.Now, district, CaseID{}, patrol, v, detail)
+	before, after := told(turn.Edits)
+	e, err := newChange("device.revoked", r.Now, district, CaseID{}, patrol, v, detail, before, after)
 	turn.Events = []Event{e}
 	return turn, err
 }

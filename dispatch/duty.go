@@ -83,7 +83,8 @@ func (s *Service) setStatus(ctx context.Context, v Viewer, id PatrolID, to Statu
 }
 
 func patrolTurn(h Held, to Status, change DutyChange, actor Viewer) (PatrolTurn, error) {
-	e, err := newEvent("patrol.status", h.Now, h.District, CaseID{}, h.ID, actor, facts{"from": h.Status, "to": to})
+	e, err := newChange("patrol.status", h.Now, h.District, CaseID{}, h.ID, actor, facts{"from": h.Status, "to": to},
+		facts{"status": h.Status, "on_duty": h.OnDuty}, facts{"status": to, "on_duty": change == DutyBegins || change == DutyStays && h.OnDuty})
 	if err != nil {
 		return PatrolTurn{}, err
 	}

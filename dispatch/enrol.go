@@ -114,6 +114,7 @@ type Redemption struct {
 	Model    string
 	Install  uuid.UUID
 	Token    TokenHash
+	From     string // the address that it came from
 }
 
 // Redeemed is the device that a phone has become.
@@ -154,7 +155,9 @@ func (s *Service) Redeem(ctx context.Context, in Redemption) (Redeemed, error) {
 			return PeopleTurn{}, badCode()
 		}
 		out.Device = give.ID
-		event, err := newEvent(kind, e.Now, s.District, CaseID{}, e.Patrol.ID, Viewer{Device: give.ID}, facts{"device": give.ID, "enrolment": e.ID})
+		before, after := told(turn.Edits)
+		event, err := newChange(kind, e.Now, s.District, CaseID{}, e.Patrol.ID, Viewer{Device: give.ID, Role: RoleDevice, From: in.From},
+			facts{"device": give.ID, "enrolment": e.ID}, before, after)
 		turn.Events = []Event{event}
 		return turn, err
 	})

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 const (
@@ -104,7 +105,12 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 		}
 		reported["photo_sha256"] = sums
 	}
-	opened, err := newEvent("reported", op.Now, s.District, c.ID, v.Patrol, v, reported)
+	entry := proof.Entry{Kind: "reported", At: op.Now, District: s.District.UUID, Case: c.ID.UUID, Patrol: v.Patrol.UUID, Actor: ActorOf(v),
+		Detail: reported, After: facts{"stage": c.Stage, "category": c.Category, "urgency": c.Urgency, "dispatch": c.Dispatch}}
+	if o.Draft.Reporter.onBehalf() {
+		entry.Actor.OnBehalf = "resident"
+	}
+	opened, err := proof.Write(entry)
 	if err != nil {
 		return Birth{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Span is a stretch of time, From included, Until not, so that what ends and what
@@ -70,6 +72,37 @@ func (k HoldKind) clash(a, b Hold) bool {
 // Edit is one change of a row: Was is nil for a row that begins, Now for one that is
 // dropped because it was never in force.
 type Edit struct{ Was, Now *Hold }
+
+// told is what edits change, as it was and as it is, row by row.
+func told(edits []Edit) (before, after any) {
+	var was, now []facts
+	for _, e := range edits {
+		was, now = append(was, e.Was.facts()), append(now, e.Now.facts())
+	}
+	if len(was) == 0 {
+		return nil, nil
+	}
+	return was, now
+}
+
+// facts is a row in an event; nil of one that is not there.
+func (h *Hold) facts() facts {
+	if h == nil {
+		return nil
+	}
+	f := h.Span.told()
+	for key, id := range map[string]uuid.UUID{"id": h.ID.UUID, "patrol": h.Patrol.UUID, "staff": h.Staff.UUID, "device": h.Device.UUID, "for": h.For.UUID} {
+		if id != uuid.Nil {
+			f[key] = id
+		}
+	}
+	for key, word := range map[string]string{"grid": h.Grid, "part": h.Part, "source": h.Source} {
+		if word != "" {
+			f[key] = word
+		}
+	}
+	return f
+}
 
 // lay answers the edits that put want among rows, and the rows that it takes the
 // place of: each ends where want begins, and goes on where want ends if it would

@@ -288,7 +288,8 @@ func (s *Service) peopleTurn(v Viewer, k HoldKind, kind string, now time.Time, p
 		}
 		detail["displaced"] = out
 	}
-	e, err := newEvent(kind, now, s.District, CaseID{}, p, v, detail)
+	before, after := told(edits)
+	e, err := newChange(kind, now, s.District, CaseID{}, p, v, detail, before, after)
 	if err != nil {
 		return PeopleTurn{}, err
 	}

@@ -17,7 +17,12 @@ type Viewer struct {
 	// Simulated viewers are played by a program, or act for a patrol that is; what they
 	// do carries the mark and is no proof.
 	Simulated bool
+	// From is the address that the request came from, or FromCommand; events commit to it.
+	From string
 }
+
+// FromCommand stands for a command, whose user has the database in hand.
+const FromCommand = "command"
 
 // Action is one thing a viewer may be allowed to do.
 type Action string

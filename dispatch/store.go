@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 // Store keeps what the duty decided. Each method is one transaction. A row that
@@ -255,13 +256,7 @@ type PendingAnswer struct {
 }
 
 // Event is one line of proof, as canonical bytes.
-type Event struct {
-	Kind      string
-	At        time.Time
-	Case      CaseID
-	Patrol    PatrolID
-	Canonical []byte
-}
+type Event = proof.Event
 
 // The steps that a deadline may take.
 const (

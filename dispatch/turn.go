@@ -3,6 +3,8 @@ package dispatch
 import (
 	"fmt"
 	"time"
+
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 // system is who acts when nobody does: rules and clocks.
@@ -17,15 +19,21 @@ type turn struct {
 	patrols   map[PatrolID]Held
 	names     Names
 	reporters []Reporter
+	was       state // of the case as the last event left it
 	err       error // the first fault of writing an event
 }
 
 func newTurn(d Docket, actor Viewer) *turn {
-	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters}
+	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
+		was: stateOf(d.Case)}
 }
 
-// done closes the turn: the case has a new version, and everybody is told.
+// done closes the turn: the case has a new version, and everybody is told. A change
+// that no event spoke of yet gets one of its own.
 func (t *turn) done() (Turn, error) {
+	if t.was.differs(t.Case) {
+		t.event("changed", PatrolID{}, nil)
+	}
 	if t.err != nil {
 		return Turn{}, t.err
 	}
@@ -51,46 +59,58 @@ func caseChanged(c Case) *CaseChanged {
 	return out
 }
 
-// eventBody is what the canonical bytes of an event say. Nothing personal stands
-// in it: ids only.
-type eventBody struct {
-	Kind     string     `json:"kind"`
-	At       time.Time  `json:"at"`
-	District DistrictID `json:"district"`
-	Case     *CaseID    `json:"case"`
-	Patrol   *PatrolID  `json:"patrol"`
-	Actor    string     `json:"actor"`
-	Role     Role       `json:"role"`
-	// Simulated stands where the actor is played by a program: such an event is no proof.
-	Simulated bool `json:"simulated,omitempty"`
-	Detail    any  `json:"detail"`
-}
-
 func actorName(v Viewer) string {
 	switch {
 	case !v.Account.IsZero():
 		return "account:" + v.Account.String()
 	case !v.Device.IsZero():
 		return "device:" + v.Device.String()
+	case v.From == FromCommand:
+		return "command"
 	}
 	return "system"
 }
 
-func newEvent(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail any) (Event, error) {
-	if detail == nil {
-		detail = struct{}{}
+// ActorOf is a viewer as events name them. A device acts for its patrol, and so does
+// whoever answers for the one they are in; an account is somebody's.
+func ActorOf(v Viewer) proof.Actor {
+	a := proof.Actor{Name: actorName(v), Role: string(v.Role), Simulated: v.Simulated}
+	if v.From != FromCommand {
+		a.Address = v.From
 	}
-	canonical, err := Canonical(eventBody{Kind: kind, At: at, District: district, Case: c.OrNull(), Patrol: p.OrNull(),
-		Actor: actorName(actor), Role: actor.Role,
-		Simulated: actor.Simulated, Detail: detail})
-	if err != nil {
-		return Event{}, fmt.Errorf("write event %s: %w", kind, err)
+	switch {
+	case !v.Patrol.IsZero():
+		a.OnBehalf = "patrol:" + v.Patrol.String()
+	case !v.Staff.IsZero():
+		a.OnBehalf = "staff:" + v.Staff.String()
 	}
-	return Event{Kind: kind, At: at, Case: c, Patrol: p, Canonical: canonical}, nil
+	return a
 }
 
+func newEvent(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail any) (Event, error) {
+	return newChange(kind, at, district, c, p, actor, detail, nil, nil)
+}
+
+// newChange writes an event that says what was changed, from what to what. Why is what
+// the detail gives as its reason.
+func newChange(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail, before, after any) (Event, error) {
+	e := proof.Entry{Kind: kind, At: at, District: district.UUID, Case: c.UUID, Patrol: p.UUID, Actor: ActorOf(actor),
+		Detail: detail, Before: before, After: after}
+	if f, ok := detail.(facts); ok {
+		for _, key := range []string{"because", "reason", "why", "note"} {
+			if why, ok := f[key].(string); ok && why != "" && e.Why == "" {
+				e.Why = why
+			}
+		}
+	}
+	return proof.Write(e)
+}
+
+// event writes down what the decision did since the event before it: what changed in
+// the case between the two stands in it as before and after.
 func (t *turn) event(kind string, patrol PatrolID, detail any) {
-	e, err := newEvent(kind, t.now, t.Case.Scope.District, t.Case.ID, patrol, t.actor, detail)
+	before, after := t.was.changes(t.Case)
+	e, err := newChange(kind, t.now, t.Case.Scope.District, t.Case.ID, patrol, t.actor, detail, before, after)
 	if err != nil && t.err == nil {
 		t.err = err
 	}

@@ -27,16 +27,20 @@ var arrows = map[string][]string{
 	"geo/geotest":     {"geo"},
 	"geo/road":        {"geo", "geo/cell", "geo/feature"},
 	"geo/pgtiles":     {"geo/...", "migrations/pgdb"},
-	"geo/road/pgroad": {"geo/...", "migrations/pgdb"},
+	"geo/road/pgroad": {"geo/...", "migrations/pgdb", "proof/..."},
+	// How what happened is written down, so that it can be shown later.
+	"proof":         {},
+	"proof/keyfile": {"proof"},
+	"proof/pgproof": {"proof", "migrations/pgdb"},
 	// The duty: rules and the ports they need.
-	"dispatch":         {"geo/..."},
+	"dispatch":         {"geo/...", "proof"},
 	"dispatch/roster":  {"dispatch", "geo/..."},
-	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb"},
+	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb", "proof/..."},
 	"dispatch/pgscope": {"dispatch", "migrations/pgdb"},
 	"dispatch/timers":  {"dispatch", "geo", "migrations/pgdb"},
 	// How long what is kept is kept.
 	"retention":          {"geo"},
-	"retention/pgretain": {"retention", "geo", "migrations/pgdb"},
+	"retention/pgretain": {"retention", "geo", "migrations/pgdb", "proof/..."},
 	"dispatch/s3vault":   {"dispatch"},
 	// What moves: positions in, changes out.
 	"realtime":              {"dispatch", "geo", "geo/cell", "realtime/beacon"},
@@ -47,7 +51,7 @@ var arrows = map[string][]string{
 	"realtime/natsbus":      {"realtime"},
 	"realtime/realtimetest": {"realtime/...", "dispatch", "geo/...", "migrations/..."},
 	// The door, and its shape.
-	"api":        {"dispatch", "dispatch/pgscope", "dispatch/roster", "geo/...", "photo", "realtime/...", "web", "migrations/pgdb"},
+	"api":        {"dispatch", "dispatch/pgscope", "dispatch/roster", "geo/...", "photo", "proof/...", "realtime/...", "web", "migrations/pgdb"},
 	"web":        {},
 	"migrations": {},
 	// The bytes of a photo: judged and copied, by nobody's rules.
@@ -77,7 +81,7 @@ var strangers = []struct {
 
 // pure packages decide and compute; nothing they reach, at any depth, may speak
 // to a database or to the network.
-var pure = []string{"geo", "geo/cell", "geo/grid", "dispatch"}
+var pure = []string{"geo", "geo/cell", "geo/grid", "dispatch", "proof"}
 
 var impure = []string{"net/http", "database/sql", "github.com/jackc/pgx/v5", "github.com/gorilla/websocket", "os/exec"}
 

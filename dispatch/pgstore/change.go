@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -263,24 +264,8 @@ func (s *Store) arm(batch *pgx.Batch, deadlines []dispatch.Deadline) {
 	batch.Queue(armDeadlines, s.district.UUID, ids, cases, assignments, stages, steps, due)
 }
 
-const insertEvents = `
-INSERT INTO case_events (district_id, case_id, patrol_id, kind, at, canonical, body)
-SELECT $1, x.case_id, x.patrol_id, x.kind, x.at, x.canonical, convert_from(x.canonical, 'UTF8')::jsonb
-FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::bytea[]) WITH ORDINALITY
-  AS x (case_id, patrol_id, kind, at, canonical, n) ORDER BY x.n`
-
 func (s *Store) prove(batch *pgx.Batch, events []dispatch.Event) {
-	if len(events) == 0 {
-		return
-	}
-	n := len(events)
-	cases, patrols := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
-	kinds, ats, canonical := make([]string, n), make([]time.Time, n), make([][]byte, n)
-	for i, e := range events {
-		cases[i], patrols[i] = orNull(e.Case), orNull(e.Patrol)
-		kinds[i], ats[i], canonical[i] = e.Kind, e.At, e.Canonical
-	}
-	batch.Queue(insertEvents, s.district.UUID, cases, patrols, kinds, ats, canonical)
+	pgproof.Queue(batch, s.district.UUID, events)
 }
 
 const insertOutbox = `
