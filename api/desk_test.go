@@ -20,21 +20,22 @@ type desk struct {
 	panics bool
 	blocks bool
 
-	draft   dispatch.ReportDraft // the last that was filed
-	replay  bool
-	size    dispatch.PhotoSize
-	order   dispatch.Order
-	verb    dispatch.Verb
-	version int64
-	reason  string
-	answer  string
-	upTo    int64
-	ids     []int64
-	filter  dispatch.CaseFilter
-	span    [2]time.Time
-	locate  dispatch.LocateAsk
-	status  dispatch.Status
-	fixes   []api.TrackPoint
+	draft    dispatch.ReportDraft // the last that was filed
+	replay   bool
+	size     dispatch.PhotoSize
+	order    dispatch.Order
+	verb     dispatch.Verb
+	version  int64
+	reason   string
+	answer   string
+	upTo     int64
+	ids      []int64
+	filter   dispatch.CaseFilter
+	span     [2]time.Time
+	locate   dispatch.LocateAsk
+	reachAsk dispatch.ReachAsk
+	status   dispatch.Status
+	fixes    []api.TrackPoint
 }
 
 var (
@@ -213,6 +214,16 @@ func (d *desk) Locate(ctx context.Context, _ dispatch.Viewer, ask dispatch.Locat
 
 func (d *desk) Nearest(ctx context.Context, _ dispatch.Viewer, _ dispatch.NearestAsk) ([]dispatch.Nearest, error) {
 	return []dispatch.Nearest{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, EtaKind: "straight"}}, d.act(ctx)
+}
+
+func (d *desk) Reach(ctx context.Context, _ dispatch.Viewer, ask dispatch.ReachAsk) (dispatch.Reached, error) {
+	d.reachAsk = ask
+	eta := 61.5
+	return dispatch.Reached{At: place, Mode: dispatch.Car, Res: 9, EtaKind: "road", Cells: []dispatch.CellTime{{Cell: cell.At(place, 9), EtaS: &eta}}}, d.act(ctx)
+}
+
+func (d *desk) Coverage(ctx context.Context, _ dispatch.Viewer, ask dispatch.CoverageAsk) (dispatch.Covered, error) {
+	return dispatch.Covered{Res: 9, EtaKind: "road", Cells: []dispatch.CellTime{{Cell: cell.At(place, 9)}}, Patrols: []dispatch.PatrolID{patrolID}}, d.act(ctx)
 }
 
 func (d *desk) ReportCells(ctx context.Context, _ dispatch.Viewer, res int, _, _ time.Time) ([]dispatch.CellCount, error) {

@@ -1123,6 +1123,16 @@ type CellList struct {
 	Items []CellCount `json:"items"`
 }
 
+// CellTime defines model for CellTime.
+type CellTime struct {
+	// Boundary A closed ring of [lon, lat]
+	Boundary [][]float64 `json:"boundary"`
+	Cell     string      `json:"cell"`
+
+	// EtaS To the middle of the cell; null where nobody gets there
+	EtaS *float64 `json:"eta_s"`
+}
+
 // Choice defines model for Choice.
 type Choice struct {
 	Department string             `json:"department"`
@@ -1183,6 +1193,25 @@ type Contact struct {
 
 // ContactChannel defines model for Contact.Channel.
 type ContactChannel string
+
+// Coverage defines model for Coverage.
+type Coverage struct {
+	// At When it was worked out
+	At         time.Time  `json:"at"`
+	Department string     `json:"department"`
+	EtaKind    EtaKind    `json:"eta_kind"`
+	Items      []CellTime `json:"items"`
+
+	// Patrols Those that were counted: free, and heard of lately
+	Patrols int `json:"patrols"`
+	Res     int `json:"res"`
+
+	// Simulated Of patrols, those that a program plays
+	Simulated int `json:"simulated"`
+
+	// Stale Free, but not heard of lately: not counted
+	Stale int `json:"stale"`
+}
 
 // CutOff What a mode could reach before, and now cannot
 type CutOff struct {
@@ -1887,6 +1916,18 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Reach defines model for Reach.
+type Reach struct {
+	EtaKind EtaKind    `json:"eta_kind"`
+	Items   []CellTime `json:"items"`
+	Lat     float64    `json:"lat"`
+	Lon     float64    `json:"lon"`
+	Minutes float64    `json:"minutes"`
+	Mode    Mode       `json:"mode"`
+	Res     int        `json:"res"`
+	Reverse bool       `json:"reverse"`
+}
+
 // Redemption defines model for Redemption.
 type Redemption struct {
 	// Code In any case, with spaces or dashes
@@ -2255,6 +2296,14 @@ type CountCellsParams struct {
 // CountCellsParamsLayer defines parameters for CountCells.
 type CountCellsParamsLayer string
 
+// CoverageParams defines parameters for Coverage.
+type CoverageParams struct {
+	Department string `form:"department" json:"department"`
+
+	// Res The finest that is not too much work when left out
+	Res *int `form:"res,omitempty" json:"res,omitempty"`
+}
+
 // ListDevicesParams defines parameters for ListDevices.
 type ListDevicesParams struct {
 	// PatrolId Only those that speak for this patrol now
@@ -2479,6 +2528,22 @@ type GetTrackParams struct {
 type GetPhotoParams struct {
 	// Size Which picture; shown when it is not given
 	Size *PhotoSize `form:"size,omitempty" json:"size,omitempty"`
+}
+
+// ReachParams defines parameters for Reach.
+type ReachParams struct {
+	Lon *float64 `form:"lon,omitempty" json:"lon,omitempty"`
+	Lat *float64 `form:"lat,omitempty" json:"lat,omitempty"`
+	Crs *CRS     `form:"crs,omitempty" json:"crs,omitempty"`
+
+	// Patrol Where this patrol is, instead of lon and lat
+	Patrol  *openapi_types.UUID `form:"patrol,omitempty" json:"patrol,omitempty"`
+	Minutes float64             `form:"minutes" json:"minutes"`
+
+	// Mode car, or the patrol's own, when left out
+	Mode    *Mode `form:"mode,omitempty" json:"mode,omitempty"`
+	Reverse *bool `form:"reverse,omitempty" json:"reverse,omitempty"`
+	Res     *int  `form:"res,omitempty" json:"res,omitempty"`
 }
 
 // ListReportsParams defines parameters for ListReports.

@@ -19,6 +19,8 @@ import (
 type PlaceDesk interface {
 	Locate(context.Context, dispatch.Viewer, dispatch.LocateAsk) (dispatch.Located, error)
 	Nearest(context.Context, dispatch.Viewer, dispatch.NearestAsk) ([]dispatch.Nearest, error)
+	Reach(context.Context, dispatch.Viewer, dispatch.ReachAsk) (dispatch.Reached, error)
+	Coverage(context.Context, dispatch.Viewer, dispatch.CoverageAsk) (dispatch.Covered, error)
 	ReportCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, error)
 	PatrolCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error)
 }

@@ -227,6 +227,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearest)
 	s.add("GET", "/api/v1/route", mapData, s.route)
 	s.add("POST", "/api/v1/matrix", mapData, s.matrix)
+	s.add("GET", "/api/v1/reach", mapData, s.reach)
+	s.add("GET", "/api/v1/coverage", may(dispatch.ActSeePatrols), s.coverage)
 	s.add("GET", "/api/v1/roads/closures", mapData, s.listClosures)
 	s.add("POST", "/api/v1/roads/closures", may(dispatch.ActCloseRoads), s.closeRoads)
 	s.add("DELETE", "/api/v1/roads/closures/:id", may(dispatch.ActCloseRoads), s.liftClosure)

@@ -117,6 +117,15 @@ func (a *Atlas) Locate(_ context.Context, p geo.Point, accuracyM float64, catego
 	return out, nil
 }
 
+// Extent implements Grids.
+func (a *Atlas) Extent() (geo.Box, bool) {
+	m := a.At(time.Time{})
+	if m == nil {
+		return geo.Box{}, false
+	}
+	return m.Index.Box()
+}
+
 func (m *MapVersion) responsible(s grid.Share, basis string) Responsible {
 	g := m.Grids[s.Ref]
 	return Responsible{GridID: &g.ID, Code: &g.Code, Name: &g.Name, Kind: &g.Kind, Share: s.Share, Basis: basis}

@@ -23,6 +23,8 @@ type Roads interface {
 // present; another answers from the map in force then.
 type Grids interface {
 	Locate(ctx context.Context, p geo.Point, accuracyM float64, category string, at time.Time) (Located, error)
+	// Extent is a box that holds the grids in force now; false where there are none.
+	Extent() (geo.Box, bool)
 }
 
 // Located says who answers for a place. MapID names the version of the grids

@@ -44,11 +44,14 @@ type Config struct {
 }
 
 // Service is the duty desk. It is safe for concurrent use and holds no state of
-// its own, but which photos are being copied: everything is in the store.
+// its own, but which photos are being copied and coverages of the last seconds:
+// everything is in the store.
 type Service struct {
 	Config
 	vault  Vault              // Config.Vault, or else the store
 	making singleflight.Group // by photo
+
+	coverages *coverages
 }
 
 // New checks the configuration.
@@ -86,7 +89,7 @@ func New(c Config) (*Service, error) {
 	if c.UndoWithin == 0 {
 		c.UndoWithin = 5 * time.Second
 	}
-	s := &Service{Config: c, vault: c.Store}
+	s := &Service{Config: c, vault: c.Store, coverages: newCoverages()}
 	if c.Vault != nil {
 		s.vault = c.Vault
 	}

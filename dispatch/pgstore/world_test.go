@@ -323,6 +323,8 @@ func (f fakeGrids) Locate(context.Context, geo.Point, float64, string, time.Time
 	return f.answer, nil
 }
 
+func (f fakeGrids) Extent() (geo.Box, bool) { return geo.Box{}, false }
+
 func eq[T comparable](t testing.TB, what string, got, want T) {
 	t.Helper()
 	if got != want {

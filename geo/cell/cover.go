@@ -1,10 +1,14 @@
 package cell
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twpayne/go-geom"
 	"github.com/uber/h3-go/v4"
+
+	"github.com/gridpatrol/gridpatrol/geo"
 )
 
 // Cover answers every cell of the given resolution that shares any point with
@@ -44,3 +48,38 @@ func loop(r *geom.LinearRing) h3.GeoLoop {
 	}
 	return out
 }
+
+// In answers every cell of the given resolution whose centre lies in a box, in the
+// order of their numbers; an error that wraps ErrMany where there would be more than
+// most of them.
+func In(b geo.Box, res, most int) ([]Cell, error) {
+	if !(b.West < b.East && b.South < b.North) {
+		return nil, nil
+	}
+	middle := geo.Point{Lon: (b.West + b.East) / 2, Lat: (b.South + b.North) / 2}
+	at := At(middle, res)
+	if at == 0 {
+		return nil, fmt.Errorf("%w: no cell of resolution %d at %v", ErrCell, res, middle)
+	}
+	m2, err := h3.CellAreaM2(h3.Cell(at))
+	if err != nil {
+		return nil, fmt.Errorf("%w: area of %v: %w", ErrCell, at, err)
+	}
+	wide := geo.DistanceM(geo.Point{Lon: b.West, Lat: middle.Lat}, geo.Point{Lon: b.East, Lat: middle.Lat})
+	high := geo.DistanceM(geo.Point{Lon: middle.Lon, Lat: b.South}, geo.Point{Lon: middle.Lon, Lat: b.North})
+	if count := wide * high / m2; count > float64(most) {
+		return nil, fmt.Errorf("%w: some %.0f of resolution %d, at most %d", ErrMany, count, res, most)
+	}
+	found, err := h3.PolygonToCellsExperimental(h3.GeoPolygon{GeoLoop: h3.GeoLoop{
+		{Lat: b.South, Lng: b.West}, {Lat: b.South, Lng: b.East}, {Lat: b.North, Lng: b.East}, {Lat: b.North, Lng: b.West},
+	}}, res, h3.ContainmentCenter)
+	if err != nil {
+		return nil, fmt.Errorf("cover a box with cells of resolution %d: %w", res, err)
+	}
+	cells := fromH3(found)
+	slices.Sort(cells)
+	return cells, nil
+}
+
+// ErrMany says that there are more cells than were asked for at most.
+var ErrMany = errors.New("too many cells")

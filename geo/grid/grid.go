@@ -125,6 +125,18 @@ func New(grids []Grid) (*Index, error) {
 // Len is how many grids there are.
 func (ix *Index) Len() int { return len(ix.refs) }
 
+// Box holds every grid; false where there is none.
+func (ix *Index) Box() (b geo.Box, ok bool) {
+	for i, s := range ix.shapes {
+		if i == 0 {
+			b = s.box
+			continue
+		}
+		b = geo.Box{West: min(b.West, s.box.West), South: min(b.South, s.box.South), East: max(b.East, s.box.East), North: max(b.North, s.box.North)}
+	}
+	return b, len(ix.shapes) > 0
+}
+
 // Find answers the grid that holds p: the special one that overrides claims, or
 // else the general one; None in a gap. A nil overrides claims nothing.
 func (ix *Index) Find(p geo.Point, overrides func(ref int) bool) int {

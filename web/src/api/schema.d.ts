@@ -823,6 +823,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reach": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The cells that can be reached in some minutes, with how long it takes to the middle of each
+         * @description From a point or from where a patrol is now, by a mode; with `reverse`, the cells from which the place can be
+         *     reached in that time. Without `res` the finest resolution is taken that is not too many cells. Closures in force
+         *     count. The list is streamed, whole.
+         */
+        get: operations["reach"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/coverage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How soon each cell of the area has a free patrol of a department
+         * @description For each H3 cell whose middle lies in a grid of the caller's area, the seconds until the first patrol of the
+         *     department would stand there: of those that are free, were heard of lately, and are within the caller's scope. A
+         *     cell that nobody gets to has null. Worked out at most every 5 seconds for the same caller. The list is streamed, whole.
+         */
+        get: operations["coverage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/matrix": {
         parameters: {
             query?: never;
@@ -2122,6 +2166,46 @@ export interface components {
             distance_m: number;
             /** Format: double */
             duration_s: number;
+        };
+        CellTime: {
+            cell: string;
+            /**
+             * Format: double
+             * @description To the middle of the cell; null where nobody gets there
+             */
+            eta_s: number | null;
+            /** @description A closed ring of [lon, lat] */
+            boundary: number[][];
+        };
+        Reach: {
+            mode: components["schemas"]["Mode"];
+            /** Format: double */
+            minutes: number;
+            reverse: boolean;
+            res: number;
+            eta_kind: components["schemas"]["EtaKind"];
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            items: components["schemas"]["CellTime"][];
+        };
+        Coverage: {
+            department: string;
+            res: number;
+            eta_kind: components["schemas"]["EtaKind"];
+            /**
+             * Format: date-time
+             * @description When it was worked out
+             */
+            at: string;
+            /** @description Those that were counted: free, and heard of lately */
+            patrols: number;
+            /** @description Free, but not heard of lately: not counted */
+            stale: number;
+            /** @description Of patrols, those that a program plays */
+            simulated: number;
+            items: components["schemas"]["CellTime"][];
         };
         MatrixAsk: {
             from: components["schemas"]["LonLat"][];
@@ -3591,6 +3675,63 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Route"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    reach: {
+        parameters: {
+            query: {
+                lon?: number;
+                lat?: number;
+                crs?: components["parameters"]["CRS"];
+                /** @description Where this patrol is, instead of lon and lat */
+                patrol?: string;
+                minutes: number;
+                /** @description car, or the patrol's own, when left out */
+                mode?: components["schemas"]["Mode"];
+                reverse?: boolean;
+                res?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The cells. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Reach"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    coverage: {
+        parameters: {
+            query: {
+                department: string;
+                /** @description The finest that is not too much work when left out */
+                res?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The cells. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Coverage"];
                 };
             };
             default: components["responses"]["Problem"];
