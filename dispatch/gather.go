@@ -170,6 +170,7 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 			air := geo.DistanceM(at.Point, c.Place())
 			r.Presence, r.FixAgeS, r.AirM = at.Presence, &age, &air
 			r.Lon, r.Lat = &at.Point.Lon, &at.Point.Lat
+			r.Fix = at.Fix(duty.Now)
 		}
 		if p.ID == reporter {
 			// Whoever reports stands there, even with a device that sends no position.
@@ -288,11 +289,11 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 		if len(runners) == 0 {
 			continue
 		}
-		from := make([]geo.Point, len(runners))
+		from := make([]road.Fix, len(runners))
 		for i, r := range runners {
-			from[i] = geo.Point{Lon: *r.Lon, Lat: *r.Lat}
+			from[i] = r.Fix
 		}
-		times, err := s.Roads.ManyToOne(ctx, road.Mode(mode), from, in.Place)
+		times, err := road.FixesToOne(ctx, s.Roads, road.Mode(mode), from, in.Place)
 		if err != nil {
 			return fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
 		}
@@ -307,12 +308,12 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 }
 
 // askUnclosed notes where a closed road makes a difference.
-func (s *Service) askUnclosed(ctx context.Context, mode road.Mode, from []geo.Point, to geo.Point, runners []*Runner) error {
+func (s *Service) askUnclosed(ctx context.Context, mode road.Mode, from []road.Fix, to geo.Point, runners []*Runner) error {
 	roads, closed := s.Roads.Unclosed(mode)
 	if !closed {
 		return nil
 	}
-	times, err := roads.ManyToOne(ctx, mode, from, to)
+	times, err := road.FixesToOne(ctx, roads, mode, from, to)
 	if err != nil {
 		return fmt.Errorf("ask for ways by %v with nothing closed: %w", mode, err)
 	}

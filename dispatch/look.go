@@ -203,11 +203,11 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 		if len(patrols) == 0 {
 			continue
 		}
-		from := make([]geo.Point, len(patrols))
+		from := make([]road.Fix, len(patrols))
 		for i, patrol := range patrols {
-			from[i] = positions[patrol.ID].Point
+			from[i] = positions[patrol.ID].Fix(now)
 		}
-		times, err := s.Roads.ManyToOne(ctx, road.Mode(mode), from, p)
+		times, err := road.FixesToOne(ctx, s.Roads, road.Mode(mode), from, p)
 		if err != nil {
 			return nil, fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
 		}
@@ -217,7 +217,7 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 			}
 			found = append(found, Nearest{PatrolID: patrol.ID, Simulated: patrol.Simulated, Code: patrol.Code, Name: patrol.Name, Department: patrol.Department,
 				Mode: patrol.Mode, Status: patrol.Status, Lon: from[i].Lon, Lat: from[i].Lat,
-				EtaS: times[i].DurationS, RoadM: times[i].DistanceM, EtaKind: times[i].Kind, AirM: geo.DistanceM(from[i], p),
+				EtaS: times[i].DurationS, RoadM: times[i].DistanceM, EtaKind: times[i].Kind, AirM: geo.DistanceM(from[i].Point, p),
 				FixAgeS: math.Max(0, now.Sub(positions[patrol.ID].T).Seconds())})
 		}
 	}

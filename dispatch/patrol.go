@@ -5,6 +5,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
 // Position is where a patrol was last seen, as the live index knows it. T is the
@@ -16,8 +17,19 @@ type Position struct {
 	AccuracyM  float64
 	SpeedMS    float64
 	HeadingDeg float64
+	Headed     bool // the device sent a heading
 	T          time.Time
 	Presence   Presence
+}
+
+// headingAge is how long somebody is thought to go on as before.
+const headingAge = 20 * time.Second
+
+// Fix is the position as roads are asked from it: where it moves counts while the fix
+// is fresh.
+func (p Position) Fix(now time.Time) road.Fix {
+	return road.Fix{Point: p.Point, AccuracyM: p.AccuracyM, SpeedMS: p.SpeedMS, HeadingDeg: p.HeadingDeg,
+		Headed: p.Headed && now.Sub(p.T) <= headingAge}
 }
 
 // Patrol is a dispatchable unit of one department. Place and time are nil before

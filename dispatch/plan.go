@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
 // planRules counts the versions of the rules in this file. A stored input names
@@ -61,6 +62,8 @@ type Runner struct {
 	FixAgeS    *float64 `json:"fix_age_s"`
 	AirM       *float64 `json:"air_m"`
 	Leg        *Leg     `json:"leg"`
+
+	Fix road.Fix `json:"-"` // where it is, as roads are asked; the leg says what came of it
 }
 
 // Leg is the way of one runner to the place. It is nil where nobody asked, since

@@ -62,6 +62,7 @@ func (s *Standing) position() dispatch.Position {
 	return dispatch.Position{
 		PatrolID: s.Patrol, Department: s.Department, Point: s.Point, T: s.T, Presence: s.Presence,
 		AccuracyM: orZero(s.AccuracyM), SpeedMS: orZero(s.SpeedMS), HeadingDeg: orZero(s.HeadingDeg),
+		Headed: !math.IsNaN(s.HeadingDeg),
 	}
 }
 

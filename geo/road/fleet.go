@@ -30,20 +30,23 @@ func (s *Stand) Mode() Mode { return s.mode }
 func (s *Stand) Stale() bool { return s.router.now[s.mode].Load() != s.now }
 
 // Stand makes the stand of a place.
-func (r *Router) Stand(m Mode, p geo.Point) (*Stand, error) {
-	if err := checkAsk(m, nil, p); err != nil {
+func (r *Router) Stand(m Mode, p geo.Point) (*Stand, error) { return r.StandAt(m, Fix{Point: p}) }
+
+// StandAt makes the stand of a place of which more is known.
+func (r *Router) StandAt(m Mode, f Fix) (*Stand, error) {
+	if err := checkAsk(m, nil, f.Point); err != nil {
 		return nil, err
 	}
 	a := r.asks.Get().(*ask)
 	defer r.asks.Put(a)
 	a.snap.reset()
-	return r.stand(a, m, r.now[m].Load(), p), nil
+	return r.stand(a, m, r.now[m].Load(), &f), nil
 }
 
-func (r *Router) stand(a *ask, m Mode, now *metric, p geo.Point) *Stand {
-	s := &Stand{router: r, mode: m, now: now, point: p}
+func (r *Router) stand(a *ask, m Mode, now *metric, f *Fix) *Stand {
+	s := &Stand{router: r, mode: m, now: now, point: f.Point}
 	before := len(a.snap.places)
-	s.spot = r.net.snap(m, now.durationMS, p, &a.snap)
+	s.spot = r.net.snapFix(m, now.durationMS, f, &a.snap)
 	s.spot.at = append([]place(nil), a.snap.places[before:]...)
 	a.seeds = a.seeds[:0]
 	for _, at := range s.spot.at {

@@ -50,15 +50,15 @@ func (f *forward) best(from, to spot) uint64 {
 	best := uint64(math.MaxUint64)
 	goals := map[uint32]uint64{}
 	for _, t := range to.at {
-		goals[t.arc] = uint64(t.beforeMS)
+		goals[t.arc] = uint64(t.beforeMS) + walked(t)
 	}
 	for _, s := range from.at {
 		for _, t := range to.at {
 			if s.arc == t.arc && t.beforeCM >= s.beforeCM {
-				best = min(best, uint64(t.beforeMS-s.beforeMS))
+				best = min(best, uint64(t.beforeMS-s.beforeMS)+walked(s)+walked(t))
 			}
 		}
-		f.offer(s.arc, uint64(f.g.durationMS[s.arc]-s.beforeMS))
+		f.offer(s.arc, uint64(f.g.durationMS[s.arc]-s.beforeMS)+walked(s))
 	}
 	for len(f.queue) > 0 {
 		item := heap.Pop(&f.queue).(forwardItem)
@@ -87,6 +87,9 @@ func (f *forward) best(from, to spot) uint64 {
 	}
 	return best
 }
+
+// walked is the walk between a place and its point, 5 km an hour.
+func walked(at place) uint64 { return uint64(math.Round(float64(at.walkCM) * 7.2)) }
 
 // TestForwardAndBackwardAgree compares weights on a real network.
 func TestForwardAndBackwardAgree(t *testing.T) {

@@ -187,7 +187,7 @@ func TestRestrictionOverAWay(t *testing.T) {
 		n, err := road.Build(context.Background(), &road.Survey{
 			Nodes: []road.Node{
 				road.NodeAt(at(0, 0)), road.NodeAt(at(100, 0)), road.NodeAt(at(200, 0)),
-				road.NodeAt(at(0, 20)), road.NodeAt(at(100, 20)), road.NodeAt(at(200, 20)), road.NodeAt(at(100, 120)), road.NodeAt(at(1500, 10)),
+				road.NodeAt(at(0, 40)), road.NodeAt(at(100, 40)), road.NodeAt(at(200, 40)), road.NodeAt(at(100, 120)), road.NodeAt(at(1500, 10)),
 			},
 			Ways: []road.Way{
 				{Nodes: []uint32{0, 1}, Name: "in", Class: road.Primary, Travel: one},
@@ -215,11 +215,11 @@ func TestRestrictionOverAWay(t *testing.T) {
 		to   geo.Point
 		want string
 	}{
-		{"free", build(), road.Car, at(50, 20), "in link back"},
-		{"forbidden", build(noReturn), road.Car, at(50, 20), "in link side back"},
-		{"not for e-bikes", build(noReturn), road.EBike, at(50, 20), "in link back"},
+		{"free", build(), road.Car, at(50, 40), "in link back"},
+		{"forbidden", build(noReturn), road.Car, at(50, 40), "in link side back"},
+		{"not for e-bikes", build(noReturn), road.EBike, at(50, 40), "in link back"},
 		{"elsewhere free", build(noReturn), road.Car, at(100, 100), "in link side"},
-		{"only the side road", build(onlySide), road.Car, at(50, 20), "in link side back"},
+		{"only the side road", build(onlySide), road.Car, at(50, 40), "in link side back"},
 	} {
 		if r := route(t, c.n, c.mode, at(50, 0), c.to); names(r) != c.want {
 			t.Errorf("%s: over %q, want %q", c.name, names(r), c.want)

@@ -1,6 +1,7 @@
 package road
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -252,10 +253,12 @@ func (o *oracle) turnS(from, to stretchArc, node uint32) float64 {
 type oraclePlace struct {
 	arc   stretchArc
 	share float64
+	walkM float64
 }
 
 // snap looks at every stretch.
-func (o *oracle) snap(p geo.Point) (places []oraclePlace, snapM float64) {
+func (o *oracle) snap(f Fix) (places []oraclePlace, snapM float64) {
+	p := f.Point
 	type hit struct {
 		m, along float64
 		arc      stretchArc // along its way
@@ -287,17 +290,66 @@ func (o *oracle) snap(p geo.Point) (places []oraclePlace, snapM float64) {
 	if wantMain {
 		snapM = proper
 	}
+	slices.SortStableFunc(hits, func(a, b hit) int { return cmp.Compare(a.m, b.m) })
+	slack := 20.0
+	if f.AccuracyM > 0 {
+		slack = min(max(2*f.AccuracyM, 10), 50)
+	}
+	if !wantMain {
+		slack = 0.01
+	}
+	// Along its heading, and against or across it.
+	var against []oraclePlace
+	touched := map[uint32]bool{} // nodes that candidates end at
+	roads := 0
+	var grounds [2]bool // of those as near as the nearest: public, private
 	for _, h := range hits {
-		if h.main == wantMain && h.m <= snapM+0.01 {
-			for _, pl := range []oraclePlace{{h.arc, h.along}, {reversed(h.arc), 1 - h.along}} {
-				if !math.IsInf(o.seconds(pl.arc), 1) {
-					places = append(places, pl)
-				}
+		if h.main != wantMain || h.m > snapM+slack {
+			continue
+		}
+		ground := 0
+		if o.s.Ways[h.arc.way].EndsOnly.Has(o.m) {
+			ground = 1
+		}
+		if h.m <= snapM+0.01 {
+			grounds[ground] = true
+		}
+		if u, v := o.ends(h.arc); h.m > snapM+0.01 &&
+			(!grounds[ground] || roads >= 4 || h.along == 0 && touched[u] || h.along == 1 && touched[v]) {
+			continue
+		}
+		before := len(places)
+		for _, pl := range []oraclePlace{{h.arc, h.along, h.m}, {reversed(h.arc), 1 - h.along, h.m}} {
+			if math.IsInf(o.seconds(pl.arc), 1) {
+				continue
+			}
+			if wantMain && f.Headed && f.SpeedMS >= 2 && o.m != Foot && o.apart(pl.arc, f.HeadingDeg) > 60 {
+				against = append(against, pl)
+			} else {
+				places = append(places, pl)
 			}
 		}
+		u, v := o.ends(h.arc)
+		touched[u], touched[v] = true, true
+		if len(places) > before {
+			roads++
+		}
+	}
+	if len(places) == 0 {
+		places = against
 	}
 	return places, snapM
 }
+
+// apart is the angle between an arc and a heading.
+func (o *oracle) apart(a stretchArc, heading float64) float64 {
+	u, v := o.ends(a)
+	p, q := o.s.Nodes[u].Point(), o.s.Nodes[v].Point()
+	to := math.Atan2((q.Lon-p.Lon)*math.Cos(p.Lat*math.Pi/180), q.Lat-p.Lat) * 180 / math.Pi
+	return math.Abs(math.Remainder(to-heading, 360))
+}
+
+func walkS(m float64) float64 { return m / (5 / 3.6) }
 
 // doubtful says that two places lie so close on an arc that rounding to the
 // centimetre decides which comes first.
@@ -312,7 +364,7 @@ func (o *oracle) doubtful(from, to []oraclePlace) bool {
 	return false
 }
 
-// best is the seconds of the best way on roads, walks left out.
+// best is the seconds of the best way, walks to and from roads included.
 func (o *oracle) best(from, to []oraclePlace) (weightS, durationS float64) {
 	weightS = math.Inf(1)
 	better := func(w, d float64) {
@@ -343,11 +395,11 @@ func (o *oracle) best(from, to []oraclePlace) (weightS, durationS float64) {
 	for _, f := range from {
 		for _, t := range to {
 			if f.arc == t.arc && t.share >= f.share {
-				d := (t.share - f.share) * o.seconds(f.arc)
+				d := (t.share-f.share)*o.seconds(f.arc) + walkS(f.walkM) + walkS(t.walkM)
 				better(d, d)
 			}
 		}
-		d := (1 - f.share) * o.seconds(f.arc)
+		d := (1-f.share)*o.seconds(f.arc) + walkS(f.walkM)
 		reach([]stretchArc{f.arc}, d, d)
 	}
 	for {
@@ -365,7 +417,7 @@ func (o *oracle) best(from, to []oraclePlace) (weightS, durationS float64) {
 		for i, a := range next {
 			for _, t := range to {
 				if t.arc == a {
-					part := t.share * o.seconds(a)
+					part := t.share*o.seconds(a) + walkS(t.walkM)
 					better(e.w+weights[i]+part, e.d+costs[i]+part)
 				}
 			}

@@ -17,12 +17,20 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
 	}
+	return n.FixesToOne(ctx, m, fixesOf(from), to)
+}
+
+// FixesToOne is ManyToOne from places of which more is known.
+func (n *Network) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Point) ([]Time, error) {
+	if err := checkFixes(m, from, to); err != nil {
+		return nil, err
+	}
 	s := n.scratch.Get().(*search)
 	defer n.scratch.Put(s)
 	s.snap.reset()
 	starts := make([]spot, len(from))
-	for i, p := range from {
-		starts[i] = n.snap(m, n.modes[m].durationMS, p, &s.snap)
+	for i := range from {
+		starts[i] = n.snapFix(m, n.modes[m].durationMS, &from[i], &s.snap)
 	}
 	goal := n.snap(m, n.modes[m].durationMS, to, &s.snap)
 	if err := s.run(ctx, n, &n.modes[m], starts, goal); err != nil {
@@ -30,7 +38,7 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 	}
 	times := make([]Time, len(from))
 	for i := range from {
-		times[i], _ = timeOf(s.best[i].key, from[i], to, starts[i], goal)
+		times[i], _ = timeOf(s.best[i].key, from[i].Point, to, starts[i], goal)
 	}
 	return times, nil
 }
@@ -40,10 +48,9 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked bool) {
 	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM}
 	if key < cch.Inf {
-		walk := start.snapM + goal.snapM
 		t.Reachable = true
-		t.DurationS = float64(msOf(key))/1000 + walk/walkMS
-		t.DistanceM = float64(cmOf(key))/100 + walk
+		t.DurationS = float64(msOf(key)) / 1000
+		t.DistanceM = float64(cmOf(key)) / 100
 	}
 	// Who would walk to the road and back anyway may as well walk straight.
 	straight := geo.DistanceM(from, to)
@@ -77,29 +84,26 @@ func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route,
 		return straightRoute(t, from, to), nil
 	}
 	trace := tracer{net: n}
-	trace.walk(from, start.snapM)
 	states, which := s.path(0)
 	begin, end := s.best[0].start, goal.at[which]
+	trace.walk(from, begin)
 	if s.best[0].direct >= 0 {
 		trace.arc(begin.arc, begin.beforeCM, end.beforeCM, end.beforeMS-begin.beforeMS)
 	} else {
 		g := &n.modes[m]
 		trace.arc(begin.arc, begin.beforeCM, n.lengthCM[begin.arc/2], g.durationMS[begin.arc]-begin.beforeMS)
-		left := msOf(s.labels[begin.arc].key)
+		walkMS, _ := end.walk()
+		left := msOf(s.labels[begin.arc].key) - walkMS
 		for _, state := range states {
 			arc := g.arcOf(state)
-			rest := msOf(s.labels[state].key)
+			rest := msOf(s.labels[state].key) - walkMS
 			trace.arc(arc, 0, n.lengthCM[arc/2], left-rest)
 			left = rest
 		}
 		trace.arc(end.arc, 0, end.beforeCM, left)
 	}
-	trace.walk(to, goal.snapM)
-	return Route{
-		Time:     t,
-		Geometry: geom.NewLineStringFlat(geom.XY, trace.line()).SetSRID(4326),
-		Steps:    trace.steps,
-	}, nil
+	trace.walk(to, end)
+	return trace.route(t, begin, end), nil
 }
 
 // tracer draws a route and tells its steps.
@@ -112,12 +116,18 @@ type tracer struct {
 }
 
 // walk goes to a point off the road, or starts from it.
-func (t *tracer) walk(p geo.Point, m float64) {
+func (t *tracer) walk(p geo.Point, at place) {
 	t.flat = append(t.flat, p.Lon, p.Lat)
-	if m > 0 {
-		t.steps = append(t.steps, Step{DurationS: m / walkMS, DistanceM: m})
+	if ms, cm := at.walk(); cm > 0 {
+		t.steps = append(t.steps, Step{DurationS: float64(ms) / 1000, DistanceM: float64(cm) / 100})
 		t.road = false
 	}
+}
+
+// route is what was traced, with the walks that were taken.
+func (t *tracer) route(told Time, begin, end place) Route {
+	told.SnapFromM, told.SnapToM = float64(begin.walkCM)/100, float64(end.walkCM)/100
+	return Route{Time: told, Geometry: geom.NewLineStringFlat(geom.XY, t.line()).SetSRID(4326), Steps: t.steps}
 }
 
 // arc follows an arc between two distances from its start.

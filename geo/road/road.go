@@ -83,8 +83,9 @@ type Engine interface {
 
 // Time is how long and how far it is. DurationS and DistanceM include the
 // walk from the point to the road and from the road to the point, at foot
-// pace; SnapFromM and SnapToM are the lengths of these walks. Where Reachable
-// is false, all figures but the snaps are zero.
+// pace. SnapFromM and SnapToM are how far the nearest road is, and in a Route
+// the walks that were taken, which may be to a road a little farther away.
+// Where Reachable is false, all figures but the snaps are zero.
 type Time struct {
 	DurationS float64
 	DistanceM float64

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/twpayne/go-geom"
-
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road/cch"
 )
@@ -98,7 +96,7 @@ func (a *ask) aim(g *graph, h *hierarchy, now *metric, goal spot) {
 
 func (a *ask) onto(g *graph, h *hierarchy, at place, which, state uint32) {
 	for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-		prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc]+at.beforeMS, at.beforeCM)
+		prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc], 0)+at.before()
 		if prev&passBit != 0 {
 			prev &^= passBit
 			key += pass
@@ -108,9 +106,9 @@ func (a *ask) onto(g *graph, h *hierarchy, at place, which, state uint32) {
 	}
 }
 
-// rest is what is left of an arc from a place on it.
+// rest is the walk to a place and what is left of its arc from there.
 func (n *Network) rest(now *metric, at place) cch.Key {
-	return lengthOf(now.durationMS[at.arc]-at.beforeMS, n.lengthCM[at.arc/2]-at.beforeCM)
+	return lengthOf(now.durationMS[at.arc]-at.beforeMS, n.lengthCM[at.arc/2]-at.beforeCM) + lengthOf(at.walk())
 }
 
 // from answers the length of the best way from a spot to the target, the place it
@@ -139,19 +137,32 @@ func (r *Router) AppendManyToOne(ctx context.Context, times []Time, m Mode, from
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
 	}
+	return r.manyToOne(ctx, times, m, len(from), func(i int) Fix { return Fix{Point: from[i]} }, to)
+}
+
+// FixesToOne is ManyToOne from places of which more is known.
+func (r *Router) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Point) ([]Time, error) {
+	if err := checkFixes(m, from, to); err != nil {
+		return nil, err
+	}
+	return r.manyToOne(ctx, nil, m, len(from), func(i int) Fix { return from[i] }, to)
+}
+
+func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, count int, from func(i int) Fix, to geo.Point) ([]Time, error) {
 	a := r.asks.Get().(*ask)
 	defer r.asks.Put(a)
 	now := r.now[m].Load()
 	a.snap.reset()
 	goal := r.net.snap(m, now.durationMS, to, &a.snap)
 	r.target(a, m, now, goal)
-	for i, p := range from {
+	for i := range count {
 		if i&63 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("find ways: %w", ctx.Err())
 		}
-		start := r.net.snap(m, now.durationMS, p, &a.snap)
+		f := from(i)
+		start := r.net.snapFix(m, now.durationMS, &f, &a.snap)
 		key, _, _ := r.from(a, m, now, start, goal)
-		t, _ := timeOf(key, p, to, start, goal)
+		t, _ := timeOf(key, f.Point, to, start, goal)
 		times = append(times, t)
 	}
 	return times, nil
@@ -180,23 +191,21 @@ func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, 
 		return straightRoute(t, from, to), nil
 	}
 	trace := tracer{net: r.net}
-	trace.walk(from, start.snapM)
+	trace.walk(from, begin)
+	var end place
 	if straight >= 0 {
-		end := goal.at[straight]
+		end = goal.at[straight]
 		trace.arc(begin.arc, begin.beforeCM, end.beforeCM, end.beforeMS-begin.beforeMS)
 	} else {
-		r.trace(&trace, a, m, now, begin, goal)
+		end = r.trace(&trace, a, m, now, begin, goal)
 	}
-	trace.walk(to, goal.snapM)
-	return Route{
-		Time:     t,
-		Geometry: geom.NewLineStringFlat(geom.XY, trace.line()).SetSRID(4326),
-		Steps:    trace.steps,
-	}, nil
+	trace.walk(to, end)
+	return trace.route(t, begin, end), nil
 }
 
-// trace draws the way from a place to the target that was asked for last.
-func (r *Router) trace(to *tracer, a *ask, m Mode, now *metric, begin place, goal spot) {
+// trace draws the way from a place to the target that was asked for last, and answers
+// which of its places that was.
+func (r *Router) trace(to *tracer, a *ask, m Mode, now *metric, begin place, goal spot) place {
 	g, h := &r.net.modes[m], r.modes[m]
 	a.way = a.search.Path(a.way[:0], h.vertex[begin.arc])
 	to.arc(begin.arc, begin.beforeCM, r.net.lengthCM[begin.arc/2], now.durationMS[begin.arc]-begin.beforeMS)
@@ -214,7 +223,9 @@ func (r *Router) trace(to *tracer, a *ask, m Mode, now *metric, begin place, goa
 		}
 	}
 	end := goal.at[a.which[best]]
-	to.arc(end.arc, 0, end.beforeCM, msOf(a.seeds[best].Key))
+	walkMS, _ := end.walk()
+	to.arc(end.arc, 0, end.beforeCM, msOf(a.seeds[best].Key)-walkMS)
+	return end
 }
 
 // turnMS is what a turn costs that there is.

@@ -101,7 +101,7 @@ func checkRouterRoute(t *testing.T, router *Router, n *Network, m Mode, from, to
 	if err != nil {
 		t.Fatal(err)
 	}
-	if way.Time != want {
+	if !sameWay(way.Time, want) {
 		t.Fatalf("%v route from %v to %v: %+v, the table says %+v", m, from, to, way.Time, want)
 	}
 	var ms, metres float64

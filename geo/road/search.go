@@ -140,7 +140,7 @@ func (s *search) seed(g *graph, to spot) {
 	for i, at := range to.at {
 		for _, state := range append([]uint32{at.arc}, g.copies[at.arc]...) {
 			for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-				prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc]+at.beforeMS, at.beforeCM)
+				prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc], 0)+at.before()
 				if prev&passBit != 0 {
 					prev &^= passBit
 					key += pass
@@ -178,7 +178,7 @@ func direct(at place, to spot) (key cch.Key, goal int32) {
 	key, goal = cch.Inf, -1
 	for i, end := range to.at {
 		if end.arc == at.arc && end.beforeCM >= at.beforeCM {
-			if k := lengthOf(end.beforeMS-at.beforeMS, end.beforeCM-at.beforeCM); k < key {
+			if k := lengthOf(end.beforeMS-at.beforeMS, end.beforeCM-at.beforeCM) + lengthOf(at.walk()) + lengthOf(end.walk()); k < key {
 				key, goal = k, int32(i)
 			}
 		}
@@ -192,7 +192,7 @@ func (s *search) reach(l *label, g *graph, n *Network) int {
 	found := 0
 	for i := l.startsAt; i != none; i = s.starts[i].next {
 		st := &s.starts[i]
-		key := l.key + lengthOf(g.durationMS[st.place.arc]-st.place.beforeMS, n.lengthCM[st.place.arc/2]-st.place.beforeCM)
+		key := l.key + lengthOf(g.durationMS[st.place.arc]-st.place.beforeMS, n.lengthCM[st.place.arc/2]-st.place.beforeCM) + lengthOf(st.place.walk())
 		best := &s.best[st.source]
 		if key >= best.key {
 			continue
