@@ -14,6 +14,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
@@ -68,8 +69,20 @@ func (x *watch) tell(p *planted) {
 // When the viewer's own show, the foreign ones would have.
 func TestLiveFramesKeepToTheirScope(t *testing.T) {
 	t.Parallel()
-	x := &watch{}
-	w := setupScope(t, func(desk *dispatch.Service) api.Socket { return x.open(t, desk) })
+	for name, down := range map[string]bool{"both walls": false, "the queries alone": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := &watch{}
+			w := setupScope(t, func(desk *dispatch.Service) api.Socket { return x.open(t, desk) })
+			if down {
+				pgtest.WallDown(t, w.db)
+			}
+			liveFramesKeepToTheirScope(t, x, w)
+		})
+	}
+}
+
+func liveFramesKeepToTheirScope(t *testing.T, x *watch, w *scopeWorld) {
 	seen := w.own(w.visitors[dispatch.RoleOperator], false)
 	patrols := map[dispatch.PatrolID]*realtime.Patrol{}
 	for _, p := range append(w.foreign, seen) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 // door says of a route whom it lets in and what it is about. Roles follow from the
@@ -179,10 +180,24 @@ var more = map[string][]call{
 
 // TestEveryRouteKeepsToItsScope walks what the router knows with every role: a row of
 // one's own, foreign rows of three kinds, one that is not there, and without the
-// permission. A route that is not in the table fails the walk.
+// permission. A route that is not in the table fails the walk. Once it goes with the
+// second wall taken down: what a handler or a query keeps back it keeps back alone.
 func TestEveryRouteKeepsToItsScope(t *testing.T) {
 	t.Parallel()
-	w := setupScope(t, nil)
+	t.Run("both walls", func(t *testing.T) {
+		t.Parallel()
+		setupScope(t, nil).everyRouteKeepsToItsScope()
+	})
+	t.Run("the queries alone", func(t *testing.T) {
+		t.Parallel()
+		w := setupScope(t, nil)
+		pgtest.WallDown(t, w.db)
+		w.everyRouteKeepsToItsScope()
+	})
+}
+
+func (w *scopeWorld) everyRouteKeepsToItsScope() {
+	t := w.t
 	w.everyDoorIsInTheTable()
 	for _, role := range roles {
 		v := w.visitors[role]

@@ -95,7 +95,7 @@ func (s *Store) DeviceByCode(ctx context.Context, code string) (id dispatch.Devi
 // Devices implements dispatch.PeopleStore.
 func (s *Store) Devices(ctx context.Context, v dispatch.Viewer, f dispatch.DeviceFilter) (dispatch.Page[dispatch.Device], error) {
 	limit := limitOf(f.PageAsk)
-	rows, err := s.db.Query(ctx, listDevices, s.district.UUID, v.AreaCode, v.Department, f.Cursor, orNull(f.Patrol), f.Revoked, limit+1)
+	rows, err := s.db.Query(ctx, listDevices, orNull(v.District), v.AreaCode, v.Department, f.Cursor, orNull(f.Patrol), f.Revoked, limit+1)
 	if err != nil {
 		return dispatch.Page[dispatch.Device]{}, fault(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/feature"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 // twoTowns draws a grid around the vat that belongs to a village of T1, and one from
@@ -27,7 +28,19 @@ func (w *world) twoTowns() {
 
 func TestACaseShowsWhatStandsAroundIt(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t)
+	t.Run("both walls", func(t *testing.T) {
+		t.Parallel()
+		aCaseShowsWhatStandsAroundIt(t, newWorld(t))
+	})
+	t.Run("the queries alone", func(t *testing.T) {
+		t.Parallel()
+		w := newWorld(t)
+		pgtest.WallDown(t, w.db)
+		aCaseShowsWhatStandsAroundIt(t, w)
+	})
+}
+
+func aCaseShowsWhatStandsAroundIt(t *testing.T, w *world) {
 	w.twoTowns()
 	table := "code,name,kind,lon,lat,url,visits_per_week\n"
 	for _, p := range []struct {

@@ -160,7 +160,7 @@ func (s *Store) Person(ctx context.Context, id dispatch.StaffID) (dispatch.Perso
 // People implements dispatch.PeopleStore.
 func (s *Store) People(ctx context.Context, v dispatch.Viewer, f dispatch.PeopleFilter) (dispatch.Page[dispatch.Person], error) {
 	limit := limitOf(f.PageAsk)
-	rows, err := s.db.Query(ctx, listPeople, s.district.UUID, v.AreaCode, v.Department, f.Cursor, f.Text, limit+1)
+	rows, err := s.db.Query(ctx, listPeople, orNull(v.District), v.AreaCode, v.Department, f.Cursor, f.Text, limit+1)
 	if err != nil {
 		return dispatch.Page[dispatch.Person]{}, fault(err)
 	}

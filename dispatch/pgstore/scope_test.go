@@ -5,10 +5,13 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 // town is a world with thirty cases and two dozen patrols of all kinds and areas.
@@ -18,6 +21,8 @@ type town struct {
 	accounts []dispatch.AccountID // who may have reported; the first is nobody
 	devices  []dispatch.DeviceID
 	scopes   map[dispatch.PatrolID]dispatch.Thing
+	people   []dispatch.Person
+	gear     []dispatch.Device
 }
 
 // paths of the areas, from each up.
@@ -85,11 +90,30 @@ func (w *town) patrolScopes() map[dispatch.PatrolID]dispatch.Thing {
 	return w.scopes
 }
 
+// eachWall runs a test as the service runs, and with the conditions of the queries
+// alone: each of the two walls must hold without the other. The database's own is
+// tested alone in TestTheWallShowsWhatVisibleSays.
+func eachWall(t *testing.T, test func(*testing.T, *town)) {
+	t.Parallel()
+	t.Run("both walls", func(t *testing.T) {
+		t.Parallel()
+		test(t, newTown(t))
+	})
+	t.Run("the queries alone", func(t *testing.T) {
+		t.Parallel()
+		w := newTown(t)
+		pgtest.WallDown(t, w.db)
+		test(t, w)
+	})
+}
+
 // TestTheListsShowWhatVisibleSays holds the SQL of the lists against the one rule
 // of who sees what: random viewers, random cases, every page.
 func TestTheListsShowWhatVisibleSays(t *testing.T) {
-	t.Parallel()
-	w := newTown(t)
+	eachWall(t, theListsShowWhatVisibleSays)
+}
+
+func theListsShowWhatVisibleSays(t *testing.T, w *town) {
 	ctx := context.Background()
 	rnd, oneOf, accounts, devices := w.rnd, w.oneOf, w.accounts, w.devices
 	cases, scopes := w.allCases(), w.patrolScopes()
@@ -97,6 +121,9 @@ func TestTheListsShowWhatVisibleSays(t *testing.T) {
 		t.Fatalf("an operator of the district sees %d cases and %d patrols", len(cases), len(scopes))
 	}
 	patrols := slices.Collect(maps.Keys(scopes))
+	w.exec(`DELETE FROM operator_items`)
+	w.exec(`INSERT INTO operator_items (district_id, case_id, department, reason) SELECT district_id, id, 'fire', 'all_busy' FROM cases`)
+	w.staffed()
 	seen, hidden := 0, 0
 	for range 150 {
 		v := dispatch.Viewer{District: district, Account: accounts[rnd.IntN(3)], Device: devices[rnd.IntN(3)], Role: roles[rnd.IntN(len(roles))],
@@ -139,9 +166,92 @@ func TestTheListsShowWhatVisibleSays(t *testing.T) {
 				t.Fatalf("viewer %+v, patrol %+v: SQL says %v", v, scope, shown[id])
 			}
 		}
+		positioned, err := w.store.Positioned(ctx, v, nil)
+		if err != nil || len(positioned) != len(shown) {
+			t.Fatalf("viewer %+v: %d patrols on the map and %d in the list, %v", v, len(positioned), len(shown), err)
+		}
+		points, err := w.store.ReportPoints(ctx, v, time.Time{}, time.Now().Add(time.Hour))
+		if err != nil || len(points) != len(want) {
+			t.Fatalf("viewer %+v: %d reports in the heat of %d cases, %v", v, len(points), len(want), err)
+		}
+		items := readAll(t, func(cursor string) (dispatch.Page[dispatch.OperatorItem], error) {
+			return w.store.OperatorItems(ctx, v, nil, dispatch.PageAsk{Limit: 7, Cursor: cursor})
+		})
+		if len(items) != len(want) {
+			t.Fatalf("viewer %+v: %d operator's items of %d cases", v, len(items), len(want))
+		}
+		w.peopleAndDevices(t, v)
 	}
 	if seen < 500 || hidden < 500 {
 		t.Errorf("the sample is lopsided: %d seen, %d hidden", seen, hidden)
+	}
+}
+
+// staffed gives each patrol a device and each area and department a person, all of
+// them somewhere else before.
+func (w *town) staffed() {
+	w.exec(`INSERT INTO devices (id, district_id, code) SELECT id, district_id, 'D-' || code FROM patrols`)
+	w.exec(`INSERT INTO device_bindings (device_id, patrol_id, valid)
+		SELECT id, id, tstzrange(gp_now() - interval '1 h', NULL) FROM patrols UNION ALL
+		SELECT p.id, (SELECT q.id FROM patrols q ORDER BY (q.id > p.id) DESC, q.id LIMIT 1), tstzrange(gp_now() - interval '2 h', gp_now() - interval '1 h') FROM patrols p`)
+	w.exec(`INSERT INTO staff (id, district_id, code, name, role, department, area_code, phone)
+		SELECT gen_random_uuid(), $1, 'S-' || coalesce(a, '') || coalesce(d, ''), 's', 'officer', d, a, '13800000000'
+		FROM unnest('{D,T1,T1V1,T2,NULL}'::text[]) a, unnest('{police,environment,market,NULL}'::text[]) d`, w.operator.District)
+}
+
+// peopleAndDevices holds the lists of those who manage people against Manages.
+func (w *town) peopleAndDevices(t *testing.T, v dispatch.Viewer) {
+	t.Helper()
+	ctx := context.Background()
+	people, err := w.desk.People(ctx, v, dispatch.PeopleFilter{PageAsk: dispatch.PageAsk{Limit: 200}})
+	if dispatch.KindOf(err) == dispatch.Forbidden {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	devices, err := w.desk.Devices(ctx, v, dispatch.DeviceFilter{PageAsk: dispatch.PageAsk{Limit: 200}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.people == nil {
+		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM staff`) {
+			p, err := w.store.Person(ctx, dispatch.StaffID{UUID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.people = append(w.people, p)
+		}
+		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM devices`) {
+			d, err := w.store.Device(ctx, dispatch.DeviceID{UUID: id})
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.gear = append(w.gear, d)
+		}
+	}
+	listed := map[string]bool{}
+	for _, p := range people.Items {
+		listed[p.Code] = true
+		if p.Phone == nil && strings.HasPrefix(p.Code, "S-") {
+			t.Fatalf("viewer %+v is not told the telephone of %s", v, p.Code)
+		}
+	}
+	for _, d := range devices.Items {
+		listed[d.Code] = true
+		if d.Patrol == nil || "D-"+d.Patrol.Code != d.Code {
+			t.Fatalf("viewer %+v: the device %s speaks for %+v", v, d.Code, d.Patrol)
+		}
+	}
+	for _, p := range w.people {
+		if dispatch.Manages(v, dispatch.ActManagePeople, p.Scope) != listed[p.Code] {
+			t.Fatalf("viewer %+v, person %s %+v: SQL says %v", v, p.Code, p.Scope, listed[p.Code])
+		}
+	}
+	for _, d := range w.gear {
+		if dispatch.Manages(v, dispatch.ActManagePeople, d.Scope) != listed[d.Code] {
+			t.Fatalf("viewer %+v, device %s %+v: SQL says %v", v, d.Code, d.Scope, listed[d.Code])
+		}
 	}
 }
 

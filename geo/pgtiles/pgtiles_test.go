@@ -27,9 +27,23 @@ func exec(t testing.TB, db *pgdb.DB, query string, args ...any) {
 	}
 }
 
+// The area that bounds a tile is kept by the layer's own condition and by the
+// database, each without the other.
 func TestGridsOfATile(t *testing.T) {
 	t.Parallel()
-	db := pgtest.New(t)
+	t.Run("both walls", func(t *testing.T) {
+		t.Parallel()
+		gridsOfATile(t, pgtest.New(t))
+	})
+	t.Run("the queries alone", func(t *testing.T) {
+		t.Parallel()
+		db := pgtest.New(t)
+		pgtest.WallDown(t, db)
+		gridsOfATile(t, db)
+	})
+}
+
+func gridsOfATile(t *testing.T, db *pgdb.DB) {
 	exec(t, db, `INSERT INTO areas (district_id, code, name, level, parent_code) VALUES
 	  ($1, 'd', 'd', 'district', NULL), ($1, 'north', 'n', 'town', 'd'), ($1, 'south', 's', 'town', 'd'), ($1, 'mill', 'm', 'village', 'north')`, pgdb.District)
 	now, past := uuid.New(), uuid.New()
