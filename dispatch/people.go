@@ -103,7 +103,7 @@ func (s *Service) addPhones(ctx context.Context, v Viewer, p *PatrolDetail) erro
 	if len(ids) == 0 || !May(v, ActSeePhones) {
 		return nil
 	}
-	phones, err := s.Store.Phones(ctx, ids)
+	phones, err := s.Store.Phones(ctx, v, ids)
 	if err != nil {
 		return fmt.Errorf("read telephones: %w", err)
 	}

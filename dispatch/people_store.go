@@ -24,8 +24,8 @@ type PeopleStore interface {
 	// PatrolPeople answers who is in a patrol at a time (nil: at present), who will be,
 	// and whether it is on duty then.
 	PatrolPeople(ctx context.Context, id PatrolID, at *time.Time) (PatrolPeople, error)
-	// Phones answers the telephones of people whose viewer may have them.
-	Phones(ctx context.Context, ids []StaffID) (map[StaffID]string, error)
+	// Phones answers the telephones of those of these people whom the viewer may call.
+	Phones(ctx context.Context, v Viewer, ids []StaffID) (map[StaffID]string, error)
 	// PatrolOfDuty answers whose a duty is.
 	PatrolOfDuty(ctx context.Context, id DutyID) (PatrolID, error)
 	Device(ctx context.Context, id DeviceID) (Device, error)

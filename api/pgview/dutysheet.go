@@ -10,6 +10,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 )
 
 // A viewer's area and everything below it, and every area with the town it lies in.
@@ -27,8 +28,8 @@ const sheetAreas = `WITH RECURSIVE below AS (
 const sheetHead = `SELECT gp_now(), coalesce((SELECT name FROM areas WHERE district_id = $1 AND code = $2), (SELECT name_zh FROM districts WHERE id = $1))`
 
 const sheetTowns = sheetAreas + `
-SELECT a.code, a.name, coalesce(a.phone, '') AS phone, s.id AS staff_id, coalesce(s.name, '') AS person, coalesce(s.phone, '') AS person_phone
-FROM areas a LEFT JOIN staff s ON s.district_id = $1 AND s.role = 'town_leader' AND s.area_code = a.code
+SELECT a.code, a.name, coalesce(a.phone, '') AS phone, s.id AS staff_id, coalesce(s.name, '') AS person, coalesce(n.phone, '') AS person_phone
+FROM areas a LEFT JOIN staff s ON s.district_id = $1 AND s.role = 'town_leader' AND s.area_code = a.code LEFT JOIN phones_seen n ON n.id = s.id
 WHERE a.district_id = $1 AND a.level = 'town'
   AND ($2 = '' OR a.code IN (SELECT code FROM below) OR a.code IN (SELECT code FROM town WHERE start = $2))
 ORDER BY a.code, s.code`
@@ -42,16 +43,16 @@ type sheetTownRow struct {
 	PersonPhone string     `db:"person_phone"`
 }
 
-// A row for each person of a grid; whoever is in a patrol that is on duty is too.
+// A row for each person of a grid; whoever is in a patrol that is on duty is too,
+// whatever patrol that is.
 const sheetGrids = sheetAreas + `
 SELECT g.code, g.name, g.kind = 'special' AS special, coalesce(t.code, '') AS town,
-  p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(p.phone, '') AS phone, coalesce(s.part, '') AS part,
-  EXISTS (SELECT FROM patrol_members m JOIN patrols q ON q.id = m.patrol_id
-    WHERE m.staff_id = p.id AND m.valid @> (SELECT gp_now()) AND q.status <> 'off_duty') AS on_duty
-FROM grids g JOIN grid_versions v ON v.id = g.version_id
+  p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(n.phone, '') AS phone, coalesce(s.part, '') AS part,
+  coalesce(n.on_duty, false) AS on_duty
+FROM grids_seen g JOIN grid_versions v ON v.id = g.version_id
 LEFT JOIN town t ON t.start = g.area_code
 LEFT JOIN grid_staff s ON s.district_id = $1 AND s.grid_code = g.code AND s.valid @> (SELECT gp_now()) AND $3
-LEFT JOIN staff p ON p.id = s.staff_id
+LEFT JOIN staff p ON p.id = s.staff_id LEFT JOIN phones_seen n ON n.id = p.id
 WHERE g.district_id = $1 AND v.valid @> (SELECT gp_now()) AND ($2 = '' OR g.area_code IN (SELECT code FROM below))
 ORDER BY t.code NULLS LAST, g.kind, g.code, p.code`
 
@@ -69,10 +70,10 @@ type sheetGridRow struct {
 
 // Grid workers stand with their grids.
 const sheetPatrols = sheetAreas + `
-SELECT q.code, q.name, q.department, q.mode, q.status, p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(p.phone, '') AS phone
+SELECT q.code, q.name, q.department, q.mode, q.status, p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(n.phone, '') AS phone
 FROM patrols q
 LEFT JOIN patrol_members m ON m.patrol_id = q.id AND m.valid @> (SELECT gp_now())
-LEFT JOIN staff p ON p.id = m.staff_id
+LEFT JOIN staff p ON p.id = m.staff_id LEFT JOIN phones_seen n ON n.id = p.id
 WHERE q.district_id = $1 AND q.status <> 'off_duty' AND q.department <> 'grid' AND ($3 = '' OR q.department = $3)
   AND ($2 = '' OR q.area_code IN (SELECT code FROM below))
 ORDER BY q.department, q.code, p.code`
@@ -89,7 +90,7 @@ type sheetPatrolRow struct {
 }
 
 // DutySheet reads who is on duty within the viewer's area and department, in one
-// round trip. A viewer of one department sees its people only; grid workers are the
+// batch. A viewer of one department sees its people only; grid workers are the
 // department grid.
 func (s *Store) DutySheet(ctx context.Context, v dispatch.Viewer) (api.DutySheet, error) {
 	d := api.DutySheet{Area: v.AreaCode}
@@ -102,7 +103,8 @@ func (s *Store) DutySheet(ctx context.Context, v dispatch.Viewer) (api.DutySheet
 	batch.Queue(sheetTowns, v.District, v.AreaCode).Query(collect(&towns))
 	batch.Queue(sheetGrids, v.District, v.AreaCode, gridPeople).Query(collect(&grids))
 	batch.Queue(sheetPatrols, v.District, v.AreaCode, v.Department).Query(collect(&patrols))
-	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
+	err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	if err != nil {
 		return d, fmt.Errorf("read the duty sheet: %w", err)
 	}
 	for _, r := range towns {

@@ -86,33 +86,30 @@ func (s *Store) Grid(ctx context.Context, v dispatch.Viewer, id dispatch.GridID,
 	if err != nil || !dispatch.May(v, dispatch.ActSeePhones) {
 		return out, err
 	}
-	return out, s.addPhones(ctx, out.People)
+	return out, s.addPhones(ctx, v, out.People)
 }
 
-// addPhones reads the telephones of people whom the viewer was shown. They are no part
-// of what the viewer's own role may read.
-func (s *Store) addPhones(ctx context.Context, people []api.GridPerson) error {
+// addPhones reads the telephones of people whom the viewer was shown.
+func (s *Store) addPhones(ctx context.Context, v dispatch.Viewer, people []api.GridPerson) error {
 	ids := make([]uuid.UUID, len(people))
 	for i, p := range people {
 		ids[i] = p.StaffId
 	}
-	rows, err := s.db.Query(ctx, `SELECT id, phone FROM staff WHERE id = ANY ($1) AND phone IS NOT NULL`, ids)
+	type phone struct {
+		ID    uuid.UUID
+		Phone string
+	}
+	found, err := readAs(ctx, s, v, pgx.RowToStructByPos[phone],
+		`SELECT id, phone FROM phones_seen WHERE district_id = $1 AND id = ANY ($2) AND phone IS NOT NULL`, v.District, ids)
 	if err != nil {
 		return fmt.Errorf("read telephones: %w", err)
 	}
-	var id uuid.UUID
-	var phone string
-	_, err = pgx.ForEachRow(rows, []any{&id, &phone}, func() error {
+	for _, f := range found {
 		for i := range people {
-			if people[i].StaffId == id {
-				number := phone
-				people[i].Phone = &number
+			if people[i].StaffId == f.ID {
+				people[i].Phone = &f.Phone
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read telephones: %w", err)
 	}
 	return nil
 }

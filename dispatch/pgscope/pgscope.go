@@ -10,5 +10,6 @@ import (
 // Of is the viewer as the second wall knows them.
 func Of(v dispatch.Viewer) pgdb.Viewer {
 	return pgdb.Viewer{District: v.District.UUID, Account: v.Account.UUID, Device: v.Device.UUID, Patrol: v.Patrol.UUID,
-		Staff: v.Staff.UUID, Wide: !v.OwnWorkOnly(), Area: v.AreaCode, Department: v.Department}
+		Staff: v.Staff.UUID, Wide: !v.OwnWorkOnly(),
+		Phones: dispatch.May(v, dispatch.ActSeePhones), Area: v.AreaCode, Department: v.Department}
 }

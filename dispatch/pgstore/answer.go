@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -200,13 +201,13 @@ func ofViewer(pick string) string {
 		strings.ReplaceAll(pick, "WHOSE", "n.device_id = $3") + " UNION ALL " + strings.ReplaceAll(pick, "WHOSE", "n.staff_id = $4")
 }
 
-// Read in the program's own role: whoever was told of a case is told its number, though
-// the case may not be theirs to see any more. Notices of before there were words have none.
+// Whoever was told of a case is told its number, though the case may not be theirs to
+// see any more: the numbers have a view of their own. Notices of before there were words have none.
 var listNotices = `
 SELECT n.id, n.case_id, c.number, n.report_id, n.why, coalesce(n.text_zh, '有新事件，编号 ' || c.number || '。') AS text_zh,
   coalesce(n.text_en, 'A new case, number ' || c.number || '.') AS text_en, n.made_at, n.seen_at
 FROM (` + ofViewer(`(SELECT n.* FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.id < $5 AND (NOT $6 OR n.seen_at IS NULL)
-    ORDER BY n.id DESC LIMIT $7)`) + `) n JOIN cases c ON c.id = n.case_id
+    ORDER BY n.id DESC LIMIT $7)`) + `) n JOIN told_cases c ON c.id = n.case_id
 ORDER BY n.id DESC LIMIT $7`
 
 var countUnseen = `
@@ -252,7 +253,7 @@ func (s *Store) Notices(ctx context.Context, v dispatch.Viewer, unseenOnly bool,
 	batch := &pgx.Batch{}
 	batch.Queue(listNotices, append(s.whose(v), last, unseenOnly, limit+1)...).Query(collect(&found))
 	batch.Queue(countUnseen, append(s.whose(v), dispatch.MaxUnseen)...).QueryRow(func(row pgx.Row) error { return row.Scan(&page.Unseen) })
-	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
+	if err := s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() }); err != nil {
 		return page, fault(err)
 	}
 	notices := make([]dispatch.ToldNotice, len(found))

@@ -10,29 +10,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A device belongs where the patrol is that it speaks for, or spoke for last. When it
-// was heard is what its streams say; its newest fix lies in the partitions of the last
-// days, which the track's key reads from the newest down.
+// A device belongs where the patrol is that it speaks for, or spoke for last: the view
+// device_states knows (migration 22). A list reads what the viewer may see of it; a
+// single device, which a rule looks at afterwards, is read of all.
 const deviceColumns = `d.id, d.code, d.name, d.model, d.simulated, d.enrolled_at, d.revoked_at,
-  p.id AS patrol_id, coalesce(p.code, '') AS patrol_code, coalesce(p.name, '') AS patrol_name, p.department,
-  coalesce(b.valid @> (SELECT gp_now()), false) AS bound, nullif(lower(b.valid), '-infinity') AS bound_since,
-  gp_area_path(d.district_id, p.area_code) AS areas, seen.at AS last_seen, fix.t, fix.battery::float8 AS battery,
-  (SELECT count(*) FROM tokens k WHERE k.device_id = d.id AND k.revoked_at IS NULL
-    AND (k.expires_at IS NULL OR k.expires_at > (SELECT gp_now())))::int AS tokens
-FROM devices d
-LEFT JOIN LATERAL (SELECT b.patrol_id, b.valid FROM device_bindings b WHERE b.device_id = d.id
-  AND (lower_inf(b.valid) OR lower(b.valid) <= (SELECT gp_now())) ORDER BY lower(b.valid) DESC NULLS LAST LIMIT 1) b ON true
-LEFT JOIN patrols p ON p.id = b.patrol_id
-LEFT JOIN LATERAL (SELECT max(written_at) AS at FROM beacon_streams w WHERE w.device_id = d.id) seen ON true
-LEFT JOIN LATERAL (SELECT t, battery FROM tracks k WHERE k.device_id = d.id AND k.t > (SELECT gp_now()) - interval '2 days'
-  ORDER BY k.t DESC LIMIT 1) fix ON true`
+  d.patrol_id, coalesce(p.code, '') AS patrol_code, coalesce(p.name, '') AS patrol_name, d.department, d.bound, d.bound_since,
+  gp_area_path(d.district_id, d.area_code) AS areas, d.last_seen, d.t, d.battery, d.tokens`
 
-const oneDevice = `SELECT ` + deviceColumns + ` WHERE d.district_id = $1 AND d.id = $2`
+const oneDevice = `SELECT ` + deviceColumns + ` FROM device_states d LEFT JOIN patrols p ON p.id = d.patrol_id WHERE d.district_id = $1 AND d.id = $2`
 
 const listDevices = below + `
-SELECT ` + deviceColumns + `
-WHERE d.district_id = $1 AND ($2::text = '' OR p.area_code IN (SELECT code FROM tree)) AND ($3::text = '' OR p.department = $3)
-  AND d.code > $4 AND ($5::uuid IS NULL OR (p.id = $5 AND b.valid @> (SELECT gp_now()))) AND ($6 OR d.revoked_at IS NULL)
+SELECT ` + deviceColumns + ` FROM device_states_seen d LEFT JOIN patrol_names p ON p.id = d.patrol_id
+WHERE d.district_id = $1 AND ($2::text = '' OR d.area_code IN (SELECT code FROM tree)) AND ($3::text = '' OR d.department = $3)
+  AND d.code > $4 AND ($5::uuid IS NULL OR (d.patrol_id = $5 AND d.bound)) AND ($6 OR d.revoked_at IS NULL)
 ORDER BY d.code LIMIT $7`
 
 type deviceRow struct {
@@ -95,13 +85,9 @@ func (s *Store) DeviceByCode(ctx context.Context, code string) (id dispatch.Devi
 // Devices implements dispatch.PeopleStore.
 func (s *Store) Devices(ctx context.Context, v dispatch.Viewer, f dispatch.DeviceFilter) (dispatch.Page[dispatch.Device], error) {
 	limit := limitOf(f.PageAsk)
-	rows, err := s.db.Query(ctx, listDevices, orNull(v.District), v.AreaCode, v.Department, f.Cursor, orNull(f.Patrol), f.Revoked, limit+1)
+	found, err := readAs[deviceRow](ctx, s, v, listDevices, orNull(v.District), v.AreaCode, v.Department, f.Cursor, orNull(f.Patrol), f.Revoked, limit+1)
 	if err != nil {
-		return dispatch.Page[dispatch.Device]{}, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[deviceRow])
-	if err != nil {
-		return dispatch.Page[dispatch.Device]{}, fault(err)
+		return dispatch.Page[dispatch.Device]{}, err
 	}
 	out := make([]dispatch.Device, len(found))
 	for i, r := range found {

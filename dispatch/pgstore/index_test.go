@@ -15,8 +15,8 @@ import (
 )
 
 // The second wall costs no question its index: what lies near is asked of the
-// spatial index and the reports of a day of the index of their times, for a viewer
-// of the whole district and for one of a town.
+// spatial index, the reports of a day of the index of their times, and notices of that
+// of their reader, for a viewer of the whole district and for one of a town.
 func TestTheWallKeepsTheIndexes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -31,8 +31,12 @@ func TestTheWallKeepsTheIndexes(t *testing.T) {
 		  gp_now() - n * interval '20 minutes' FROM generate_series(0, 19999) n`, pgdb.District)
 	w.exec(`INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, cell, description, observed_at, received_at)
 		SELECT gen_random_uuid(), district_id, id, category, lon, lat, lon, lat, 'wgs84', 1, '', made_at, made_at FROM cases ORDER BY made_at`)
+	w.exec(`INSERT INTO notices (district_id, case_id, report_id, account_id, why, text_zh, text_en)
+		SELECT district_id, case_id, id, CASE WHEN abs(hashtext(id::text)) % 1000 = 7 THEN $1 ELSE gen_random_uuid() END, 'received', '收到', 'received' FROM reports`, w.operator.Account)
+	w.exec(`INSERT INTO devices (id, district_id, code) SELECT gen_random_uuid(), $1, 'D' || n FROM generate_series(0, 1999) n`, pgdb.District)
+	w.exec(`INSERT INTO device_bindings (device_id, patrol_id, valid) SELECT id, $1, tstzrange(gp_now() - interval '1 h', NULL) FROM devices`, w.ids["P1"])
 	if err := w.db.Owner(context.Background(), func(conn *pgx.Conn) error {
-		_, err := conn.Exec(context.Background(), "ANALYZE areas, grids, grid_versions, places, cases, reports, assignments")
+		_, err := conn.Exec(context.Background(), "ANALYZE areas, grids, grid_versions, places, cases, reports, assignments, notices, devices, device_bindings")
 		return err
 	}); err != nil {
 		t.Fatal(err)
@@ -48,6 +52,9 @@ func TestTheWallKeepsTheIndexes(t *testing.T) {
 		}{
 			{"the nearest cameras", pgstore.NearPlaces, "places_near", "Seq Scan on places", []any{district.UUID, area, 111.0, 20.5, []string{"camera"}, nil, 3}},
 			{"the places around", pgstore.NearPlaces, "places_near", "Seq Scan on places", []any{district.UUID, area, 111.0, 20.5, []string{"factory"}, &near, 20}},
+			{"one's notices", pgstore.ListNotices, "notices_account", "Seq Scan on notices", append(w.store.Whose(v), int64(1)<<62, false, 51)},
+			{"what one has not read", pgstore.CountUnseen, "notices_unseen_account", "Seq Scan on notices", append(w.store.Whose(v), 100)},
+			{"the devices", pgstore.ListDevices, "device_bindings_device_id", "Seq Scan on tracks", []any{district.UUID, area, "", "", nil, false, 51}},
 			{"a day of cells", pgstore.ReportPoints, "reports_received", "Seq Scan on reports", append(w.store.Scope(v), now.Add(-24*time.Hour), now)},
 		} {
 			plan := w.explain(v, ask.query, ask.args...)

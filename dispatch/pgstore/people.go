@@ -77,19 +77,18 @@ func (s *Store) PatrolPeople(ctx context.Context, id dispatch.PatrolID, at *time
 }
 
 // Phones implements dispatch.PeopleStore.
-func (s *Store) Phones(ctx context.Context, ids []dispatch.StaffID) (map[dispatch.StaffID]string, error) {
-	rows, err := s.db.Query(ctx, `SELECT id, phone FROM staff WHERE district_id = $1 AND id = ANY ($2) AND phone IS NOT NULL`, s.district.UUID, uuids(ids))
-	if err != nil {
-		return nil, fault(err)
+func (s *Store) Phones(ctx context.Context, v dispatch.Viewer, ids []dispatch.StaffID) (map[dispatch.StaffID]string, error) {
+	type phoneRow struct {
+		ID    uuid.UUID `db:"id"`
+		Phone string    `db:"phone"`
 	}
+	found, err := readAs[phoneRow](ctx, s, v, `SELECT id, phone FROM phones_seen WHERE district_id = $1 AND id = ANY ($2) AND phone IS NOT NULL`,
+		orNull(v.District), uuids(ids))
 	out := map[dispatch.StaffID]string{}
-	var id dispatch.StaffID
-	var phone string
-	_, err = pgx.ForEachRow(rows, []any{&id.UUID, &phone}, func() error {
-		out[id] = phone
-		return nil
-	})
-	return out, fault(err)
+	for _, r := range found {
+		out[dispatch.StaffID{UUID: r.ID}] = r.Phone
+	}
+	return out, err
 }
 
 // below is the area $2 and all below it, for a list that is bounded by an area.
@@ -98,17 +97,15 @@ WITH RECURSIVE tree (code) AS (
   SELECT code FROM areas WHERE district_id = $1 AND code = $2
   UNION SELECT a.code FROM areas a JOIN tree t ON a.parent_code = t.code AND a.district_id = $1)`
 
+// A list reads the view of what the viewer may see, and the names of patrols wherever
+// they belong; a single person, whom a rule looks at afterwards, is read of all.
 const personColumns = `s.id, s.code, s.name, s.role, s.department, s.area_code, s.phone, p.id AS patrol_id, coalesce(p.code, '') AS patrol_code,
-  coalesce(p.name, '') AS patrol_name, gp_area_path(s.district_id, s.area_code) AS areas,
-  ARRAY(SELECT g.grid_code FROM grid_staff g WHERE g.staff_id = s.id AND g.valid @> (SELECT gp_now()) ORDER BY g.grid_code, g.part) AS grids,
-  ARRAY(SELECT g.part FROM grid_staff g WHERE g.staff_id = s.id AND g.valid @> (SELECT gp_now()) ORDER BY g.grid_code, g.part) AS parts
-FROM staff s LEFT JOIN LATERAL (SELECT m.patrol_id FROM patrol_members m WHERE m.staff_id = s.id AND m.valid @> (SELECT gp_now())
-  ORDER BY lower(m.valid) DESC LIMIT 1) m ON true LEFT JOIN patrols p ON p.id = m.patrol_id`
+  coalesce(p.name, '') AS patrol_name, gp_area_path(s.district_id, s.area_code) AS areas, s.grids, s.parts`
 
-const onePerson = `SELECT ` + personColumns + ` WHERE s.district_id = $1 AND s.id = $2`
+const onePerson = `SELECT ` + personColumns + ` FROM people s LEFT JOIN patrols p ON p.id = s.patrol_id WHERE s.district_id = $1 AND s.id = $2`
 
 const listPeople = below + `
-SELECT ` + personColumns + `
+SELECT ` + personColumns + ` FROM people_seen s LEFT JOIN patrol_names p ON p.id = s.patrol_id
 WHERE s.district_id = $1 AND ($2::text = '' OR s.area_code IN (SELECT code FROM tree)) AND ($3::text = '' OR s.department = $3)
   AND s.code > $4 AND ($5::text = '' OR strpos(lower(s.code || ' ' || s.name || ' ' || coalesce(s.phone, '')), lower($5)) > 0)
 ORDER BY s.code LIMIT $6`
@@ -160,13 +157,9 @@ func (s *Store) Person(ctx context.Context, id dispatch.StaffID) (dispatch.Perso
 // People implements dispatch.PeopleStore.
 func (s *Store) People(ctx context.Context, v dispatch.Viewer, f dispatch.PeopleFilter) (dispatch.Page[dispatch.Person], error) {
 	limit := limitOf(f.PageAsk)
-	rows, err := s.db.Query(ctx, listPeople, orNull(v.District), v.AreaCode, v.Department, f.Cursor, f.Text, limit+1)
+	found, err := readAs[personRow](ctx, s, v, listPeople, orNull(v.District), v.AreaCode, v.Department, f.Cursor, f.Text, limit+1)
 	if err != nil {
-		return dispatch.Page[dispatch.Person]{}, fault(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[personRow])
-	if err != nil {
-		return dispatch.Page[dispatch.Person]{}, fault(err)
+		return dispatch.Page[dispatch.Person]{}, err
 	}
 	out := make([]dispatch.Person, len(found))
 	for i, r := range found {

@@ -123,6 +123,10 @@ func theListsShowWhatVisibleSays(t *testing.T, w *town) {
 	patrols := slices.Collect(maps.Keys(scopes))
 	w.exec(`DELETE FROM operator_items`)
 	w.exec(`INSERT INTO operator_items (district_id, case_id, department, reason) SELECT district_id, id, 'fire', 'all_busy' FROM cases`)
+	w.exec(`DELETE FROM notices`)
+	w.exec(`INSERT INTO notices (district_id, case_id, report_id, account_id, device_id, why, text_zh, text_en)
+		SELECT district_id, case_id, id, reporter_account, CASE WHEN reporter_account IS NULL THEN reporter_device END, 'received', '收到', 'received'
+		FROM reports WHERE num_nonnulls(reporter_account, reporter_device) > 0`)
 	w.staffed()
 	seen, hidden := 0, 0
 	for range 150 {
@@ -180,6 +184,10 @@ func theListsShowWhatVisibleSays(t *testing.T, w *town) {
 		if len(items) != len(want) {
 			t.Fatalf("viewer %+v: %d operator's items of %d cases", v, len(items), len(want))
 		}
+		told, err := w.store.Notices(ctx, v, false, dispatch.PageAsk{Limit: 200})
+		if err != nil || len(told.Items) != ask[int](w.world, `SELECT count(*) FROM notices WHERE district_id = $1 AND (account_id = $2 OR device_id = $3)`, v.District, v.Account, v.Device) {
+			t.Fatalf("viewer %+v: %d notices, %v", v, len(told.Items), err)
+		}
 		w.peopleAndDevices(t, v)
 	}
 	if seen < 500 || hidden < 500 {
@@ -199,6 +207,34 @@ func (w *town) staffed() {
 		FROM unnest('{D,T1,T1V1,T2,NULL}'::text[]) a, unnest('{police,environment,market,NULL}'::text[]) d`, w.operator.District)
 }
 
+func (w *town) everybody() []dispatch.Person {
+	w.t.Helper()
+	if w.people == nil {
+		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM staff`) {
+			p, err := w.store.Person(context.Background(), dispatch.StaffID{UUID: id})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.people = append(w.people, p)
+		}
+	}
+	return w.people
+}
+
+func (w *town) everyDevice() []dispatch.Device {
+	w.t.Helper()
+	if w.gear == nil {
+		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM devices`) {
+			d, err := w.store.Device(context.Background(), dispatch.DeviceID{UUID: id})
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.gear = append(w.gear, d)
+		}
+	}
+	return w.gear
+}
+
 // peopleAndDevices holds the lists of those who manage people against Manages.
 func (w *town) peopleAndDevices(t *testing.T, v dispatch.Viewer) {
 	t.Helper()
@@ -214,22 +250,6 @@ func (w *town) peopleAndDevices(t *testing.T, v dispatch.Viewer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.people == nil {
-		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM staff`) {
-			p, err := w.store.Person(ctx, dispatch.StaffID{UUID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.people = append(w.people, p)
-		}
-		for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id) FROM devices`) {
-			d, err := w.store.Device(ctx, dispatch.DeviceID{UUID: id})
-			if err != nil {
-				t.Fatal(err)
-			}
-			w.gear = append(w.gear, d)
-		}
-	}
 	listed := map[string]bool{}
 	for _, p := range people.Items {
 		listed[p.Code] = true
@@ -243,12 +263,12 @@ func (w *town) peopleAndDevices(t *testing.T, v dispatch.Viewer) {
 			t.Fatalf("viewer %+v: the device %s speaks for %+v", v, d.Code, d.Patrol)
 		}
 	}
-	for _, p := range w.people {
+	for _, p := range w.everybody() {
 		if dispatch.Manages(v, dispatch.ActManagePeople, p.Scope) != listed[p.Code] {
 			t.Fatalf("viewer %+v, person %s %+v: SQL says %v", v, p.Code, p.Scope, listed[p.Code])
 		}
 	}
-	for _, d := range w.gear {
+	for _, d := range w.everyDevice() {
 		if dispatch.Manages(v, dispatch.ActManagePeople, d.Scope) != listed[d.Code] {
 			t.Fatalf("viewer %+v, device %s %+v: SQL says %v", v, d.Code, d.Scope, listed[d.Code])
 		}

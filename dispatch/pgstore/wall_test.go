@@ -41,6 +41,20 @@ func TestTheWallShowsWhatVisibleSays(t *testing.T) {
 	w.exec(`INSERT INTO tracks (district_id, device_id, stream, seq, t, received_at, patrol_id, cell, lon, lat, mock)
 		SELECT district_id, gen_random_uuid(), gen_random_uuid(), 1, gp_now(), gp_now(), id, 1, 121, 28, false FROM patrols`)
 
+	w.staffed()
+	people, devices := map[uuid.UUID]dispatch.Thing{}, map[uuid.UUID]dispatch.Thing{}
+	for _, p := range w.everybody() {
+		people[p.ID.UUID] = p.Scope
+	}
+	for _, d := range w.everyDevice() {
+		devices[d.ID.UUID] = d.Scope
+	}
+	// Area and department bound people and devices; one's own work is no part of it.
+	managed := func(v dispatch.Viewer, t dispatch.Thing) bool {
+		v.Patrol, v.Account, v.Device = dispatch.PatrolID{}, dispatch.AccountID{}, dispatch.DeviceID{}
+		return dispatch.Visible(v, t)
+	}
+
 	visible := func(v dispatch.Viewer, of map[uuid.UUID]dispatch.Thing, rule func(dispatch.Viewer, dispatch.Thing) bool) []uuid.UUID {
 		out := []uuid.UUID{}
 		for id, thing := range of {
@@ -64,6 +78,8 @@ func TestTheWallShowsWhatVisibleSays(t *testing.T) {
 		{`SELECT id FROM patrols`, patrols, dispatch.Visible},
 		{`SELECT patrol_id FROM duties`, patrols, dispatch.Visible},
 		{`SELECT patrol_id FROM tracks_seen`, patrols, dispatch.Visible},
+		{`SELECT id FROM people_seen`, people, managed},
+		{`SELECT id FROM device_states_seen`, devices, managed},
 		{`SELECT id FROM grids`, grids, dispatch.VisibleOnMap},
 		{`SELECT id FROM grids_seen`, grids, dispatch.VisibleOnMap},
 		{`SELECT id FROM places`, grids, dispatch.VisibleOnMap},
@@ -110,6 +126,7 @@ func TestTheWallWithoutAViewer(t *testing.T) {
 	t.Parallel()
 	w := newTown(t)
 	w.photographed()
+	w.staffed()
 	ctx := context.Background()
 	const granted = `SELECT c.oid::regclass::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'district_id'
 		WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v') AND has_any_column_privilege('gp_viewer', c.oid, 'SELECT') ORDER BY 1`
@@ -156,6 +173,16 @@ func TestTheWallWithoutAViewer(t *testing.T) {
 		return err
 	}); err == nil {
 		t.Error("a viewer reads phone numbers")
+	}
+	// Whose role may have no telephones is given none, whatever else they see.
+	for role, want := range map[dispatch.Role]bool{dispatch.RoleOperator: true, dispatch.RoleOfficer: true, dispatch.RoleAuditor: false, dispatch.RoleGridWorker: false} {
+		v := w.operator
+		v.Role = role
+		var phones int
+		err := w.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error { return tx.QueryRow(ctx, "SELECT count(phone) FROM phones_seen").Scan(&phones) })
+		if err != nil || (phones > 0) != want {
+			t.Errorf("%s reads %d telephones, %v", role, phones, err)
+		}
 	}
 	if role := ask[string](w.world, `SELECT current_user`); role != "gp_app" {
 		t.Errorf("a connection comes back in the role %s", role)

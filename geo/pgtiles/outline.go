@@ -25,7 +25,8 @@ type townOutlines struct {
 }
 
 // A grid belongs to the town that is its area or above it. Special grids lie over
-// general ones and add nothing.
+// general ones and add nothing. They are made once for everybody, in the program's own
+// role; which towns a viewer is shown is the matter of the layer.
 const townUnion = `
 WITH RECURSIVE up(start, code, level, parent_code) AS (
     SELECT code, code, level, parent_code FROM areas WHERE district_id = $1

@@ -12,7 +12,7 @@ import (
 
 // Viewer is who a read is answered for, as the policies of the tables know them
 // (migration 20). The zero value of an id names nobody; an empty Area or Department
-// is all of them. Wide sees more than their own work.
+// is all of them. Wide sees more than their own work; Phones may have telephones.
 type Viewer struct {
 	District   uuid.UUID
 	Account    uuid.UUID
@@ -20,6 +20,7 @@ type Viewer struct {
 	Patrol     uuid.UUID
 	Staff      uuid.UUID
 	Wide       bool
+	Phones     bool
 	Area       string
 	Department string
 }
@@ -34,7 +35,7 @@ func (v Viewer) setting() (string, error) {
 		return &id
 	}
 	text, err := json.Marshal(map[string]any{"district": id(v.District), "account": id(v.Account), "device": id(v.Device),
-		"patrol": id(v.Patrol), "staff": id(v.Staff), "wide": v.Wide, "area": v.Area, "department": v.Department})
+		"patrol": id(v.Patrol), "staff": id(v.Staff), "wide": v.Wide, "phones": v.Phones, "area": v.Area, "department": v.Department})
 	return string(text), err
 }
 

@@ -82,7 +82,9 @@ func (w *Works) Lift(ctx context.Context, id, by uuid.UUID) error {
 	return err
 }
 
-// Closures in force or to come, the newest first; ended ones too where asked for.
+// Closures in force or to come, the newest first; ended ones too where asked for. Roads
+// and what closes them are public within the district, so they are read in the
+// program's own role, for nobody in particular (docs/decisions/0003).
 func (w *Works) Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]Closure, error) {
 	return listOf(ctx, w.db, ended, before, limit)
 }
