@@ -3,9 +3,19 @@
 // ever shown as a live one.
 const shelf = "gridpatrol-page-1";
 
+// The page that brings this worker was loaded without it: its files are fetched once
+// more, so that the very first spell without a line finds them.
 self.addEventListener("install", (event) => {
-  event.waitUntil(self.skipWaiting());
+  event.waitUntil(Promise.all([self.skipWaiting(), stock().catch(() => {})]));
 });
+async function stock() {
+  const page = await fetch("/m");
+  if (!page.ok) return;
+  const text = await page.clone().text();
+  const cache = await caches.open(shelf);
+  await cache.put("/m", page);
+  await Promise.all([...new Set(text.match(/\/assets\/[\w.-]+/g) ?? [])].map(async (path) => keptFirst(new Request(path))));
+}
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     caches

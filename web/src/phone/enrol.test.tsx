@@ -38,12 +38,12 @@ describe("a phone that shows its code", () => {
     history.replaceState(null, "", "/enrol#ACDEFGHJ");
     takeFragment();
     expect(location.hash).toBe("");
-    render(<EnrolPage ended={false} />);
+    render(<EnrolPage />);
     expect((screen.getByLabelText(w.code) as HTMLInputElement).value).toBe("ACDEFGHJ");
   });
 
   it("keeps the token, asks again as the same phone when the answer was lost, and speaks by it afterwards", async () => {
-    render(<EnrolPage ended={false} />);
+    render(<EnrolPage />);
     fireEvent.input(screen.getByLabelText(w.code), { target: { value: "acde-fghj" } });
     show();
     await screen.findByText(words.value.offlineNow);

@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
 import type { Enrolled } from "../api/types.ts";
-import { install, keepDevice, keptDevice, plainCode } from "../state/device.ts";
+import { endedDevice, install, keepDevice, keptDevice, plainCode } from "../state/device.ts";
 import { words } from "../i18n/index.ts";
 
 const codeLength = 8;
@@ -11,6 +11,8 @@ const name = signal("");
 const busy = signal(false);
 const trouble = signal("");
 const done = signal<Enrolled | null>(null);
+/** Reports that this phone still holds; they go when it is let in again. */
+export const unsent = signal(0);
 
 /** The code of a scanned QR stands in the fragment; it is taken out of the address at once. */
 export function takeFragment(): void {
@@ -47,10 +49,11 @@ export async function redeem(): Promise<void> {
   }
 }
 
-export function EnrolPage({ ended }: { ended: boolean }) {
+export function EnrolPage() {
   const w = words.value.enrol;
   const now = done.value;
   const already = keptDevice();
+  const ended = already ? null : endedDevice();
   if (now) {
     return (
       <div class="phone enrol-page">
@@ -68,9 +71,15 @@ export function EnrolPage({ ended }: { ended: boolean }) {
     <div class="phone enrol-page">
       <main>
         <h1>{w.title}</h1>
-        {ended ? <p class="error" role="alert">{w.ended}</p> : null}
+        {ended ? (
+          <div class="ended" role="alert">
+            <p><b>{w.ended(ended.code, ended.patrol)}</b></p>
+            <p>{w.endedDo}</p>
+            {unsent.value > 0 ? <p>{w.unsent(unsent.value)}</p> : null}
+          </div>
+        ) : null}
         <p>{w.lead}</p>
-        {already && !ended ? <p class="quiet">{w.already(already.code)}</p> : null}
+        {already ? <p class="quiet">{w.already(already.code)}</p> : null}
         <form
           onSubmit={(e) => {
             e.preventDefault();

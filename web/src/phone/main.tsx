@@ -1,21 +1,23 @@
 /** The page in the hand of a grid worker or officer. */
 import "../css/base.css";
 import "../css/phone.css";
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { render } from "preact";
-import { Refused } from "../api/client.ts";
-import { setBearer } from "../api/client.ts";
-import { forgetDevice, keptDevice } from "../state/device.ts";
+import { Refused, setBearer } from "../api/client.ts";
+import { endDevice, endedDevice, forgetEnded, keptDevice } from "../state/device.ts";
 import { loadGrids, loadNames } from "../state/register.ts";
 import { unseen } from "../state/notices.ts";
-import { guardPage, loadSession } from "../state/session.ts";
+import { guardPage, loadSession, session, toSignIn } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
 import { distance } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { EnrolPage, takeFragment } from "./enrol.tsx";
-import { here, watchHere } from "./here.ts";
-import { loadPatrol, Me, patrol } from "./me.tsx";
-import { pollMine } from "./mine.tsx";
+import { forgetDuty, onDuty, patrol, pollDuty } from "./duty.ts";
+import { flow, flowIsWrong, forgetFixes, startFlow, waitingFixes } from "./flow.ts";
+import { here, keepAwake, lookForPlace, watchPermission } from "./here.ts";
+import { Me } from "./me.tsx";
+import { forgetMine, pollMine } from "./mine.tsx";
+import { flowSays } from "./position.tsx";
 import { Report, restoreDraft } from "./report.tsx";
 import { boxed, reachable, startSender } from "./sender.ts";
 import { pollTasks, Tasks, tasks } from "./tasks.tsx";
@@ -23,19 +25,29 @@ import { tab } from "./tab.ts";
 
 const online = signal(navigator.onLine);
 
-/** One bar that tells the truth: on line and how exact, or off line with what waits. */
+/** One bar that tells the truth: on line and how exact, or off line with what waits, or why nobody sees where one is. */
 function Truth() {
-  const w = words.value.phone;
+  const all = words.value;
+  const w = all.phone;
   const waiting = boxed.value.filter((b) => b.state === "waiting").length;
   const sending = boxed.value.filter((b) => b.state === "sending").length;
   const up = online.value && reachable.value;
-  const text = !up ? w.offline(waiting + sending) : sending > 0 ? w.sending(sending) : waiting > 0 ? w.waitingSend(waiting) : here.value ? w.online(distance(here.value.accuracyM)) : w.onlineNoFix;
+  const wrong = up && flowIsWrong.value;
+  const place = flow.value === "none" || flow.value === "unbound" ? "" : flowSays();
+  const exact = here.value ? all.position.exact(distance(here.value.accuracyM)) : "";
+  const text = !up
+    ? w.offline(waiting + sending, waitingFixes.value)
+    : wrong ? place
+    : sending > 0 ? w.sending(sending)
+    : waiting > 0 ? w.waitingSend(waiting)
+    : place ? [place, flow.value === "flowing" ? exact : ""].filter(Boolean).join(" · ")
+    : here.value ? w.online(distance(here.value.accuracyM)) : w.onlineNoFix;
   return (
-    <p class={`truth ${up ? "" : "off"}`} role="status">
+    <p class={`truth ${up && !wrong ? "" : "off"}`} role="status">
       {text}
-      {patrol.value?.simulated ? <span class="tag played" title={words.value.played.hint}>{words.value.played.tag}</span> : null}
-      {waiting > 0 ? (
-        <button type="button" onClick={() => (tab.value = "me")}>{w.see}</button>
+      {patrol.value?.simulated ? <span class="tag played" title={all.played.hint}>{all.played.tag}</span> : null}
+      {wrong || waiting > 0 ? (
+        <button type="button" onClick={() => (tab.value = "me")}>{wrong ? all.position.what : w.see}</button>
       ) : null}
     </p>
   );
@@ -62,41 +74,71 @@ function Phone() {
   );
 }
 
-/** A phone that is no longer let in must be enrolled again; an account signs in. */
+/**
+ * A phone that is no longer let in must be enrolled again. Whoever holds it may be a
+ * finder: what it remembers of people and ways goes; reports that have not arrived
+ * stay, for they are proof.
+ */
+let leaving = false;
 function leaveEnrolled(): void {
-  forgetDevice();
-  location.replace("/enrol?ended=1");
+  if (leaving) return;
+  leaving = true;
+  endDevice();
+  forgetDuty();
+  forgetMine();
+  void forgetFixes().finally(() => location.replace("/enrol"));
+}
+
+/** A phone that was enrolled once is told why it is not let in; others sign in. */
+function notLetIn(): void {
+  if (endedDevice()) location.replace("/enrol");
+  else toSignIn();
+}
+
+const comeInEveryMs = 5_000;
+/** Without a line the page still opens, files and keeps; it signs in when there is one. */
+async function comeIn(): Promise<void> {
+  try {
+    await loadSession();
+    reachable.value = true;
+    if (session.value?.kind === "account") forgetEnded();
+    await Promise.allSettled([loadNames(), loadGrids()]);
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    if (why.status === 401) return; // on the way to another page
+    reachable.value = false;
+    setTimeout(() => void comeIn(), comeInEveryMs);
+  }
 }
 
 async function begin(): Promise<void> {
   setLanguage(language.value);
   const page = document.getElementById("page");
   if (location.pathname === "/enrol") {
-    const ended = new URLSearchParams(location.search).has("ended");
     takeFragment();
     addEventListener("hashchange", takeFragment);
-    if (page) render(<EnrolPage ended={ended} />, page);
+    if (page) render(<EnrolPage />, page);
     return;
   }
   const enrolled = keptDevice();
   setBearer(enrolled?.token ?? null);
-  guardPage(enrolled ? leaveEnrolled : undefined);
+  guardPage(enrolled ? leaveEnrolled : notLetIn);
   startClock();
   addEventListener("online", () => (online.value = true));
   addEventListener("offline", () => (online.value = false));
-  try {
-    await loadSession();
-  } catch (why) {
-    // Without a line the page still opens, files and keeps; it signs in when there is one.
-    if (!(why instanceof Refused) || why.type !== "offline") throw why;
-    reachable.value = false;
-    addEventListener("online", () => location.reload(), { once: true });
-  }
+  await comeIn();
+  if (leaving) return;
   await restoreDraft();
-  watchHere();
+  // Off duty nobody is located, but for the place of a report.
+  effect(() => lookForPlace(onDuty.value || tab.value === "report"));
+  effect(() => void keepAwake(onDuty.value));
+  document.addEventListener("visibilitychange", () => void keepAwake(onDuty.value));
+  watchPermission();
   if (page) render(<Phone />, page);
+  if (enrolled) startFlow(enrolled.code);
   startSender();
-  await Promise.allSettled([loadNames(), loadGrids(), loadPatrol()]);
+  if (!session.value) void Promise.allSettled([loadNames(), loadGrids()]); // what the phone has kept of them
+  pollDuty();
   pollTasks();
   pollMine();
 }

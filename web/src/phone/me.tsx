@@ -1,48 +1,22 @@
 /** Duty, what became of the reports of this phone, language, and the way out. */
-import { signal } from "@preact/signals";
-import { ask, client, Refused } from "../api/client.ts";
-import type { Patrol } from "../api/types.ts";
 import { categoryName } from "../state/register.ts";
 import { session, signOut } from "../state/session.ts";
 import { clock } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { nowMs } from "../state/tick.ts";
 import type { Boxed } from "./box.ts";
-import { keepAwake } from "./here.ts";
+import { offWaits, onDuty, patrol, setDuty, trouble } from "./duty.ts";
+import { flow } from "./flow.ts";
 import { forgetMine, isMine, Mine } from "./mine.tsx";
+import { PositionCard } from "./position.tsx";
 import { boxed } from "./sender.ts";
 import { Slip } from "./slip.tsx";
-
-export const patrol = signal<Patrol | null>(null);
-const trouble = signal("");
-
-export async function loadPatrol(): Promise<void> {
-  const id = session.value?.patrol_id;
-  if (!id) return;
-  try {
-    patrol.value = await ask(client.GET("/api/v1/patrols/{id}", { params: { path: { id } } }));
-    void keepAwake(patrol.value.status !== "off_duty");
-  } catch (why) {
-    if (!(why instanceof Refused)) throw why;
-  }
-}
-
-async function setDuty(on: boolean): Promise<void> {
-  trouble.value = "";
-  try {
-    patrol.value = await ask(client.PUT("/api/v1/me/duty", { body: { on } }));
-    void keepAwake(on);
-  } catch (why) {
-    if (!(why instanceof Refused)) throw why;
-    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
-  }
-}
 
 export function Me() {
   const all = words.value;
   const w = all.phone;
   const p = patrol.value;
-  const on = p !== null && p.status !== "off_duty";
+  const on = onDuty.value;
   return (
     <>
       <div class="title">
@@ -54,7 +28,8 @@ export function Me() {
       {p ? (
         <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
       ) : null}
-      {p ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : w.offMeansUntracked}</p> : null}
+      {p && flow.value !== "unbound" ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : offWaits.value ? w.offWaits : w.offMeansUntracked}</p> : null}
+      <PositionCard />
       <Mine />
       <section class="sheet">
         <h2>{w.outbox}</h2>

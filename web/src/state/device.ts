@@ -4,6 +4,7 @@ import type { Enrolled } from "../api/types.ts";
 
 const tokenAs = "gp.device";
 const installAs = "gp.install";
+const endedAs = "gp.ended";
 
 export type Kept = { token: string; code: string; patrol: string };
 
@@ -18,12 +19,34 @@ export function keptDevice(): Kept | null {
 
 export function keepDevice(e: Enrolled): void {
   localStorage.setItem(tokenAs, JSON.stringify({ token: e.token, code: e.device.code, patrol: e.patrol.name } satisfies Kept));
+  localStorage.removeItem(endedAs);
   setBearer(e.token);
 }
 
 export function forgetDevice(): void {
   localStorage.removeItem(tokenAs);
   setBearer(null);
+}
+
+/** The service no longer lets this phone in. It says so until it is enrolled again. */
+export function endDevice(): void {
+  const was = keptDevice();
+  forgetDevice();
+  if (was) localStorage.setItem(endedAs, JSON.stringify({ code: was.code, patrol: was.patrol }));
+}
+
+export function endedDevice(): Omit<Kept, "token"> | null {
+  try {
+    const was = JSON.parse(localStorage.getItem(endedAs) ?? "null") as Partial<Kept> | null;
+    return was ? { code: was.code ?? "", patrol: was.patrol ?? "" } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Somebody signed in by account: the page is theirs. */
+export function forgetEnded(): void {
+  localStorage.removeItem(endedAs);
 }
 
 /** The same for all tries of this browser, so that an answer lost on a bad line can be asked for again. */

@@ -60,6 +60,19 @@ export async function fileReport(category: string, at: Place, description: strin
   return { ...body.case, followUp: body.follow_up };
 }
 
+/** Asks the API as a program of the administrator: admin("GET /patrols?limit=5"). */
+export async function admin<T>(what: string, body?: unknown): Promise<T> {
+  const [method, path] = what.split(" ");
+  const answer = await fetch(`${service.url}/api/v1${path}`, {
+    method,
+    headers: { Authorization: `Bearer ${service.token}`, ...(body === undefined ? {} : { "Content-Type": "application/json" }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (!answer.ok) throw new Error(`${what}: ${answer.status} ${text}`);
+  return (text ? JSON.parse(text) : null) as T;
+}
+
 type CaseText = { version: number; stage: string; assignments: { id: string; kind: string; department: string | null; state: string; patrol_id: string | null; patrol_name: string | null; candidates: { patrol_id: string; name: string; rank: number | null }[] }[] };
 /** A case as the service tells it, with the page's own session. */
 export async function caseOf(page: Page, id: string): Promise<CaseText> {

@@ -9,6 +9,8 @@ import type { TestProject } from "vitest/node";
 export type Place = { lon: number; lat: number };
 export type Service = {
   url: string;
+  /** The service itself, and not the stand-in. */
+  real: boolean;
   username: string;
   password: string;
   /** A bearer token that may file reports; empty for the stand-in, which needs none. */
@@ -36,7 +38,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       if (!found) throw new Error(`${file} has no account of ${roles.join(" or ")}`);
       return { username: found.username, password: found.password };
     };
-    project.provide("service", { url: url.replace(/\/$/, ""), ...of("operator", "admin"), token: demo.admin_token, phone: of("officer", "grid_worker", "operator") });
+    project.provide("service", { real: true, url: url.replace(/\/$/, ""), ...of("operator", "admin"), token: demo.admin_token, phone: of("officer", "grid_worker", "operator") });
     return async () => {};
   }
   process.env.MOCK_REPORT_S = "0";
@@ -45,6 +47,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const address = server.httpServer?.address();
   if (!address || typeof address === "string") throw new Error("the stand-in did not start");
   const account = { username: "op1", password: "demo" };
-  project.provide("service", { url: `http://127.0.0.1:${address.port}`, ...account, token: "", phone: account });
+  project.provide("service", { real: false, url: `http://127.0.0.1:${address.port}`, ...account, token: "", phone: account });
   return () => server.close();
 }
