@@ -46,7 +46,7 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 	if err := b.build(path); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.fleet, b.cold, b.moving, b.routes, b.table, b.closing} {
+	for _, step := range []func() error{b.fleet, b.cold, b.moving, b.routes, b.table, b.closing, func() error { return b.profiles(path) }} {
 		if err := step(); err != nil {
 			return err
 		}

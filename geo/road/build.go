@@ -16,7 +16,7 @@ var ErrEmpty = errors.New("no usable roads")
 // Build makes a network of a survey. The same survey gives the same network,
 // byte for byte. Source is kept for those who ask where the roads are from.
 func Build(ctx context.Context, s *Survey, source string) (*Network, error) {
-	b := &builder{survey: s, net: &Network{source: source}}
+	b := &builder{survey: s, net: &Network{source: source, profiles: s.Profiles}}
 	prepare := func() error { _, err := Prepare(ctx, b.net); return err }
 	for _, step := range []func() error{b.check, b.cut, b.measure, b.turns, b.islands, b.net.finish, prepare} {
 		if err := ctx.Err(); err != nil {
@@ -179,6 +179,12 @@ func (b *builder) measure() error {
 		}
 		n.lengthCM[i] = uint32(math.Round(lengthM * 100))
 		n.class[i] = w.Class
+		if w.Origin != 0 && n.origin == nil {
+			n.origin = make([]int64, count)
+		}
+		if n.origin != nil {
+			n.origin[i] = w.Origin
+		}
 		if w.Ferry {
 			n.flags[i] |= segFerry
 		}

@@ -13,9 +13,10 @@ import (
 )
 
 // FormatVersion is the layout of network files this program writes. It reads those
-// from OldestFormat on; files of format 1 lack the orders, which Prepare then finds.
+// from OldestFormat on; files of format 1 lack the orders, which Prepare then finds,
+// and those before 3 the numbers of ways and the names of profiles.
 const (
-	FormatVersion = 2
+	FormatVersion = 3
 	OldestFormat  = 1
 )
 
@@ -48,6 +49,10 @@ func (n *Network) WriteTo(w io.Writer) (int64, error) {
 	writeArray(f, n.class)
 	writeArray(f, n.flags)
 	f.text(strings.Join(n.names, "\x00"))
+	low, high := halves(n.origin)
+	writeArray(f, low)
+	writeArray(f, high)
+	f.text(strings.Join(n.profiles[:], "\x00"))
 	for m := range n.modes {
 		g := &n.modes[m]
 		writeArray(f, g.durationMS)
@@ -151,6 +156,10 @@ func Read(r io.Reader) (*Network, error) {
 	n.class = readArray[Class](f)
 	n.flags = readArray[uint8](f)
 	n.names = strings.Split(f.text(), "\x00")
+	if format > 2 {
+		n.origin = whole(readArray[uint32](f), readArray[uint32](f))
+		copy(n.profiles[:], strings.Split(f.text(), "\x00"))
+	}
 	for m := range n.modes {
 		g := &n.modes[m]
 		g.durationMS = readArray[uint32](f)
@@ -180,6 +189,26 @@ func Read(r io.Reader) (*Network, error) {
 		return nil, fmt.Errorf("read roads: %w", err)
 	}
 	return n, nil
+}
+
+// halves are the halves of large numbers, as a file holds them, whole their opposite.
+func halves(values []int64) (low, high []uint32) {
+	low, high = make([]uint32, len(values)), make([]uint32, len(values))
+	for i, v := range values {
+		low[i], high[i] = uint32(v), uint32(v>>32)
+	}
+	return low, high
+}
+
+func whole(low, high []uint32) []int64 {
+	if len(low) == 0 || len(low) != len(high) {
+		return nil
+	}
+	values := make([]int64, len(low))
+	for i := range values {
+		values[i] = int64(low[i]) | int64(high[i])<<32
+	}
+	return values
 }
 
 type fileReader struct {
@@ -247,7 +276,8 @@ func (n *Network) validate() error {
 	if count == 0 || count >= passBit/8 {
 		return fmt.Errorf("%d segments", count)
 	}
-	if len(n.first) != count+1 || len(n.lengthCM) != count || len(n.nodes) != 2*count || len(n.name) != count || len(n.flags) != count {
+	if len(n.first) != count+1 || len(n.lengthCM) != count || len(n.nodes) != 2*count || len(n.name) != count || len(n.flags) != count ||
+		n.origin != nil && len(n.origin) != count {
 		return errors.New("lists of segments differ in length")
 	}
 	if len(n.points)%2 != 0 || n.first[0] != 0 || int(n.first[count]) != len(n.points)/2 {

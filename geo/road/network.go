@@ -12,7 +12,8 @@ import (
 //
 // Arc 2s runs along segment s as it was drawn, arc 2s+1 against it.
 type Network struct {
-	source string
+	source   string
+	profiles [Modes]string // empty where the mode is named like itself
 
 	points   []int32  // lon7, lat7 of the segments' points, one segment after the other
 	first    []uint32 // by segment: its first point; one more at the end
@@ -23,6 +24,7 @@ type Network struct {
 	class    []Class  // by segment
 	flags    []uint8  // by segment: segFerry
 	names    []string
+	origin   []int64 // by segment: see Way.Origin; nil where no way has one
 
 	modes [Modes]graph
 
@@ -96,12 +98,24 @@ func (n *Network) Segments() int { return len(n.class) }
 // Source is what the network was made from, as told to Build.
 func (n *Network) Source() string { return n.source }
 
+// Profiles name whose rules made each mode; empty is a mode nobody was read for.
+func (n *Network) Profiles() [Modes]string {
+	named := n.profiles
+	for m := range named {
+		if named[m] == "" && len(n.modes[m].turnTo) > 0 {
+			named[m] = Mode(m).String()
+		}
+	}
+	return named
+}
+
 // Segment is one stretch of road between two junctions.
 type Segment struct {
 	Points  []geo.Point
 	LengthM float64
 	Class   Class
 	Name    string
+	Origin  int64 // see Way.Origin
 	// Along and Against are who may travel in the direction of Points and in the
 	// other.
 	Along, Against ModeSet
@@ -110,6 +124,9 @@ type Segment struct {
 // Segment answers segment i.
 func (n *Network) Segment(i int) Segment {
 	s := Segment{LengthM: float64(n.lengthCM[i]) / 100, Class: n.class[i], Name: n.names[n.name[i]]}
+	if n.origin != nil {
+		s.Origin = n.origin[i]
+	}
 	for p := n.first[i]; p < n.first[i+1]; p++ {
 		s.Points = append(s.Points, n.point(p))
 	}

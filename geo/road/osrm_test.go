@@ -4,11 +4,12 @@ import (
 	"context"
 	"encoding/csv"
 	"flag"
-	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,16 +17,31 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/geotest"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/osm"
+	"github.com/gridpatrol/gridpatrol/geo/road/profile"
 )
 
-func init() { road.LoadExtract = load }
+func init() {
+	road.LoadExtract = func(t testing.TB, extract string) *road.Network { return load(t, extract) }
+}
 
-// load builds the network of an extract of the real test data.
-func load(t testing.TB, extract string) *road.Network {
+// load builds the network of an extract of the real test data, for the named profiles
+// or those of dispatch.
+func load(t testing.TB, extract string, names ...string) *road.Network {
 	t.Helper()
+	if names == nil {
+		names = profile.Dispatch[:]
+	}
+	var profiles osm.Profiles
+	for _, name := range names {
+		p, err := profile.Shipped(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		profiles[p.Slot()] = p
+	}
 	path := geotest.Data(t, "osm/"+extract+".osm.pbf")
 	begin := time.Now()
-	survey, stats, err := osm.ImportFile(context.Background(), path, nil)
+	survey, stats, err := osm.ImportFileFor(context.Background(), path, profiles, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,54 +54,74 @@ func load(t testing.TB, extract string) *road.Network {
 	return network
 }
 
-var allTrips = flag.Bool("osrm.all", false, "compare with all trips OSRM was asked for, not with each fourth")
+var allTrips = flag.Bool("osrm.all", false, "print every trip that is more than a tenth off OSRM's")
 
-// TestOSRM prints how our durations and distances compare with what OSRM answers
+// TestOSRM compares the profiles that follow OSRM's rules with what OSRM 6.0 answered
 // for the same trips. Walks to and from the road are left out, as OSRM does.
 func TestOSRM(t *testing.T) {
 	t.Parallel()
-	for _, extract := range []string{"liechtenstein", "porto"} {
-		network := load(t, extract)
-		for _, c := range []struct {
-			mode    road.Mode
-			profile string
-		}{{road.Car, "car"}, {road.EBike, "bicycle"}, {road.Foot, "foot"}} {
-			trips := readTrips(t, geotest.Data(t, fmt.Sprintf("osrm/%s-%s.csv", extract, c.profile)))
-			var durations, distances []float64
-			unreachable, count := 0, 0
-			if !*allTrips {
-				trips = slices.DeleteFunc(trips, func(trip) bool { count++; return count%4 != 0 })
-			}
-			for _, trip := range trips {
-				r, err := network.Route(context.Background(), c.mode, trip.from, trip.to)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if !r.Reachable {
-					unreachable++
-					continue
-				}
-				walk := r.SnapFromM + r.SnapToM
-				durations = append(durations, (r.DurationS-walk/(5/3.6))/trip.durationS)
-				distances = append(distances, (r.DistanceM-walk)/trip.distanceM)
-			}
-			slices.Sort(durations)
-			slices.Sort(distances)
-			at := func(v []float64, q float64) float64 { return v[int(q*float64(len(v)-1))] }
-			t.Logf("%-14s %-8s trips %d unreachable %d  duration p5 %.3f median %.3f p95 %.3f  distance p5 %.3f median %.3f p95 %.3f",
-				extract, c.profile, len(trips), unreachable,
-				at(durations, .05), at(durations, .5), at(durations, .95), at(distances, .05), at(distances, .5), at(distances, .95))
-			if m := at(distances, .5); math.Abs(m-1) > 0.1 {
-				t.Errorf("%s %s: the median distance is %.3f of OSRM's", extract, c.profile, m)
-			}
-			// An e-bike is meant to be faster than OSRM's bicycle.
-			if m := at(durations, .5); c.mode != road.EBike && math.Abs(m-1) > 0.1 {
-				t.Errorf("%s %s: the median duration is %.3f of OSRM's", extract, c.profile, m)
-			}
-			if unreachable > len(trips)/50 {
-				t.Errorf("%s %s: %d trips have no way", extract, c.profile, unreachable)
-			}
+	dir := filepath.Dir(geotest.Data(t, "osrm/porto-car.csv"))
+	files, err := filepath.Glob(filepath.Join(dir, "*.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	routers := map[string]*road.Router{}
+	for _, file := range files {
+		extract, kind, ok := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".csv"), "-")
+		p, err := profile.Shipped("osrm-" + kind)
+		if !ok || err != nil {
+			t.Errorf("%s is not named extract-profile.csv: %v", file, err)
+			continue
 		}
+		router := routers[extract]
+		if router == nil {
+			if router, err = road.Prepare(context.Background(), load(t, extract, "osrm-foot", "osrm-bicycle", "osrm-car")); err != nil {
+				t.Fatal(err)
+			}
+			routers[extract] = router
+		}
+		t.Run(extract+" "+p.Name, func(t *testing.T) {
+			compareTrips(t, router, p.Slot(), readTrips(t, file))
+		})
+	}
+}
+
+func compareTrips(t *testing.T, router *road.Router, mode road.Mode, trips []trip) {
+	t.Helper()
+	var durations, distances []float64
+	unreachable := 0
+	for _, trip := range trips {
+		r, err := router.Route(context.Background(), mode, trip.from, trip.to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Reachable {
+			unreachable++
+			continue
+		}
+		walk := r.SnapFromM + r.SnapToM
+		duration, distance := (r.DurationS-walk/(5/3.6))/trip.durationS, (r.DistanceM-walk)/trip.distanceM
+		durations, distances = append(durations, duration), append(distances, distance)
+		if *allTrips && math.Abs(duration-1) > 0.1 {
+			t.Logf("%.6f,%.6f to %.6f,%.6f: %.3f of the time, %.3f of the way; OSRM %.0f s %.0f m", trip.from.Lon, trip.from.Lat,
+				trip.to.Lon, trip.to.Lat, duration, distance, trip.durationS, trip.distanceM)
+		}
+	}
+	slices.Sort(durations)
+	slices.Sort(distances)
+	at := func(v []float64, q float64) float64 { return v[int(q*float64(len(v)-1))] }
+	t.Logf("%d trips, %d without a way; duration p5 %.3f median %.3f p95 %.3f, distance p5 %.3f median %.3f p95 %.3f", len(trips), unreachable,
+		at(durations, .05), at(durations, .5), at(durations, .95), at(distances, .05), at(distances, .5), at(distances, .95))
+	for what, v := range map[string][]float64{"durations": durations, "distances": distances} {
+		if m := at(v, .5); math.Abs(m-1) > 0.01 {
+			t.Errorf("the median of %s is %.3f of OSRM's", what, m)
+		}
+		if at(v, .05) < 0.9 || at(v, .95) > 1.1 {
+			t.Errorf("%s are %.3f to %.3f of OSRM's (p5 to p95)", what, at(v, .05), at(v, .95))
+		}
+	}
+	if unreachable > len(trips)/50 {
+		t.Errorf("%d trips have no way", unreachable)
 	}
 }
 

@@ -15,6 +15,11 @@ type Survey struct {
 	Gates        map[uint32]Gate // by node
 	Ways         []Way
 	Restrictions []Restriction
+	// Profiles name whose rules made the travel of each mode. A mode without one is
+	// named like itself.
+	Profiles [Modes]string
+	// Turns are the costs of turns by mode; a zero one stands for the usual.
+	Turns [Modes]TurnCosts
 }
 
 // Node is a place in units of 1e-7 degree. Ways that share a node are connected
@@ -52,6 +57,9 @@ type Way struct {
 	EndsOnly ModeSet
 	// Ferry cannot be boarded in the middle: no trip starts or ends on it.
 	Ferry bool
+	// Origin is the number of the way where it came from, as an id of OpenStreetMap;
+	// 0 where it has none.
+	Origin int64
 }
 
 // Travel is how one mode moves on a way, metres a second along and against it;

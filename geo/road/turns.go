@@ -120,44 +120,61 @@ func (t *turner) roads(node uint32) int {
 	return count
 }
 
+// TurnShape is how the cost of a turn grows with its angle.
+type TurnShape uint8
+
+// The shapes. A sigmoid is fitted to real turns of cars; the square suits cycles.
+const (
+	TurnFlat TurnShape = iota
+	TurnSigmoid
+	TurnSquare
+)
+
+// TurnCosts are what turns cost a mode. MostS is the cost of the sharpest turn of a
+// sigmoid, and of a right angle where it grows with the square. Bias makes one side
+// cost more than the other: with driving on the right, left turns. RoundS comes on top
+// where one turns round.
+type TurnCosts struct {
+	Shape  TurnShape
+	MostS  float64
+	Bias   float64
+	RoundS float64
+}
+
+var usualTurns = [Modes]TurnCosts{
+	Foot:  {RoundS: 2},
+	EBike: {Shape: TurnSquare, MostS: 6, Bias: 1.4, RoundS: 20},
+	Car:   {Shape: TurnSigmoid, MostS: 7.5, Bias: 1.075, RoundS: 20},
+}
+
 // costS is what a turn takes. Where only two roads meet there is no junction.
 func (t *turner) costS(from, to uint32, roads int) float64 {
-	round := to == from^1
-	if t.mode == Foot {
-		if round {
-			return 2
-		}
-		return 0
+	c := t.survey.Turns[t.mode]
+	if c == (TurnCosts{}) {
+		c = usualTurns[t.mode]
 	}
-	if roads <= 2 && !round {
-		return 0
+	round := to == from^1
+	cost := 0.0
+	if round {
+		cost = c.RoundS
+	}
+	if c.Shape == TurnFlat || roads <= 2 && !round {
+		return cost
 	}
 	// -180..180, right of straight on is positive.
 	angle := math.Mod(float64(t.out[to]-t.in[from])+540, 360) - 180
 	if round {
 		angle = 180
 	}
-	cost := 0.0
-	switch t.mode {
-	case Car:
-		// A sigmoid fitted to real turns: left costs more than right.
-		const most, bias = 7.5, 1.075
-		if angle >= 0 {
-			cost = most / (1 + math.Exp(-(13/bias*angle/180 - 6.5*bias)))
-		} else {
-			cost = most / (1 + math.Exp(-(13*bias*-angle/180 - 6.5/bias)))
-		}
-	case EBike:
-		const quarter, bias = 6, 1.4
-		cost = angle / 90 * angle / 90 * quarter
-		if angle >= 0 {
-			cost /= bias
-		} else {
-			cost *= bias
-		}
-	}
-	if round {
-		cost += 20
+	switch {
+	case c.Shape == TurnSigmoid && angle >= 0:
+		cost += c.MostS / (1 + math.Exp(-(13/c.Bias*angle/180 - 6.5*c.Bias)))
+	case c.Shape == TurnSigmoid:
+		cost += c.MostS / (1 + math.Exp(-(13*c.Bias*-angle/180 - 6.5/c.Bias)))
+	case angle >= 0:
+		cost += angle / 90 * angle / 90 * c.MostS / c.Bias
+	default:
+		cost += angle / 90 * angle / 90 * c.MostS * c.Bias
 	}
 	return cost
 }

@@ -15,8 +15,8 @@
 // # From tags to travel
 //
 // Import passes over the file twice: ways and restrictions first, then only the
-// nodes these ways use, so memory follows the roads and not the file. The
-// rules of each mode are in foot.go, ebike.go and car.go; all three are read in
-// the one run. They follow the stock profiles of OSRM where a dispatcher has no
-// reason to differ, so that answers can be compared.
+// nodes these ways use, so memory follows the roads and not the file. What the tags
+// make of a way for whom is data: profiles of geo/road/profile, one for each mode of
+// the network, all read in the one run. The rules in rules.go, access.go and gate.go
+// put them to work.
 package osm

@@ -2,80 +2,66 @@ package osm
 
 import "github.com/gridpatrol/gridpatrol/geo/road"
 
-// What stops a mode unless the node says that it may pass.
-var (
-	// A wheel passes a bollard, a cycle barrier and a lift gate; a car does not, or
-	// only after somebody has opened it.
-	carOpen = map[string]bool{
-		"cattle_grid": true, "border_control": true, "toll_booth": true, "sally_port": true, "no": true, "entrance": true,
-		"height_restrictor": true, "arch": true, "gate": true, "lift_gate": true, "swing_gate": true,
-	}
-	carDelayS = map[string]float32{"gate": 60, "lift_gate": 60, "swing_gate": 60}
-
-	wheelsClosed = map[string]bool{
-		"yes": true, "wall": true, "fence": true, "stile": true, "kissing_gate": true, "turnstile": true, "full-height_turnstile": true,
-		"debris": true, "hedge": true,
-	}
-	feetClosed = map[string]bool{"yes": true, "wall": true, "fence": true, "debris": true, "hedge": true}
-)
-
-const (
-	signalDelayS  = 2
-	stopDelayS    = 2
-	giveWayDelayS = 1
-)
-
-// readGate answers what a node does to those who pass; false for most nodes.
-func readGate(tags Tags) (road.Gate, bool) {
+// gate answers what a node does to those who pass; false for most nodes.
+func (im *importer) gate(tags Tags) (road.Gate, bool) {
 	if len(tags) == 0 {
 		return road.Gate{}, false
 	}
 	var gate road.Gate
-	barrier, highway := tags.Get("barrier"), tags.Get("highway")
-	rising := tags.Get("bollard") == "rising"
-	audible := barrier == "fence" && (tags.Get("sensory") == "audible" || tags.Get("sensory") == "audio")
-	for m := range road.Mode(road.Modes) {
-		said, _, _ := access(m, tags)
-		switch {
-		case said == closed && highway != "crossing":
-			gate.Closed |= road.SetOf(m)
-			continue
-		case said != unsaid || barrier == "":
+	highway := tags.Get("highway")
+	for m, r := range im.rules {
+		if r.Profile == nil {
 			continue
 		}
-		var shut bool
-		switch m {
-		case road.Foot:
-			shut = feetClosed[barrier]
-		case road.EBike:
-			shut = wheelsClosed[barrier]
-		case road.Car:
-			flat := tags.Get("kerb") == "lowered" || tags.Get("kerb") == "flush" || barrier == "kerb" && highway == "crossing"
-			low := metres(tags.Get("maxheight"))
-			shut = !carOpen[barrier] && !flat || barrier == "height_restrictor" && low > 0 && low < carHeightM
-			gate.DelayS[m] = carDelayS[barrier]
+		shut, delayS := r.barrier(tags)
+		if shut {
+			gate.Closed |= road.SetOf(road.Mode(m))
+			continue
 		}
-		if shut && !rising && !audible {
-			gate.Closed |= road.SetOf(m)
-			gate.DelayS[m] = 0
+		gate.DelayS[m] = delayS
+		// A stop at the middle of a crossing that concerns the minor roads only does
+		// not stop the major one, and nothing says which one comes on.
+		if highway != "stop" || tags.Get("stop") != "minor" {
+			gate.DelayS[m] += float32(r.WaitS[highway])
 		}
 	}
 	switch highway {
 	case "traffic_signals":
-		for m := range gate.DelayS {
-			gate.DelayS[m] += signalDelayS
-		}
 		gate.Along = along(first(tags, "traffic_signals:direction", "direction"))
-	case "stop":
-		if tags.Get("stop") != "minor" {
-			gate.DelayS[road.Car] += stopDelayS
-			gate.Along = along(tags.Get("direction"))
-		}
-	case "give_way":
-		gate.DelayS[road.Car] += giveWayDelayS
+	case "stop", "give_way":
 		gate.Along = along(tags.Get("direction"))
 	}
-	return gate, gate != road.Gate{}
+	return gate, gate.Closed != 0 || gate.DelayS != [road.Modes]float32{}
+}
+
+// barrier says whether a node stops the mode, or how long it holds it up.
+func (r rules) barrier(tags Tags) (shut bool, delayS float32) {
+	barrier := tags.Get("barrier")
+	switch said, _ := r.permission(tags, ""); {
+	case said == closed:
+		return tags.Get("highway") != "crossing" || !r.Gates.Crossings, 0
+	case said != unsaid || barrier == "" || !r.Access.SkipUnknown && r.said(tags, "") != "":
+		return false, 0
+	}
+	if len(r.Gates.Open) > 0 {
+		shut = !r.Gates.Open.Has(barrier)
+	} else {
+		shut = r.Gates.Closed.Has(barrier)
+	}
+	for _, except := range r.Gates.Except {
+		all := true
+		for key, value := range except {
+			all = all && tags.Get(key) == value
+		}
+		shut = shut && !all
+	}
+	if low := metres(tags.Get("maxheight")); barrier == "height_restrictor" && low > 0 && low < r.Gates.BelowM {
+		shut = true
+	}
+	if shut {
+		return true, 0
+	}
+	return false, float32(r.Gates.DelayS[barrier])
 }
 
 func along(direction string) int8 {

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/profile"
 )
 
 // Stats is what an import saw and kept.
@@ -34,8 +35,32 @@ type Progress func(read, total int64)
 // ErrNoRoads says that a readable file holds nothing to travel on.
 var ErrNoRoads = errors.New("no roads in the file")
 
+// Profiles are whom roads are read for, one a slot; nil leaves a slot empty.
+type Profiles [road.Modes]*profile.Profile
+
+// Dispatch are the shipped profiles that dispatch uses.
+func Dispatch() (Profiles, error) {
+	var all Profiles
+	for m, name := range profile.Dispatch {
+		var err error
+		if all[m], err = profile.Shipped(name); err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
 // ImportFile is Import of the file at path.
 func ImportFile(ctx context.Context, path string, progress Progress) (*road.Survey, Stats, error) {
+	profiles, err := Dispatch()
+	if err != nil {
+		return nil, Stats{}, err
+	}
+	return ImportFileFor(ctx, path, profiles, progress)
+}
+
+// ImportFileFor is ImportFor of the file at path.
+func ImportFileFor(ctx context.Context, path string, profiles Profiles, progress Progress) (*road.Survey, Stats, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, Stats{}, fmt.Errorf("open roads: %w", err)
@@ -45,16 +70,31 @@ func ImportFile(ctx context.Context, path string, progress Progress) (*road.Surv
 	if err != nil {
 		return nil, Stats{}, fmt.Errorf("open roads: %w", err)
 	}
-	return Import(ctx, f, info.Size(), progress)
+	return ImportFor(ctx, f, info.Size(), profiles, progress)
 }
 
-// Import reads a survey for all modes from r, which holds size bytes. Progress
-// may be nil. Errors about the content are a *FileError or ErrNoRoads.
+// Import is ImportFor the profiles that dispatch uses.
 func Import(ctx context.Context, r io.ReadSeeker, size int64, progress Progress) (*road.Survey, Stats, error) {
+	profiles, err := Dispatch()
+	if err != nil {
+		return nil, Stats{}, err
+	}
+	return ImportFor(ctx, r, size, profiles, progress)
+}
+
+// ImportFor reads a survey for some profiles from r, which holds size bytes. Progress
+// may be nil. Errors about the content are a *FileError or ErrNoRoads.
+func ImportFor(ctx context.Context, r io.ReadSeeker, size int64, profiles Profiles, progress Progress) (*road.Survey, Stats, error) {
 	if progress == nil {
 		progress = func(int64, int64) {}
 	}
 	im := &importer{survey: &road.Survey{Gates: map[uint32]road.Gate{}}, wayOf: map[int64][]uint32{}}
+	for m, p := range profiles {
+		im.rules[m] = rules{p}
+		if p != nil {
+			im.survey.Profiles[m], im.survey.Turns[m] = p.Name, p.TurnCosts()
+		}
+	}
 	err := im.pass(ctx, r, Visitor{
 		Node:     func(Node) error { return nil },
 		Way:      im.way,
@@ -87,6 +127,7 @@ func Import(ctx context.Context, r io.ReadSeeker, size int64, progress Progress)
 }
 
 type importer struct {
+	rules  [road.Modes]rules // without a profile where a slot stays empty
 	survey *road.Survey
 	stats  Stats
 
@@ -145,10 +186,11 @@ func (im *importer) pass(ctx context.Context, r io.ReadSeeker, v Visitor, progre
 }
 
 func (im *importer) way(w Way) error {
-	way, ok := readWay(w.Tags)
+	way, ok := im.readWay(w.Tags)
 	if !ok || len(w.Refs) < 2 {
 		return nil
 	}
+	way.Origin = w.ID
 	first := len(im.refs)
 	im.refs = append(im.refs, w.Refs...)
 	im.ways = append(im.ways, rawWay{id: w.ID, first: first, last: len(im.refs), way: way})
@@ -157,37 +199,15 @@ func (im *importer) way(w Way) error {
 
 // readWay answers what the tags of a way make of it; false for what nobody
 // travels on.
-func readWay(tags Tags) (road.Way, bool) {
-	highway, route := tags.Get("highway"), tags.Get("route")
-	var class road.Class
-	ferry := false
-	switch {
-	case route == "ferry":
-		class, ferry = road.Ferry, true
-	case highway == "bridleway":
-		class = road.Path
-	case highway == "platform" || highway == "corridor":
-		class = road.Footway
-	case highway != "":
-		c, ok := road.ParseClass(highway)
-		if !ok || c == road.Ferry {
-			return road.Way{}, false // proposed, construction, raceway, busway, ...
-		}
-		class = c
-	case tags.Get("man_made") == "pier" || tags.Get("railway") == "platform" || tags.Get("public_transport") == "platform":
-		class = road.Footway
-	default:
-		return road.Way{}, false
-	}
-	if tags.Get("impassable") == "yes" || tags.Get("status") == "impassable" {
-		return road.Way{}, false
-	}
-	way := road.Way{Class: class, Ferry: ferry, Name: strings.Clone(first(tags, "name", "ref"))}
+func (im *importer) readWay(tags Tags) (road.Way, bool) {
+	class, ferry := classOf(tags)
+	way := road.Way{Class: class, Ferry: ferry}
 	usable := false
-	for m, rule := range [road.Modes]func(Tags, road.Class, bool) (road.Travel, bool){
-		road.Foot: foot, road.EBike: ebike, road.Car: car,
-	} {
-		travel, ends := rule(tags, class, ferry)
+	for m, r := range im.rules {
+		if r.Profile == nil {
+			continue
+		}
+		travel, ends := r.way(tags, ferry)
 		way.Travel[m] = travel
 		if travel.ForwardMS > 0 || travel.BackwardMS > 0 {
 			usable = true
@@ -196,7 +216,27 @@ func readWay(tags Tags) (road.Way, bool) {
 			}
 		}
 	}
+	if usable {
+		way.Name = strings.Clone(first(tags, "name", "ref"))
+	}
 	return way, usable
+}
+
+// classOf is the class of a way, whether or not anybody may use it.
+func classOf(tags Tags) (c road.Class, ferry bool) {
+	switch route, highway := tags.Get("route"), tags.Get("highway"); {
+	case route == "ferry" || route == "shuttle_train" && highway == "":
+		return road.Ferry, true
+	case highway == "bridleway":
+		return road.Path, false
+	case highway == "" || highway == "platform" || highway == "corridor":
+		return road.Footway, false
+	default:
+		if c, ok := road.ParseClass(highway); ok && c != road.Ferry {
+			return c, false
+		}
+		return road.OtherRoad, false
+	}
 }
 
 func (im *importer) number(id int64) (uint32, bool) {
@@ -211,7 +251,7 @@ func (im *importer) node(n Node) error {
 	}
 	im.survey.Nodes[i] = road.Node{Lon7: n.Lon7, Lat7: n.Lat7}
 	im.found[i] = true
-	if gate, ok := readGate(n.Tags); ok {
+	if gate, ok := im.gate(n.Tags); ok {
 		im.survey.Gates[i] = gate
 	}
 	return nil

@@ -6,24 +6,10 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
-// restrictionKeys are the keys that carry a restriction, and whom each binds.
-// People on foot obey only their own.
-var restrictionKeys = []struct {
-	key   string
-	modes road.ModeSet
-}{
-	{"restriction", road.SetOf(road.EBike, road.Car)},
-	{"restriction:vehicle", road.SetOf(road.EBike, road.Car)},
-	{"restriction:motor_vehicle", road.SetOf(road.Car)},
-	{"restriction:motorcar", road.SetOf(road.Car)},
-	{"restriction:bicycle", road.SetOf(road.EBike)},
-	{"restriction:foot", road.SetOf(road.Foot)},
-}
-
-var excepted = map[string]road.ModeSet{
-	"motorcar": road.SetOf(road.Car), "motor_vehicle": road.SetOf(road.Car),
-	"bicycle": road.SetOf(road.EBike), "foot": road.SetOf(road.Foot),
-	"vehicle": road.SetOf(road.EBike, road.Car),
+// restrictionKeys are the keys that may carry a restriction; profiles say which bind
+// them.
+var restrictionKeys = []string{
+	"restriction", "restriction:vehicle", "restriction:motor_vehicle", "restriction:motorcar", "restriction:bicycle", "restriction:foot",
 }
 
 // relation keeps turn restrictions. Those that hold at some hours only are left
@@ -35,17 +21,19 @@ func (im *importer) relation(r Relation) error {
 	if r.Tags.Get("day_on") != "" || r.Tags.Get("hour_on") != "" {
 		return nil
 	}
-	var except road.ModeSet
-	for _, word := range strings.Split(r.Tags.Get("except"), ";") {
-		except |= excepted[strings.TrimSpace(word)]
-	}
+	except := r.Tags.Get("except")
 	for _, k := range restrictionKeys {
-		value := r.Tags.Get(k.key)
+		value := r.Tags.Get(k)
 		only := strings.HasPrefix(value, "only_")
-		if !only && !strings.HasPrefix(value, "no_") {
+		if !only && !strings.HasPrefix(value, "no_") || strings.HasSuffix(value, "_on_red") {
 			continue
 		}
-		modes := k.modes &^ except
+		var modes road.ModeSet
+		for m, rules := range im.rules {
+			if rules.Profile != nil && rules.restricts(k, except) {
+				modes |= road.SetOf(road.Mode(m))
+			}
+		}
 		if modes == 0 {
 			continue
 		}
