@@ -23,7 +23,7 @@ func planeAt(lat float64) plane {
 // units of 1e-7 degree.
 func stretchM(lon1, lat1, lon2, lat2 int32) float64 {
 	p := planeAt((float64(lat1) + float64(lat2)) / 2e7)
-	return math.Hypot(float64(int64(lon2)-int64(lon1))/1e7*p.lonM, float64(int64(lat2)-int64(lat1))/1e7*p.latM)
+	return long(float64(int64(lon2)-int64(lon1))/1e7*p.lonM, float64(int64(lat2)-int64(lat1))/1e7*p.latM)
 }
 
 // bearing is the direction from one point to another, degrees clockwise from
@@ -32,3 +32,6 @@ func bearing(lon1, lat1, lon2, lat2 int32) float64 {
 	p := planeAt((float64(lat1) + float64(lat2)) / 2e7)
 	return math.Atan2(float64(int64(lon2)-int64(lon1))*p.lonM, float64(int64(lat2)-int64(lat1))*p.latM) * 180 / math.Pi
 }
+
+// long is math.Hypot for lengths on the globe, which cannot overflow.
+func long(x, y float64) float64 { return math.Sqrt(x*x + y*y) }

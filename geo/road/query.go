@@ -3,6 +3,7 @@ package road
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road/cch"
@@ -43,6 +44,9 @@ func (n *Network) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Poi
 	return times, nil
 }
 
+// latM is less than the metres of a degree of latitude.
+const latM = geo.EarthRadiusM * math.Pi / 180 * (1 - 1e-9)
+
 // timeOf tells a length between two spots; walked says that the best way is to leave
 // the roads alone.
 func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked bool) {
@@ -52,7 +56,11 @@ func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked b
 		t.DurationS = float64(msOf(key)) / 1000
 		t.DistanceM = float64(cmOf(key)) / 100
 	}
-	// Who would walk to the road and back anyway may as well walk straight.
+	// Who would walk to the road and back anyway may as well walk straight. Most pairs
+	// are farther apart by their latitudes alone, which is quick to see.
+	if math.Abs(from.Lat-to.Lat)*latM > start.snapM+goal.snapM {
+		return t, false
+	}
 	straight := geo.DistanceM(from, to)
 	if len(start.at) > 0 && len(goal.at) > 0 && straight <= start.snapM+goal.snapM &&
 		(!t.Reachable || straight/walkMS < t.DurationS) {
@@ -145,6 +153,17 @@ func (t *tracer) arc(arc, fromCM, toCM, ms uint32) {
 	first, last := int(n.first[segment]), int(n.first[segment+1])-1
 	if arc&1 == 1 {
 		first, last = last, first
+	}
+	if fromCM == 0 && toCM == n.lengthCM[segment] { // all of it needs no measuring
+		step := 1
+		if last < first {
+			step = -1
+		}
+		for p := first; p != last; p += step {
+			t.point(n.point(uint32(p)))
+		}
+		t.point(n.point(uint32(last)))
+		return
 	}
 	fromM, toM := float64(fromCM)/100, float64(toCM)/100
 	t.point(n.along(first, last, fromM))

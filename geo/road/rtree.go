@@ -82,9 +82,9 @@ func (n *Network) near(lon, lat float64, heap *nearHeap, usable func(segment uin
 	}
 	p := planeAt(lat)
 	boxM := func(b box) float64 {
-		dx := math.Max(math.Max(float64(b.west)/1e7-lon, lon-float64(b.east)/1e7), 0) * p.lonM
-		dy := math.Max(math.Max(float64(b.south)/1e7-lat, lat-float64(b.north)/1e7), 0) * p.latM
-		return math.Hypot(dx, dy)
+		dx := max(float64(b.west)/1e7-lon, lon-float64(b.east)/1e7, 0) * p.lonM
+		dy := max(float64(b.south)/1e7-lat, lat-float64(b.north)/1e7, 0) * p.latM
+		return long(dx, dy)
 	}
 	*heap = (*heap)[:0]
 	top := len(t.levels) - 1
@@ -121,7 +121,7 @@ func (n *Network) toStretchM(point uint32, lon, lat float64, p plane) (distanceM
 	if l2 := dx*dx + dy*dy; l2 > 0 {
 		along = math.Min(math.Max(-(ax*dx+ay*dy)/l2, 0), 1)
 	}
-	return math.Hypot(ax+along*dx, ay+along*dy), along
+	return long(ax+along*dx, ay+along*dy), along
 }
 
 // nearItem is a box (level > 0), the box of a stretch (0) or a stretch (-1).
