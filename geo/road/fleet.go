@@ -12,12 +12,27 @@ import (
 // roads, with the label that answers any target without a search of its own. It
 // never changes. A stand of durations no longer in force still answers, by those.
 type Stand struct {
+	// What every answer needs comes first, within one line of the cache.
+	label cch.Label
+	now   *metric
+	point geo.Point
+	snapM float64
+	arcs  arcSet // of spot
+
+	spot   spot
 	router *Router
 	mode   Mode
-	now    *metric
-	point  geo.Point
-	spot   spot
-	label  cch.Label
+}
+
+// arcSet is a superset of some arcs, good for telling quickly that two lists of arcs
+// have none in common.
+type arcSet uint64
+
+func arcsOf(s spot) (set arcSet) {
+	for i := range s.at {
+		set |= 1 << (s.at[i].arc / 2 % 64)
+	}
+	return set
 }
 
 // Point is the place that was stood at.
@@ -48,6 +63,7 @@ func (r *Router) stand(a *ask, m Mode, now *metric, f *Fix) *Stand {
 	before := len(a.snap.places)
 	s.spot = r.net.snapFix(m, now.durationMS, f, &a.snap)
 	s.spot.at = append([]place(nil), a.snap.places[before:]...)
+	s.snapM, s.arcs = s.spot.snapM, arcsOf(s.spot)
 	a.seeds = a.seeds[:0]
 	for _, at := range s.spot.at {
 		a.seeds = append(a.seeds, cch.Seed{Vertex: r.modes[m].vertex[at.arc], Key: r.net.rest(now, at)})
@@ -77,6 +93,7 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 		// Of one mode and of the same durations each round; durations change rarely.
 		var of *Stand
 		var goal spot
+		var arcs arcSet
 		for i, s := range stands {
 			if answers[i].Kind != "" || of != nil && (s.mode != of.mode || s.now != of.now) {
 				continue
@@ -86,24 +103,21 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 				a.snap.reset()
 				goal = r.net.snap(s.mode, s.now.durationMS, to, &a.snap)
 				r.target(a, s.mode, s.now, goal)
+				arcs = arcsOf(goal)
 			}
-			answers[i] = a.meet(s, to, goal)
+			key := a.search.Meet(&s.label)
+			if s.arcs&arcs != 0 {
+				for _, at := range s.spot.at {
+					if k, _ := direct(at, goal); k < key {
+						key = k
+					}
+				}
+			}
+			answers[i], _ = timeOf(key, s.point, to, s.spot, goal)
 			left--
 		}
 	}
 	return times, nil
-}
-
-// meet answers for one stand after target and spread.
-func (a *ask) meet(s *Stand, to geo.Point, goal spot) Time {
-	key := a.search.Meet(&s.label)
-	for _, at := range s.spot.at {
-		if k, _ := direct(at, goal); k < key {
-			key = k
-		}
-	}
-	t, _ := timeOf(key, s.point, to, s.spot, goal)
-	return t
 }
 
 // Matrix answers the time from each of from to each of to, row by row: each row is
@@ -129,6 +143,7 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 	g, h := &r.net.modes[m], r.modes[m]
 	for i, p := range to {
 		goals[i].spot = r.net.snap(m, now.durationMS, p, &a.snap)
+		goals[i].arcs = arcsOf(goals[i].spot)
 		a.aim(g, h, now, goals[i].spot)
 		goals[i].label = a.search.Mark(now.weights.Flipped(), a.seeds)
 	}
@@ -142,12 +157,15 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 			a.seeds = append(a.seeds, cch.Seed{Vertex: h.vertex[at.arc], Key: r.net.rest(now, at)})
 		}
 		a.search.Target(now.weights.Flipped(), a.seeds)
+		arcs := arcsOf(start)
 		times := make([]Time, len(to))
 		for k := range goals {
 			key := a.search.Meet(&goals[k].label)
-			for _, at := range start.at {
-				if d, _ := direct(at, goals[k].spot); d < key {
-					key = d
+			if arcs&goals[k].arcs != 0 {
+				for _, at := range start.at {
+					if d, _ := direct(at, goals[k].spot); d < key {
+						key = d
+					}
 				}
 			}
 			times[k], _ = timeOf(key, p, to[k], start, goals[k].spot)
@@ -161,5 +179,6 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 
 type goalStand struct {
 	spot  spot
+	arcs  arcSet
 	label cch.Label
 }

@@ -5,20 +5,23 @@ package cch
 // searching from it again. It never changes and belongs to the metric it was made
 // with.
 type Label struct {
-	// Highest first within each chain of ancestors: where one is no ancestor of a
+	// One piece of memory, read from its start: how many chains of ancestors there are,
+	// how many words each takes, then three words an ancestor: rank and key, lower half
+	// first. Within a chain the highest comes first: where one is no ancestor of a
 	// target, none that follows in the chain is.
-	entries []entry
+	words []uint32
 }
 
-// entry is kept in one piece, since entries are read one after another.
-type entry struct {
-	key  Key
-	rank uint32
-	skip uint32 // how many of the chain follow
-}
+// entryWords is how many words an ancestor takes.
+const entryWords = 3
 
 // Len is how many ancestors it holds.
-func (l *Label) Len() int { return len(l.entries) }
+func (l *Label) Len() int {
+	if len(l.words) == 0 {
+		return 0
+	}
+	return (len(l.words) - 1 - int(l.words[0])) / entryWords
+}
 
 // Mark makes the label of a place: one or more vertices with the way from the place
 // to each.
@@ -41,18 +44,17 @@ func (s *Search) Mark(m *Metric, seeds []Seed) Label {
 		}
 	}
 	s.settled = append(s.settled, s.climbed...)
-	l := Label{entries: make([]entry, 0, len(s.chain))}
+	l := Label{words: make([]uint32, 1+s.chains, 1+int(s.chains)+entryWords*len(s.chain))}
+	l.words[0] = s.chains
 	for of := range s.chains {
-		first := len(l.entries)
+		first := len(l.words)
 		for _, i := range s.chain {
 			if s.ofChain[i] == of {
 				v := s.climbed[i]
-				l.entries = append(l.entries, entry{key: s.back[v], rank: v})
+				l.words = append(l.words, v, uint32(s.back[v]), uint32(s.back[v]>>32))
 			}
 		}
-		for i := first; i < len(l.entries); i++ {
-			l.entries[i].skip = uint32(len(l.entries) - 1 - i)
-		}
+		l.words[1+of] = uint32(len(l.words) - first)
 	}
 	return l
 }
@@ -60,15 +62,22 @@ func (s *Search) Mark(m *Metric, seeds []Seed) Label {
 // Meet answers, after Target, how far the target is from a marked place.
 func (s *Search) Meet(l *Label) Key {
 	best := Inf
-	back, entries := s.back, l.entries
-	for i := 0; i < len(entries); i++ {
-		e := &entries[i]
-		k := back[e.rank]
-		if k == unknown {
-			i += int(e.skip)
-			continue
+	if len(l.words) == 0 {
+		return best
+	}
+	back, chains := s.back, int(l.words[0])
+	rest := l.words[1+chains:]
+	for _, length := range l.words[1 : 1+chains] {
+		chain := rest[:length]
+		rest = rest[length:]
+		for len(chain) >= entryWords {
+			k := back[chain[0]]
+			if k == unknown {
+				break
+			}
+			best = min(best, Key(chain[1])+Key(chain[2])<<32+k)
+			chain = chain[entryWords:]
 		}
-		best = min(best, e.key+k)
 	}
 	return best
 }
