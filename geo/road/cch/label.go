@@ -70,13 +70,12 @@ func (s *Search) Meet(l *Label) Key {
 	for _, length := range l.words[1 : 1+chains] {
 		chain := rest[:length]
 		rest = rest[length:]
-		for len(chain) >= entryWords {
-			k := back[chain[0]]
+		for i := 0; i+entryWords <= len(chain); i += entryWords {
+			k := back[chain[i]]
 			if k == unknown {
 				break
 			}
-			best = min(best, Key(chain[1])+Key(chain[2])<<32+k)
-			chain = chain[entryWords:]
+			best = min(best, (Key(chain[i+1])|Key(chain[i+2])<<32)+k)
 		}
 	}
 	return best
