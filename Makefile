@@ -76,6 +76,10 @@ bench-road: ## Measure the road engine on Porto; every answer is compared with D
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
 	@go run ./cmd/gridbench beacon
 
+.PHONY: bench-verify
+bench-verify: ## Measure how long a chain of 1 M events takes to verify
+	@go run ./cmd/gridbench verify
+
 .PHONY: bench-photo
 bench-photo: build ## Measure dispatch with and without 1,000 photos of 3 MB in 5 minutes beside it
 	@go run ./cmd/gridbench photo

@@ -210,8 +210,7 @@ func TestVerifyFindsEveryChange(t *testing.T) {
 			lines[at], lines[c.at[k]] = lines[c.at[k]], lines[at]
 		case "twice":
 			lines = slices.Insert(lines, at, lines[at])
-			from, to = k+1, k+1
-			from = k // the copy is as good as the original
+			from, to = k, k+1 // the copy is as good as the original
 		case "added":
 			extra := here
 			extra.e = strings.Replace(extra.e, `"stage"`, `"stagf"`, 1)

@@ -16,11 +16,12 @@ import (
 // serveConfig is how a service is run. Everything has a default that works on a
 // developer's machine.
 type serveConfig struct {
-	Listen        string   `env:"GRIDPATROL_LISTEN" default:"127.0.0.1:8080" help:"Address of the service."`
-	TZ            string   `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
-	Origins       []string `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
-	MetricsListen string   `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
-	Photos        s3Config `embed:""`
+	Listen        string     `env:"GRIDPATROL_LISTEN" default:"127.0.0.1:8080" help:"Address of the service."`
+	TZ            string     `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
+	Origins       []string   `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
+	MetricsListen string     `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
+	Photos        s3Config   `embed:""`
+	Heads         headConfig `embed:""`
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in

@@ -47,6 +47,9 @@ type commands struct {
 	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the service runs or not."`
 	Restore restoreCmd `cmd:"" help:"Read a backup into an empty database, and compare."`
 
+	Events eventsCmd `cmd:"" help:"The chain of events: export it, rotate the key that signs it."`
+	Verify verifyCmd `cmd:"" help:"Find the first event of a chain that is not as it was sealed, in an export or in the database."`
+
 	Retention retentionCmd `cmd:"" help:"How long data is kept."`
 }
 

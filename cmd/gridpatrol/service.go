@@ -19,6 +19,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
 	"github.com/gridpatrol/gridpatrol/web"
@@ -44,6 +45,8 @@ type service struct {
 	node    *node
 	tracks  *pgtrack.Store
 	zone    *time.Location
+	sealer  *pgproof.Sealer
+	heads   headConfig
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -135,7 +138,8 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone}, nil
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -163,6 +167,8 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the track partitions", run: s.keepPartitions},
 			{name: "the visits by cell", run: s.countVisits},
 			{name: "the retention", run: s.keepRetention},
+			{name: "the sealing of events", run: s.sealer.Run},
+			{name: "the signed heads", run: s.keepHeads},
 			{name: "the node's pulse", run: s.node.run},
 		},
 	)

@@ -102,3 +102,8 @@ func write(path string, private ed25519.PrivateKey, replace bool) error {
 	}
 	return os.Link(beside.Name(), path) // unlike a rename it never replaces
 }
+
+// ID names a key by its public half.
+func ID(private ed25519.PrivateKey) string {
+	return proof.KeyID(private.Public().(ed25519.PublicKey))
+}

@@ -28,6 +28,8 @@ type Figures struct {
 	announce prometheus.Histogram
 	ack      prometheus.Histogram
 	commit   prometheus.Histogram
+	seal     prometheus.Histogram
+	sealed   prometheus.Counter
 	batch    prometheus.Histogram
 }
 
@@ -46,6 +48,9 @@ func New() (*Figures, error) {
 		announce: histogram("gridpatrol_outbox_wait_seconds", "From a decision until this node announced it.", waits),
 		ack:      histogram("gridpatrol_beacon_ack_seconds", "From a beacon message's receipt until it was on disk and acknowledged.", waits),
 		commit:   histogram("gridpatrol_beacon_commit_seconds", "One commit of the beacon writer.", waits),
+		seal:     histogram("gridpatrol_event_seal_seconds", "From an event until it was chained, the oldest of each round.", waits),
+		sealed: prometheus.NewCounter(prometheus.CounterOpts{Name: "gridpatrol_events_sealed_total",
+			Help: "Events that this node chained."}),
 		batch: histogram("gridpatrol_beacon_batch_fixes", "Fixes in one commit of the beacon writer.",
 			[]float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}),
 	}
@@ -57,7 +62,7 @@ func New() (*Figures, error) {
 	version, goVersion, h3 := made()
 	build.WithLabelValues(version, goVersion, h3).Set(1)
 	for _, c := range []prometheus.Collector{
-		f.plan, f.announce, f.ack, f.commit, f.batch, build,
+		f.plan, f.announce, f.ack, f.commit, f.batch, f.seal, f.sealed, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := f.Registry.Register(c); err != nil {
@@ -74,6 +79,12 @@ func (f *Figures) Planned(end dispatch.DispatchState, took time.Duration) {
 
 // Announced hears how long a change waited in the outbox.
 func (f *Figures) Announced(waited time.Duration) { f.announce.Observe(waited.Seconds()) }
+
+// Sealed is pgproof.Sealer's hook.
+func (f *Figures) Sealed(events int, waited time.Duration) {
+	f.sealed.Add(float64(events))
+	f.seal.Observe(waited.Seconds())
+}
 
 // Committed implements realtime.Meter.
 func (f *Figures) Committed(fixes int, took time.Duration) {
