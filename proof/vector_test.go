@@ -22,7 +22,7 @@ func TestVectorsOfTheDocument(t *testing.T) {
 	at := time.Date(2026, 5, 3, 13, 40, 0, 0, time.UTC)
 	events := []proof.Entry{
 		{Kind: "reported", At: at, District: district, Case: uuid.MustParse("01969b2f-0000-7000-8000-000000000001"),
-			Actor: proof.Actor{Name: "device:01969b2f-0000-7000-8000-000000000002", Role: "device", OnBehalf: "patrol:01969b2f-0000-7000-8000-000000000003"},
+			Actor:  proof.Actor{Name: "device:01969b2f-0000-7000-8000-000000000002", Role: "device", OnBehalf: "patrol:01969b2f-0000-7000-8000-000000000003"},
 			Detail: map[string]any{"number": "20260503-0001", "category": "C01", "photos": 1}, After: map[string]any{"stage": "reported"}},
 		{Kind: "stage", At: at.Add(1500 * time.Millisecond), District: district, Case: uuid.MustParse("01969b2f-0000-7000-8000-000000000001"),
 			Actor: proof.System, Why: "category C01 is dispatched auto", Detail: map[string]any{"share": 0.8, "road_m": 1e-7},
