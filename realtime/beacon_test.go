@@ -447,6 +447,7 @@ func TestClientLosesNothing(t *testing.T) {
 	for i, u := range b.units {
 		client, err := beaconclient.New(beaconclient.Config{
 			URL: b.node.url + "/ws/beacon", Token: u.Device.String(), FirstPause: time.Millisecond, LongestPause: 5 * time.Millisecond,
+			Binary: i%2 == 1,
 		})
 		if err != nil {
 			t.Fatal(err)

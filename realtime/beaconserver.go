@@ -377,7 +377,7 @@ func (b *BeaconServer) Close(device dispatch.DeviceID, code int, reason string) 
 func BeaconUpgrader() websocket.Upgrader {
 	return websocket.Upgrader{
 		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 512, WriteBufferSize: 512,
-		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{beacon.Subprotocol},
+		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{beacon.Subprotocol, beacon.SubprotocolBinary},
 	}
 }
 
@@ -385,7 +385,7 @@ func BeaconUpgrader() websocket.Upgrader {
 // just went away is no error.
 func (b *BeaconServer) Serve(ctx context.Context, conn *websocket.Conn, device Device) error {
 	defer conn.Close()
-	s := &socket{server: b, conn: conn, device: device}
+	s := &socket{server: b, conn: conn, device: device, binary: conn.Subprotocol() == beacon.SubprotocolBinary}
 	if !b.enter(s) {
 		closeConn(conn, beacon.CloseDrain, "the service goes down")
 		return nil

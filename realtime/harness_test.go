@@ -193,7 +193,12 @@ type phone struct {
 
 func (n *node) dial(t *testing.T, path string, header http.Header) *phone {
 	t.Helper()
-	dialer := websocket.Dialer{Subprotocols: []string{beacon.Subprotocol}, HandshakeTimeout: patience}
+	return n.dialAs(t, beacon.Subprotocol, path, header)
+}
+
+func (n *node) dialAs(t *testing.T, subprotocol, path string, header http.Header) *phone {
+	t.Helper()
+	dialer := websocket.Dialer{Subprotocols: []string{subprotocol}, HandshakeTimeout: patience}
 	conn, response, err := dialer.DialContext(t.Context(), n.url+path, header)
 	if err != nil {
 		t.Fatal(err)
@@ -235,9 +240,12 @@ func (p *phone) fixes(fixes ...beacon.Fix) {
 func (p *phone) next() (beacon.Down, error) {
 	p.t.Helper()
 	_ = p.conn.SetReadDeadline(time.Now().Add(patience))
-	_, message, err := p.conn.ReadMessage()
+	kind, message, err := p.conn.ReadMessage()
 	if err != nil {
 		return nil, err
+	}
+	if kind == websocket.BinaryMessage {
+		return beacon.DecodeAckBinary(message)
 	}
 	down, err := beacon.DecodeDown(message)
 	if err != nil || down == nil {

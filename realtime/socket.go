@@ -32,6 +32,7 @@ type socket struct {
 	server *BeaconServer
 	conn   *websocket.Conn
 	device Device
+	binary bool    // the device speaks beacon.SubprotocolBinary
 	writer *writer // of its stream, once started
 
 	// The reader's own.
@@ -44,7 +45,7 @@ type socket struct {
 	dropped atomic.Bool  // something was let go while the database was away
 
 	mu      sync.Mutex // guards all below; the writer, pushes and the sweeper write
-	out     [][]byte
+	out     []posted
 	outSize int
 	writing bool
 	said    bool // hello
@@ -69,7 +70,7 @@ func (s *socket) read(ctx context.Context) error {
 		if s.closing() {
 			continue // only waiting for the peer's close frame
 		}
-		if kind != websocket.TextMessage {
+		if kind != websocket.TextMessage && !s.binary {
 			s.close(beacon.CloseProtocol, "a message is JSON text")
 			continue
 		}
@@ -77,7 +78,7 @@ func (s *socket) read(ctx context.Context) error {
 			return err
 		}
 		received := s.server.now()
-		message, err := beacon.DecodeUp(buf)
+		message, err := decode(kind, buf)
 		if err == nil {
 			err = s.take(ctx, message, received)
 		}
@@ -93,6 +94,13 @@ func (s *socket) read(ctx context.Context) error {
 			buf = make([]byte, 0, readBufBytes) // a burst is rare; do not keep its memory
 		}
 	}
+}
+
+func decode(kind int, message []byte) (any, error) {
+	if kind == websocket.BinaryMessage {
+		return beacon.DecodeFixesBinary(message)
+	}
+	return beacon.DecodeUp(message)
 }
 
 func readUpTo(r io.Reader, buf []byte, limit int) ([]byte, error) {
@@ -236,21 +244,37 @@ func (s *socket) hello(acked int64) bool {
 	}))
 }
 
-// send queues an encoded message. A device that does not read is closed at the
+// ack says what is safe, in the words of the device's subprotocol.
+func (s *socket) ack(a beacon.Ack) bool {
+	if s.binary {
+		return s.queue(posted{websocket.BinaryMessage, beacon.AppendAckBinary(nil, a)})
+	}
+	return s.send(beacon.Append(nil, a))
+}
+
+// posted is an encoded message and its kind.
+type posted struct {
+	kind    int
+	message []byte
+}
+
+func (s *socket) send(text []byte) bool { return s.queue(posted{websocket.TextMessage, text}) }
+
+// queue takes a message to be sent. A device that does not read is closed at the
 // bound.
-func (s *socket) send(message []byte) bool {
+func (s *socket) queue(p posted) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.code != 0 {
 		return false
 	}
-	if s.outSize+len(message) > maxOutBytes {
+	if s.outSize+len(p.message) > maxOutBytes {
 		s.out, s.outSize = nil, 0
 		s.closeLocked(beacon.CloseSlow, "the device does not read")
 		return false
 	}
-	s.out = append(s.out, message)
-	s.outSize += len(message)
+	s.out = append(s.out, p)
+	s.outSize += len(p.message)
 	s.writeLocked()
 	return true
 }
@@ -296,9 +320,9 @@ func (s *socket) write() {
 			return
 		}
 		s.mu.Unlock()
-		for _, message := range out {
+		for _, p := range out {
 			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWithin))
-			if err := s.conn.WriteMessage(websocket.TextMessage, message); err != nil {
+			if err := s.conn.WriteMessage(p.kind, p.message); err != nil {
 				s.conn.Close() // the reader ends with an error
 				return
 			}

@@ -328,7 +328,7 @@ func (w *writer) answer(batch []submission, p *plan) {
 			s.socket.close(beacon.CloseProtocol, "more holes than can be kept; send what you hold in order")
 		}
 		if last[s.socket] == i && !told {
-			s.socket.send(beacon.Append(nil, beacon.Ack{Seq: record.Acked, Also: record.Beyond}))
+			s.socket.ack(beacon.Ack{Seq: record.Acked, Also: record.Beyond})
 		}
 	}
 }

@@ -37,6 +37,14 @@ func DecodeUp(message []byte) (any, error) {
 	if len(message) > MaxMessageBytes {
 		return nil, protocolf("a message is at most %d bytes", MaxMessageBytes)
 	}
+	if fixes, ok := scanFixes(message); ok {
+		return fixes, nil
+	}
+	return decodeUp(message)
+}
+
+// decodeUp is DecodeUp for any message, however it is written.
+func decodeUp(message []byte) (any, error) {
 	var m upMessage
 	if err := json.Unmarshal(message, &m); err != nil {
 		return nil, protocolf("not a beacon message: %s", jsonFault(err))
@@ -99,6 +107,12 @@ func decodeFixes(raw []json.RawMessage) (any, error) {
 	return out, nil
 }
 
+// What a measure can be at most, so that it says something.
+const (
+	maxAccuracyM = 1e7 // larger than the earth
+	maxSpeedMS   = 1e4
+)
+
 type fixFields struct {
 	T          string   `json:"t"`
 	Lon        *float64 `json:"lon"`
@@ -157,9 +171,9 @@ func decodeFix(raw json.RawMessage) (Fix, *Reject, error) {
 	switch {
 	case fix.AccuracyM < 0:
 		return refuse(BadField, "accuracy_m: must not be negative")
-	case fix.AccuracyM > 1e7:
+	case fix.AccuracyM > maxAccuracyM:
 		return refuse(BadField, "accuracy_m: larger than the earth")
-	case fix.SpeedMS < 0 || fix.SpeedMS > 1e4:
+	case fix.SpeedMS < 0 || fix.SpeedMS > maxSpeedMS:
 		return refuse(BadField, "speed_ms: must be 0 to 10000")
 	case fix.HeadingDeg < 0 || fix.HeadingDeg > 360:
 		return refuse(BadField, "heading_deg: must be 0 to 360")

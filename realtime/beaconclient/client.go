@@ -29,6 +29,9 @@ type Config struct {
 	// Hold is how many fixes are kept unacknowledged; beyond it the oldest is let go.
 	// 10,000 if zero.
 	Hold int
+	// Binary says to speak beacon.SubprotocolBinary; where the service does not, the
+	// client speaks JSON. Places are then rounded to a centimetre.
+	Binary bool
 	// Speed is how many times faster than life a simulated device plays; 1 if zero.
 	Speed float64
 
@@ -206,6 +209,9 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) connect(ctx context.Context) (greeted bool, err error) {
 	dialer := *c.config.Dialer
 	dialer.Subprotocols = []string{beacon.Subprotocol}
+	if c.config.Binary {
+		dialer.Subprotocols = []string{beacon.SubprotocolBinary, beacon.Subprotocol}
+	}
 	header := http.Header{}
 	if c.config.Token != "" {
 		header.Set("Authorization", "Bearer "+c.config.Token)
@@ -260,14 +266,15 @@ func (c *Client) write(conn *websocket.Conn, hello <-chan struct{}, ended <-chan
 	defer check.Stop()
 	var buf []byte
 	greeting := hello
+	binary := conn.Subprotocol() == beacon.SubprotocolBinary
 	for {
 		for {
-			message, ok := c.message(buf[:0], greeting == nil)
+			message, kind := c.message(buf[:0], greeting == nil, binary)
 			buf = message
-			if !ok {
+			if kind == nothing {
 				break
 			}
-			if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil || conn.WriteMessage(websocket.TextMessage, message) != nil {
+			if conn.SetWriteDeadline(time.Now().Add(writeLimit)) != nil || conn.WriteMessage(kind, message) != nil {
 				return nil
 			}
 		}
@@ -285,9 +292,12 @@ func (c *Client) write(conn *websocket.Conn, hello <-chan struct{}, ended <-chan
 	}
 }
 
-// message is the next message to send: a start when one is due, else a burst of
-// what is held and not yet on its way.
-func (c *Client) message(b []byte, greeted bool) ([]byte, bool) {
+// nothing is the kind of no message.
+const nothing = 0
+
+// message is the next message to send and its kind: a start when one is due, else a
+// burst of what is held and not yet on its way.
+func (c *Client) message(b []byte, greeted, binary bool) (message []byte, kind int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.restart {
@@ -296,18 +306,25 @@ func (c *Client) message(b []byte, greeted bool) ([]byte, bool) {
 		if len(c.held) > 0 {
 			lowest = c.held[0].Seq
 		}
-		return beacon.AppendStart(b, beacon.Start{Stream: c.config.Stream, LowestHeld: lowest, Speed: c.config.Speed}), true
+		return beacon.AppendStart(b, beacon.Start{Stream: c.config.Stream, LowestHeld: lowest, Speed: c.config.Speed}), websocket.TextMessage
 	}
 	from := c.after(c.sent)
 	if !greeted || from == len(c.held) || from >= maxFlying {
-		return b, false
+		return b, nothing
 	}
-	b, n := beacon.AppendFixes(b, c.held[from:])
+	var n int
+	kind = websocket.TextMessage
+	if binary {
+		b, n = beacon.AppendFixesBinary(b, c.held[from:])
+		kind = websocket.BinaryMessage
+	} else {
+		b, n = beacon.AppendFixes(b, c.held[from:])
+	}
 	if c.sent < c.held[from].Seq && from == 0 {
 		c.progress = time.Now() // patience begins with the first fix on its way
 	}
 	c.sent = c.held[from+n-1].Seq
-	return b, true
+	return b, kind
 }
 
 // after is the index of the first held fix above seq.
@@ -335,11 +352,11 @@ func (c *Client) read(conn *websocket.Conn, hello chan<- struct{}) error {
 		if err := conn.SetReadDeadline(time.Now().Add(quietLimit)); err != nil {
 			return err
 		}
-		_, message, err := conn.ReadMessage()
+		kind, message, err := conn.ReadMessage()
 		if err != nil {
 			return err
 		}
-		down, err := beacon.DecodeDown(message)
+		down, err := decode(kind, message)
 		if err != nil {
 			return err
 		}
@@ -349,6 +366,13 @@ func (c *Client) read(conn *websocket.Conn, hello chan<- struct{}) error {
 			close(hello)
 		}
 	}
+}
+
+func decode(kind int, message []byte) (beacon.Down, error) {
+	if kind == websocket.BinaryMessage {
+		return beacon.DecodeAckBinary(message)
+	}
+	return beacon.DecodeDown(message)
 }
 
 func (c *Client) take(down beacon.Down) {
