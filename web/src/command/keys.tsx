@@ -47,6 +47,10 @@ function press(key: string, on: HTMLElement): boolean {
     case "H":
       toggleLayer("heat");
       return true;
+    case "c":
+    case "C":
+      toggleLayer("coverage");
+      return true;
     case "g":
     case "G":
       toggleLayer("grids");
@@ -106,6 +110,7 @@ export function Help() {
     ["Enter", w.keys.enter],
     ["A", w.keys.a],
     ["H", w.keys.h],
+    ["C", w.coverage.layer],
     ["G", w.keys.g],
     ["F", w.keys.f],
     ["M", w.keys.m],

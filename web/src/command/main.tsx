@@ -2,6 +2,7 @@
 import "../css/base.css";
 import "../css/command.css";
 import "../css/closures.css";
+import "../css/coverage.css";
 import "../css/panel.css";
 import "../css/heard.css";
 import "../css/photos.css";

@@ -12,6 +12,7 @@ import { night } from "../map/style.ts";
 import { cases, hear, type Known, live, loaded, patrols, played } from "../state/duty.ts";
 import { isFinished, phase } from "../state/queue.ts";
 import { departmentName, districtBounds, gridByCode, labels } from "../state/register.ts";
+import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
@@ -19,6 +20,7 @@ import { Icon, Mark, type MarkName, phaseLook, PlaceMark } from "../ui/marks.tsx
 import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, routes, traps } from "./choice.ts";
 import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
+import { CoverageCard, CoverageKey, coverageShown, coverageZoom, keepCoverage } from "./coverage.tsx";
 import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
 import { PlaceLink } from "./nearby.tsx";
@@ -26,7 +28,7 @@ import { titleOf } from "./queue.tsx";
 
 export const districtMap = signal<DistrictMap | null>(null);
 const broken = signal<"" | "none" | "lost">("");
-export const layersOn = signal<Record<LayerGroup, boolean>>({ grids: true, towns: true, people: true, places: false, roads: true, heat: false, labels: true });
+export const layersOn = signal<Record<LayerGroup, boolean>>({ grids: true, towns: true, people: true, places: false, roads: true, heat: false, coverage: false, labels: true });
 const tip = signal<{ hit: Hit; x: number; y: number } | null>(null);
 const gridShown = signal<GridDetail | null>(null);
 export const patrolShown = signal<string | null>(null);
@@ -36,7 +38,11 @@ const following = signal<string | null>(null);
 export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function toggleLayer(group: LayerGroup): void {
-  layersOn.value = { ...layersOn.value, [group]: !layersOn.value[group] };
+  if (group === "coverage" && !may("see_patrols")) return;
+  const on = !layersOn.value[group];
+  // Both colour the same ground: one of them at a time.
+  const other = on && group === "coverage" ? { heat: false } : on && group === "heat" ? { coverage: false } : {};
+  layersOn.value = { ...layersOn.value, ...other, [group]: on };
 }
 
 export function follow(): void {
@@ -48,11 +54,12 @@ export function follow(): void {
 /** Esc, one thing at a time: what lies on top goes first. */
 export function closeTop(): boolean {
   if (shutClosure()) return true;
-  if (gridShown.value || patrolShown.value || placeShown.value || heatShown.value) {
+  if (gridShown.value || patrolShown.value || placeShown.value || heatShown.value || coverageShown.value) {
     gridShown.value = null;
     patrolShown.value = null;
     placeShown.value = null;
     heatShown.value = null;
+    coverageShown.value = null;
     return true;
   }
   return false;
@@ -97,7 +104,10 @@ export function MapView() {
         click: (hit) => void clicked(hit),
         hover: (hit) => (tip.value = hit && (hit.unit || hit.place || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
         dragged: () => (following.value = null),
-        moved: (_, zoom) => heatZoom(zoom),
+        moved: (_, zoom) => {
+          heatZoom(zoom);
+          coverageZoom(zoom);
+        },
         lost: () => (broken.value = "lost"),
       });
       if (gone) {
@@ -141,6 +151,7 @@ export function MapView() {
           <Legend />
           {layersOn.value.places ? <PlacesKey /> : null}
           {layersOn.value.heat ? <HeatKey /> : null}
+          {layersOn.value.coverage ? <CoverageKey map={districtMap.value} /> : null}
           <div class="card zoom">
             <button type="button" aria-label={w.zoomIn} title={w.zoomIn} onClick={() => districtMap.value?.zoomBy(1)}><Icon name="plus" /></button>
             <button type="button" aria-label={w.zoomOut} title={w.zoomOut} onClick={() => districtMap.value?.zoomBy(-1)}><Icon name="minus" /></button>
@@ -151,6 +162,7 @@ export function MapView() {
           <Closures />
           <PlaceCard />
           {layersOn.value.heat ? <HeatCard /> : null}
+          {layersOn.value.coverage ? <CoverageCard /> : null}
           <Tip />
         </>
       )}
@@ -173,6 +185,7 @@ async function clicked(hit: Hit): Promise<void> {
   tip.value = null;
   placeShown.value = null;
   heatShown.value = null;
+  coverageShown.value = null;
   if (hit.unit?.kind === "case") {
     choose(hit.unit.id);
     return;
@@ -189,10 +202,11 @@ async function clicked(hit: Hit): Promise<void> {
     return;
   }
   patrolShown.value = null;
-  if (hit.place || hit.cell) {
+  if (hit.place || hit.cell || hit.covered) {
     gridShown.value = null;
     placeShown.value = hit.place ?? null;
     heatShown.value = hit.place ? null : (hit.cell ?? null);
+    coverageShown.value = hit.place ? null : (hit.covered ?? null);
     return;
   }
   if (!hit.grid?.id) {
@@ -259,6 +273,7 @@ function wire(map: DistrictMap): (() => void)[] {
       for (const [group, on] of Object.entries(layersOn.value)) map.show(group as LayerGroup, on);
     }),
     keepHeat(map, () => layersOn.value.heat),
+    keepCoverage(map, () => layersOn.value.coverage),
     effect(() => mark(map)),
     pulseOnChoice(map),
     followClosures(map),
@@ -297,7 +312,7 @@ function mark(map: DistrictMap): void {
 
 function Layers() {
   const w = words.value;
-  const list: [LayerGroup, string][] = [["grids", w.layerGrids], ["towns", w.layerTowns], ["people", w.layerPeople], ["places", w.layerPlaces], ["heat", w.layerHeat], ["roads", w.layerRoads], ["labels", w.layerLabels]];
+  const list: [LayerGroup, string][] = [["grids", w.layerGrids], ["towns", w.layerTowns], ["people", w.layerPeople], ["places", w.layerPlaces], ["heat", w.layerHeat], ...(may("see_patrols") ? [["coverage", w.coverage.layer] as [LayerGroup, string]] : []), ["roads", w.layerRoads], ["labels", w.layerLabels]];
   return (
     <div class="card layers" role="group" aria-label={w.layers}>
       {list.map(([group, name]) => (

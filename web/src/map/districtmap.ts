@@ -8,6 +8,7 @@ import "maplibre-gl/dist/maplibre-gl.css";
 import workerURL from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { type GeoJSONSource, Map as MapLibre, type MapMouseEvent, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import type { Feature, Polygon } from "geojson";
+import { type Band, hatch } from "./coverage.ts";
 import { Fleet, type Unit } from "./fleet.ts";
 import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
 import { rendererOf, type Renderer } from "./renderer.ts";
@@ -21,9 +22,10 @@ setWorkerUrl(workerURL);
 export type RouteLine = { kind: "comes" | "other" | "air"; coordinates: number[][] };
 export type Label = LonLat & { kind: "town" | "grid"; text: string };
 export type HeatCell = { cell: string; boundary: number[][]; share: number };
+export type CoverageCell = { cell: string; boundary: number[][]; band: Band };
 export type PlaceHit = { code: string; name: string; kind: PlaceKind; url: string | null; visitsPerWeek: number };
 export type ClosedRoad = { id: string; inForce: boolean; geometry: { type: string; coordinates: unknown[] } };
-export type Hit = { unit?: Unit; closure?: string; place?: PlaceHit; cell?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
+export type Hit = { unit?: Unit; closure?: string; place?: PlaceHit; cell?: string; covered?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
 
 export type DistrictMapOptions = {
   container: HTMLElement;
@@ -45,12 +47,13 @@ export type DistrictMapOptions = {
 
 const slowestMs = 6_000;
 
-export type LayerGroup = "grids" | "towns" | "roads" | "heat" | "places" | "people" | "labels";
+export type LayerGroup = "grids" | "towns" | "roads" | "heat" | "coverage" | "places" | "people" | "labels";
 const groups: Record<Exclude<LayerGroup, "people">, string[]> = {
   grids: ["grid-line", "special-fill", "special-line"],
   towns: ["town-line"],
   roads: ["road-case", "road", "road-name"],
   heat: ["heat"],
+  coverage: ["coverage", "coverage-hole"],
   places: ["places"],
   labels: ["town-name", "grid-name", "river-name", "lake-name"],
 };
@@ -124,6 +127,8 @@ export class DistrictMap {
         const image = placeImage(kind, options.theme.labelHalo, ratio);
         if (image && !map.hasImage(`place-${kind}`)) map.addImage(`place-${kind}`, image, { pixelRatio: ratio });
       }
+      const stripes = hatch(ratio);
+      if (stripes && !map.hasImage("hatch")) map.addImage("hatch", stripes, { pixelRatio: ratio });
       if (!map.getLayer("units")) map.addLayer(this.#units);
       this.#ready = true;
       for (const act of this.#whenReady.splice(0)) act();
@@ -271,6 +276,14 @@ export class DistrictMap {
     })));
   }
 
+  setCoverage(cells: CoverageCell[]): void {
+    this.#data("coverage", cells.map((c) => ({
+      type: "Feature" as const,
+      properties: { cell: c.cell, band: c.band },
+      geometry: { type: "Polygon" as const, coordinates: [c.boundary] },
+    })));
+  }
+
   setClosures(list: ClosedRoad[]): void {
     this.#data("closures", list.map((c) => ({
       type: "Feature" as const,
@@ -344,21 +357,24 @@ export class DistrictMap {
     let closure: Hit["closure"];
     let place: Hit["place"];
     let cell: Hit["cell"];
+    let covered: Hit["covered"];
     if (!unit && this.#ready) {
       const near = 6;
       const around: [[number, number], [number, number]] = [[e.point.x - near, e.point.y - near], [e.point.x + near, e.point.y + near]];
       const shut = map.queryRenderedFeatures(around, { layers: ["closure", "closure-fill"] })[0];
       if (shut) closure = String(shut.properties.id);
-      const found = map.queryRenderedFeatures(e.point, { layers: ["places", "heat", "special-fill", "grid-fill"] });
+      const found = map.queryRenderedFeatures(e.point, { layers: ["places", "heat", "coverage", "coverage-hole", "special-fill", "grid-fill"] });
       const one = found.find((f) => f.layer.id === "places");
       if (one) place = placeOf(one.properties);
       const hot = found.find((f) => f.layer.id === "heat");
       if (hot) cell = String(hot.properties.cell);
+      const timed = found.find((f) => f.layer.id === "coverage" || f.layer.id === "coverage-hole");
+      if (timed) covered = String(timed.properties.cell);
       const grids = found.filter((f) => f.sourceLayer === "grids");
       const best = grids.find((f) => f.properties.kind === "special") ?? grids[0];
       if (best) grid = { code: String(best.properties.code), id: best.properties.id ? String(best.properties.id) : null };
     }
-    return { unit, closure, place, cell, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
+    return { unit, closure, place, cell, covered, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
   }
 }
 

@@ -2,6 +2,7 @@
  * The map's style. It names no glyph server, no sprite and no outside tile: text is
  * drawn with a font of this machine, everything else comes from our own service.
  */
+import { bands } from "./coverage.ts";
 import type { StyleSpecification } from "maplibre-gl";
 
 export const fonts = ["PingFang SC", "HarmonyOS Sans SC", "Microsoft YaHei UI", "Noto Sans CJK SC", "sans-serif"];
@@ -100,6 +101,7 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       water: { type: "vector", tiles: [`${tiles}/water/{z}/{x}/{y}.mvt`], minzoom: 8, maxzoom: 14 },
       places: { type: "vector", tiles: [`${tiles}/places/{z}/{x}/{y}.mvt`], minzoom: 9, maxzoom: 15 },
       heat: { type: "geojson", data: empty },
+      coverage: { type: "geojson", data: empty },
       route: { type: "geojson", data: empty },
       disc: { type: "geojson", data: empty },
       labels: { type: "geojson", data: empty },
@@ -174,6 +176,26 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
           "fill-color": ["interpolate", ["linear"], ["get", "share"], 0, "#26315f", 0.34, "#2f6f8f", 0.67, "#35b779", 1, "#fde725"],
           "fill-opacity": 0.38,
         },
+      },
+      {
+        id: "coverage",
+        type: "fill",
+        source: "coverage",
+        filter: ["!=", ["get", "band"], "hole"],
+        layout: { visibility: "none" },
+        paint: {
+          "fill-color": ["match", ["get", "band"], ...bands.flatMap((b) => (b.colour ? [b.band, b.colour] : [])), "#000"] as never,
+          "fill-opacity": 0.5,
+          "fill-outline-color": "rgb(10 15 24 / 45%)",
+        },
+      },
+      {
+        id: "coverage-hole",
+        type: "fill",
+        source: "coverage",
+        filter: ["==", ["get", "band"], "hole"],
+        layout: { visibility: "none" },
+        paint: { "fill-pattern": "hatch", "fill-opacity": 0.75 },
       },
       {
         id: "road-case",
