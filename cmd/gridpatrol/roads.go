@@ -19,6 +19,8 @@ type roadsCmd struct {
 	Info  roadsInfoCmd  `cmd:"" help:"What roads there are, and since when."`
 	Check roadsCheckCmd `cmd:"" help:"Load the roads as the service does and check them."`
 	Route roadsRouteCmd `cmd:"" help:"Find a way."`
+
+	Import roadsImportCmd `cmd:"" help:"Replace the roads by those of a file or of a table with PostGIS."`
 }
 
 type roadsInfoCmd struct {

@@ -58,6 +58,11 @@ func (c importRoadsCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	return result.finish(ctx, env, network, c.DryRun, c.JSON)
+}
+
+// finish stores the network, unless nothing is to be changed, and prints what was done.
+func (r *roadsResult) finish(ctx context.Context, env *Env, network *road.Network, dryRun, asJSON bool) error {
 	change := roadsChange{What: "roads", To: network.Source()}
 	before, err := pgroad.Active(ctx, env.DB)
 	switch {
@@ -66,17 +71,17 @@ func (c importRoadsCmd) Run(ctx context.Context, env *Env) error {
 	case !errors.Is(err, pgroad.ErrNone):
 		return err
 	}
-	if !c.DryRun {
+	if !dryRun {
 		if change.Version, err = pgroad.Store(ctx, env.DB, network); err != nil {
 			return err
 		}
 	}
-	result.Changes = []roadsChange{change}
-	result.Stats = network.Stats()
-	if err := result.print(env.Stdout, c.JSON, c.DryRun); err != nil {
+	r.Changes = []roadsChange{change}
+	r.Stats = network.Stats()
+	if err := r.print(env.Stdout, asJSON, dryRun); err != nil {
 		return fmt.Errorf("print the result: %w", err)
 	}
-	if len(result.Refused) > 0 {
+	if len(r.Refused) > 0 {
 		return errRefusedRows
 	}
 	return nil
