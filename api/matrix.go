@@ -19,6 +19,8 @@ type matrixAsk struct {
 	To   []lonLat `json:"to"`
 	Mode string   `json:"mode"`
 	CRS  geo.CRS  `json:"crs"`
+
+	Avoid []json.RawMessage `json:"avoid"`
 }
 
 type lonLat [2]float64
@@ -55,12 +57,25 @@ func (s *Server) matrix(c echo.Context) error {
 		return refuse(http.StatusRequestEntityTooLarge, "too-large",
 			fmt.Sprintf("%d by %d places would take too long for one request; ask in parts of some %d by %d.", len(from), len(to), fits, fits))
 	}
+	shapes, err := avoidShapes(in.Avoid, in.CRS)
+	if err != nil {
+		return err
+	}
 	ctx := c.Request().Context()
+	done, err := s.detour(ctx, shapes)
+	if err != nil {
+		return err
+	}
+	defer done()
+	roads, err := road.Avoiding(ctx, s.roads, mode, shapes)
+	if err != nil {
+		return avoidRefusal(err)
+	}
 	w := c.Response()
 	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	w.Header().Set(echo.HeaderCacheControl, "no-store")
 	begun := false
-	err = road.Matrix(ctx, s.roads, mode, from, to, func(i int, times []road.Time) error {
+	err = road.Matrix(ctx, roads, mode, from, to, func(i int, times []road.Time) error {
 		lead := ","
 		if !begun {
 			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"rows":[`, times[0].Kind), true

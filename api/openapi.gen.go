@@ -705,6 +705,48 @@ func (e Role) Valid() bool {
 	}
 }
 
+// Defines values for RouteStepTurn.
+const (
+	RouteStepTurnDepart      RouteStepTurn = "depart"
+	RouteStepTurnLeft        RouteStepTurn = "left"
+	RouteStepTurnRight       RouteStepTurn = "right"
+	RouteStepTurnSharpLeft   RouteStepTurn = "sharp_left"
+	RouteStepTurnSharpRight  RouteStepTurn = "sharp_right"
+	RouteStepTurnSlightLeft  RouteStepTurn = "slight_left"
+	RouteStepTurnSlightRight RouteStepTurn = "slight_right"
+	RouteStepTurnStraight    RouteStepTurn = "straight"
+	RouteStepTurnUTurn       RouteStepTurn = "u_turn"
+	RouteStepTurnWalk        RouteStepTurn = "walk"
+)
+
+// Valid indicates whether the value is a known member of the RouteStepTurn enum.
+func (e RouteStepTurn) Valid() bool {
+	switch e {
+	case RouteStepTurnDepart:
+		return true
+	case RouteStepTurnLeft:
+		return true
+	case RouteStepTurnRight:
+		return true
+	case RouteStepTurnSharpLeft:
+		return true
+	case RouteStepTurnSharpRight:
+		return true
+	case RouteStepTurnSlightLeft:
+		return true
+	case RouteStepTurnSlightRight:
+		return true
+	case RouteStepTurnStraight:
+		return true
+	case RouteStepTurnUTurn:
+		return true
+	case RouteStepTurnWalk:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionKind.
 const (
 	SessionKindAccount SessionKind = "account"
@@ -965,6 +1007,9 @@ type AssignmentKind string
 
 // AssignmentState defines model for AssignmentState.
 type AssignmentState string
+
+// Avoid Lines and areas that this request is to pass by; at most 20, of 2,000 points in all
+type Avoid = []ClosureShape
 
 // Basis defines model for Basis.
 type Basis string
@@ -1495,10 +1540,12 @@ type Matrix struct {
 
 // MatrixAsk defines model for MatrixAsk.
 type MatrixAsk struct {
-	Crs  *CRS     `json:"crs,omitempty"`
-	From []LonLat `json:"from"`
-	Mode *Mode    `json:"mode,omitempty"`
-	To   []LonLat `json:"to"`
+	// Avoid Lines and areas that this request is to pass by; at most 20, of 2,000 points in all
+	Avoid *Avoid   `json:"avoid,omitempty"`
+	Crs   *CRS     `json:"crs,omitempty"`
+	From  []LonLat `json:"from"`
+	Mode  *Mode    `json:"mode,omitempty"`
+	To    []LonLat `json:"to"`
 }
 
 // MatrixRow From one place to each of `to`, in order; null where there is no way
@@ -1566,6 +1613,17 @@ type Nearest struct {
 	RoadM      float64            `json:"road_m"`
 	Simulated  bool               `json:"simulated"`
 	Status     PatrolStatus       `json:"status"`
+}
+
+// NearestAsk defines model for NearestAsk.
+type NearestAsk struct {
+	// Avoid Lines and areas that this request is to pass by; at most 20, of 2,000 points in all
+	Avoid      *Avoid  `json:"avoid,omitempty"`
+	Crs        *CRS    `json:"crs,omitempty"`
+	Department *string `json:"department,omitempty"`
+	Lat        float64 `json:"lat"`
+	Limit      *int    `json:"limit,omitempty"`
+	Lon        float64 `json:"lon"`
 }
 
 // NearestList defines model for NearestList.
@@ -2032,12 +2090,34 @@ type Route struct {
 	Steps     []RouteStep `json:"steps"`
 }
 
+// RouteAsk defines model for RouteAsk.
+type RouteAsk struct {
+	// Avoid Lines and areas that this request is to pass by; at most 20, of 2,000 points in all
+	Avoid *Avoid `json:"avoid,omitempty"`
+	Crs   *CRS   `json:"crs,omitempty"`
+
+	// From Longitude, latitude
+	From LonLat `json:"from"`
+	Mode *Mode  `json:"mode,omitempty"`
+
+	// To Longitude, latitude
+	To LonLat `json:"to"`
+}
+
 // RouteStep defines model for RouteStep.
 type RouteStep struct {
 	DistanceM float64 `json:"distance_m"`
 	DurationS float64 `json:"duration_s"`
-	Road      string  `json:"road"`
+
+	// Road Its name; empty where it has none
+	Road string `json:"road"`
+
+	// Turn How the step begins
+	Turn RouteStepTurn `json:"turn"`
 }
+
+// RouteStepTurn How the step begins
+type RouteStepTurn string
 
 // Scope defines model for Scope.
 type Scope struct {
@@ -2443,6 +2523,12 @@ type NearestParams struct {
 	Limit      *int    `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
+// NearestAroundParams defines parameters for NearestAround.
+type NearestAroundParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // ListOperatorItemsParams defines parameters for ListOperatorItems.
 type ListOperatorItemsParams struct {
 	// Open Only what waits (true) or only what is settled (false)
@@ -2607,6 +2693,12 @@ type RouteParams struct {
 	Crs     *CRS    `form:"crs,omitempty" json:"crs,omitempty"`
 }
 
+// RouteAroundParams defines parameters for RouteAround.
+type RouteAroundParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // SignOutParams defines parameters for SignOut.
 type SignOutParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -2680,6 +2772,9 @@ type SetMyDutyJSONRequestBody = NewDuty
 // SeeNoticesJSONRequestBody defines body for SeeNotices for application/json ContentType.
 type SeeNoticesJSONRequestBody = SeenNotices
 
+// NearestAroundJSONRequestBody defines body for NearestAround for application/json ContentType.
+type NearestAroundJSONRequestBody = NearestAsk
+
 // SettleOperatorItemJSONRequestBody defines body for SettleOperatorItem for application/json ContentType.
 type SettleOperatorItemJSONRequestBody = Settlement
 
@@ -2700,6 +2795,9 @@ type FileReportMultipartRequestBody FileReportMultipartBody
 
 // CloseRoadsJSONRequestBody defines body for CloseRoads for application/json ContentType.
 type CloseRoadsJSONRequestBody = NewClosure
+
+// RouteAroundJSONRequestBody defines body for RouteAround for application/json ContentType.
+type RouteAroundJSONRequestBody = RouteAsk
 
 // SignInJSONRequestBody defines body for SignIn for application/json ContentType.
 type SignInJSONRequestBody = SignIn

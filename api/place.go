@@ -54,19 +54,7 @@ func (s *Server) nearest(c echo.Context) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	ctx, v := c.Request().Context(), viewer(c)
-	items, err := s.places.Nearest(ctx, v, ask)
-	if err != nil {
-		return err
-	}
-	seen := make([]dispatch.PatrolID, len(items))
-	for i, n := range items {
-		seen[i] = n.PatrolID
-	}
-	if err := s.auth.RecordViews(ctx, v, pgauth.ViewedPosition, seen); err != nil {
-		return err
-	}
-	return answer(c, http.StatusOK, list[dispatch.Nearest]{Items: some(items)})
+	return s.answerNearest(c, ask)
 }
 
 func (s *Server) route(c echo.Context) error {
@@ -90,22 +78,7 @@ func (s *Server) route(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	way, err := s.roads.Route(c.Request().Context(), mode, from, to)
-	if err != nil {
-		return err
-	}
-	if !way.Reachable || way.Geometry == nil {
-		return refuse(http.StatusNotFound, "no-way", "There is no way between these places by "+word+"; try another mode or a place nearer to a road.")
-	}
-	out := Route{
-		DurationS: way.DurationS, DistanceM: way.DistanceM, EtaKind: EtaKind(way.Kind), SnapFromM: way.SnapFromM, SnapToM: way.SnapToM,
-		Geometry: LineString{Type: LineStringTypeLineString, Coordinates: coordinates(way.Geometry)},
-		Steps:    make([]RouteStep, len(way.Steps)),
-	}
-	for i, step := range way.Steps {
-		out.Steps[i] = RouteStep{Road: step.Name, DistanceM: step.DistanceM, DurationS: step.DurationS}
-	}
-	return answer(c, http.StatusOK, out)
+	return s.answerRoute(c, s.roads, mode, from, to)
 }
 
 func coordinates(line *geom.LineString) [][]float64 {

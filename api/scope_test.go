@@ -115,6 +115,8 @@ var doors = map[string]door{
 	"GET /api/v1/locate":   {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/locate?lon=121.3851&lat=28.5851"), tells: []string{"GRID-"}},
 	"GET /api/v1/nearest":  {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/nearest?lon=121.3856&lat=28.5856&limit=50")},
 	"GET /api/v1/route":    {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/route?from=121.38,28.58&to=121.39,28.58")},
+	"POST /api/v1/nearest": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: send("POST", "/api/v1/nearest", `{"lon":121.3856,"lat":28.5856,"limit":50}`)},
+	"POST /api/v1/route":   {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/route", `{"from":[121.38,28.58],"to":[121.39,28.58]}`)},
 	"POST /api/v1/matrix":  {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/matrix", `{"from":[[121.38,28.58]],"to":[[121.39,28.58]]}`)},
 	"GET /api/v1/reach":    {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/reach?lon=121.3856&lat=28.5856&minutes=5")},
 	"GET /api/v1/coverage": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/coverage?department=police")},

@@ -90,6 +90,7 @@ type Server struct {
 	now      func() time.Time
 	maxTime  time.Duration
 	uploads  *uploads
+	detours  chan struct{} // one for each request under way that avoids areas
 	// vigilEvery is how often a socket's right is asked for again, accessEvery how
 	// often WatchAccess looks whether any was taken away.
 	vigilEvery, accessEvery time.Duration
@@ -152,6 +153,7 @@ func New(c Config) (*Server, error) {
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.uploads = &uploads{most: maxUploads}
+	s.detours = make(chan struct{}, maxDetours)
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
 		s.log.WarnContext(ctx, "not ready", "error", err)
 	}}
@@ -225,7 +227,9 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)
 	s.add("GET", "/api/v1/locate", mapData, s.locate)
 	s.add("GET", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearest)
+	s.add("POST", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearestAround)
 	s.add("GET", "/api/v1/route", mapData, s.route)
+	s.add("POST", "/api/v1/route", mapData, s.routeAround)
 	s.add("POST", "/api/v1/matrix", mapData, s.matrix)
 	s.add("GET", "/api/v1/reach", mapData, s.reach)
 	s.add("GET", "/api/v1/coverage", may(dispatch.ActSeePatrols), s.coverage)

@@ -11,6 +11,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/twpayne/go-geom"
 )
 
 // Reports lists reports within scope, or only those the viewer made, newest first.
@@ -158,6 +159,7 @@ type NearestAsk struct {
 	CRS        geo.CRS
 	Department string
 	Limit      int
+	Avoid      []geom.T // areas and lines that nobody is to pass
 }
 
 // nearestLooked is how many patrols around a place are asked for their way.
@@ -207,7 +209,11 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 		for i, patrol := range patrols {
 			from[i] = positions[patrol.ID].Fix(now)
 		}
-		times, err := road.FixesToOne(ctx, s.Roads, road.Mode(mode), from, p)
+		roads, err := road.Avoiding(ctx, s.Roads, road.Mode(mode), ask.Avoid)
+		if err != nil {
+			return nil, fmt.Errorf("avoid areas by %v: %w", road.Mode(mode), err)
+		}
+		times, err := road.FixesToOne(ctx, roads, road.Mode(mode), from, p)
 		if err != nil {
 			return nil, fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
 		}

@@ -114,7 +114,7 @@ func TestForwardAndBackwardAgree(t *testing.T) {
 				from = append(from, p)
 				starts = append(starts, n.snap(m, f.g.durationMS, p, &s.snap))
 			}
-			if err := s.run(t.Context(), n, &n.modes[m], starts, goal); err != nil {
+			if err := s.run(t.Context(), n, n.built(m), starts, goal); err != nil {
 				t.Fatal(err)
 			}
 			for i, start := range starts {

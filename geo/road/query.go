@@ -18,7 +18,7 @@ func (n *Network) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
 	}
-	return n.FixesToOne(ctx, m, fixesOf(from), to)
+	return n.fixesToOne(ctx, m, n.built(m), fixesOf(from), to)
 }
 
 // FixesToOne is ManyToOne from places of which more is known.
@@ -26,15 +26,19 @@ func (n *Network) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Poi
 	if err := checkFixes(m, from, to); err != nil {
 		return nil, err
 	}
+	return n.fixesToOne(ctx, m, n.built(m), from, to)
+}
+
+func (n *Network) fixesToOne(ctx context.Context, m Mode, v view, from []Fix, to geo.Point) ([]Time, error) {
 	s := n.scratch.Get().(*search)
 	defer n.scratch.Put(s)
 	s.snap.reset()
 	starts := make([]spot, len(from))
 	for i := range from {
-		starts[i] = n.snapFix(m, n.modes[m].durationMS, &from[i], &s.snap)
+		starts[i] = n.snapFix(m, v.durationMS, &from[i], &s.snap)
 	}
-	goal := n.snap(m, n.modes[m].durationMS, to, &s.snap)
-	if err := s.run(ctx, n, &n.modes[m], starts, goal); err != nil {
+	goal := n.snap(m, v.durationMS, to, &s.snap)
+	if err := s.run(ctx, n, v, starts, goal); err != nil {
 		return nil, fmt.Errorf("find ways: %w", err)
 	}
 	times := make([]Time, len(from))
@@ -73,15 +77,22 @@ func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked b
 
 // Route implements Engine. It finds the same way as ManyToOne.
 func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, error) {
+	if m >= Modes {
+		return Route{}, checkAsk(m, nil, to)
+	}
+	return n.route(ctx, m, n.built(m), from, to)
+}
+
+func (n *Network) route(ctx context.Context, m Mode, v view, from, to geo.Point) (Route, error) {
 	if err := checkAsk(m, []geo.Point{from}, to); err != nil {
 		return Route{}, err
 	}
 	s := n.scratch.Get().(*search)
 	defer n.scratch.Put(s)
 	s.snap.reset()
-	durationMS := n.modes[m].durationMS
+	durationMS := v.durationMS
 	start, goal := n.snap(m, durationMS, from, &s.snap), n.snap(m, durationMS, to, &s.snap)
-	if err := s.run(ctx, n, &n.modes[m], []spot{start}, goal); err != nil {
+	if err := s.run(ctx, n, v, []spot{start}, goal); err != nil {
 		return Route{}, fmt.Errorf("find a way: %w", err)
 	}
 	t, walked := timeOf(s.best[0].key, from, to, start, goal)
@@ -98,8 +109,8 @@ func (n *Network) Route(ctx context.Context, m Mode, from, to geo.Point) (Route,
 	if s.best[0].direct >= 0 {
 		trace.arc(begin.arc, begin.beforeCM, end.beforeCM, end.beforeMS-begin.beforeMS)
 	} else {
-		g := &n.modes[m]
-		trace.arc(begin.arc, begin.beforeCM, n.lengthCM[begin.arc/2], g.durationMS[begin.arc]-begin.beforeMS)
+		g := v.g
+		trace.arc(begin.arc, begin.beforeCM, n.lengthCM[begin.arc/2], durationMS[begin.arc]-begin.beforeMS)
 		walkMS, _ := end.walk()
 		left := msOf(s.labels[begin.arc].key) - walkMS
 		for _, state := range states {
@@ -121,21 +132,45 @@ type tracer struct {
 	steps []Step
 	named uint32 // name of the last step, where it is on a road
 	road  bool   // the last step is on a road
+	begin []int  // by step: its first point
 }
 
 // walk goes to a point off the road, or starts from it.
 func (t *tracer) walk(p geo.Point, at place) {
 	t.flat = append(t.flat, p.Lon, p.Lat)
 	if ms, cm := at.walk(); cm > 0 {
-		t.steps = append(t.steps, Step{DurationS: float64(ms) / 1000, DistanceM: float64(cm) / 100})
+		t.steps = append(t.steps, Step{Turn: Walking, DurationS: float64(ms) / 1000, DistanceM: float64(cm) / 100})
+		t.begin = append(t.begin, len(t.flat)/2-1)
 		t.road = false
 	}
 }
 
 // route is what was traced, with the walks that were taken.
 func (t *tracer) route(told Time, begin, end place) Route {
+	t.turns()
 	told.SnapFromM, told.SnapToM = float64(begin.walkCM)/100, float64(end.walkCM)/100
 	return Route{Time: told, Geometry: geom.NewLineStringFlat(geom.XY, t.line()).SetSRID(4326), Steps: t.steps}
+}
+
+// turns names how each step begins, by the line before it and after.
+func (t *tracer) turns() {
+	towards := func(from, to int) float64 {
+		a, b := t.flat[2*from:], t.flat[2*to:]
+		return geo.BearingDeg(geo.Point{Lon: a[0], Lat: a[1]}, geo.Point{Lon: b[0], Lat: b[1]})
+	}
+	last := len(t.flat)/2 - 1
+	for i := range t.steps {
+		at := t.begin[i]
+		switch step := &t.steps[i]; {
+		case step.Turn == Walking:
+		case i == 0 || t.steps[i-1].Turn == Walking:
+			step.Turn = Depart
+		case at == 0 || at >= last:
+			step.Turn = Ahead
+		default:
+			step.Turn = turnOf(towards(at-1, at), towards(at, at+1))
+		}
+	}
 }
 
 // arc follows an arc between two distances from its start.
@@ -144,6 +179,7 @@ func (t *tracer) arc(arc, fromCM, toCM, ms uint32) {
 	segment := arc / 2
 	if name := n.name[segment]; !t.road || name != t.named {
 		t.steps = append(t.steps, Step{Name: n.names[name]})
+		t.begin = append(t.begin, -1)
 		t.road, t.named = true, name
 	}
 	step := &t.steps[len(t.steps)-1]
@@ -167,6 +203,9 @@ func (t *tracer) arc(arc, fromCM, toCM, ms uint32) {
 	}
 	fromM, toM := float64(fromCM)/100, float64(toCM)/100
 	t.point(n.along(first, last, fromM))
+	if b := &t.begin[len(t.begin)-1]; *b < 0 {
+		*b = len(t.flat)/2 - 1
+	}
 	walked := 0.0
 	for p := first; p != last; {
 		next := p + 1
@@ -223,9 +262,13 @@ func (n *Network) along(first, last int, m float64) geo.Point {
 
 // straightRoute is a way that leaves the roads alone.
 func straightRoute(t Time, from, to geo.Point) Route {
+	turn := Walking
+	if t.Kind == KindStraight {
+		turn = Depart
+	}
 	return Route{
 		Time:     t,
 		Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
-		Steps:    []Step{{DurationS: t.DurationS, DistanceM: t.DistanceM}},
+		Steps:    []Step{{Turn: turn, DurationS: t.DurationS, DistanceM: t.DistanceM}},
 	}
 }

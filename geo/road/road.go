@@ -108,6 +108,7 @@ type Route struct {
 // none.
 type Step struct {
 	Name      string
+	Turn      Turn // how it begins
 	DurationS float64
 	DistanceM float64
 }

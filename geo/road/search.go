@@ -61,15 +61,19 @@ type answer struct {
 
 // run finds the best way from each of from to the nearest of the places to, by
 // Dijkstra's algorithm backward from the target, until no source can improve.
-func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to spot) error {
+func (s *search) run(ctx context.Context, n *Network, v view, from []spot, to spot) error {
+	g := v.g
 	s.reset(g.states())
-	s.seed(g, to)
+	s.seed(&v, to)
 	unreached := s.enlist(from, to)
 	bound := cch.Key(0)
 	for steps := 0; ; steps++ {
 		if steps&1023 == 0 {
 			if err := ctx.Err(); err != nil {
 				return err
+			}
+			if v.most > 0 && steps > v.most {
+				return ErrAvoidFar
 			}
 		}
 		if len(s.heap) == 0 {
@@ -86,17 +90,16 @@ func (s *search) run(ctx context.Context, n *Network, g *graph, from []spot, to 
 			}
 		}
 		if l.startsAt != none {
-			unreached -= s.reach(l, g, n)
+			unreached -= s.reach(l, v.durationMS, n)
 		}
 		arcCM := n.lengthCM[g.arcOf(top.state)/2]
-		for t := g.backFirst[top.state]; t < g.backFirst[top.state+1]; t++ {
-			prev, key := g.backFrom[t], top.key+lengthOf(g.backCostMS[t], arcCM)
-			if prev&passBit != 0 {
-				prev &^= passBit
+		v.before(top.state, func(prev, costMS uint32, passes bool) {
+			key := top.key + lengthOf(costMS, arcCM)
+			if passes {
 				key += pass
 			}
 			s.relax(prev, key, top.state)
-		}
+		})
 	}
 }
 
@@ -136,17 +139,17 @@ func (s *search) relax(state uint32, key cch.Key, next uint32) {
 }
 
 // seed labels what leads straight onto the arcs of the target.
-func (s *search) seed(g *graph, to spot) {
+func (s *search) seed(v *view, to spot) {
+	g := v.g
 	for i, at := range to.at {
 		for _, state := range append([]uint32{at.arc}, g.copies[at.arc]...) {
-			for t := g.backFirst[state]; t < g.backFirst[state+1]; t++ {
-				prev, key := g.backFrom[t], lengthOf(g.backCostMS[t]-g.durationMS[at.arc], 0)+at.before()
-				if prev&passBit != 0 {
-					prev &^= passBit
+			v.before(state, func(prev, costMS uint32, passes bool) {
+				key := lengthOf(costMS-v.durationMS[at.arc], 0) + at.before()
+				if passes {
 					key += pass
 				}
 				s.relax(prev, key, arrives|uint32(i))
-			}
+			})
 		}
 	}
 }
@@ -188,11 +191,11 @@ func direct(at place, to spot) (key cch.Key, goal int32) {
 
 // reach offers a settled label to the sources on its arc and answers how many
 // of them have a way for the first time.
-func (s *search) reach(l *label, g *graph, n *Network) int {
+func (s *search) reach(l *label, durationMS []uint32, n *Network) int {
 	found := 0
 	for i := l.startsAt; i != none; i = s.starts[i].next {
 		st := &s.starts[i]
-		key := l.key + lengthOf(g.durationMS[st.place.arc]-st.place.beforeMS, n.lengthCM[st.place.arc/2]-st.place.beforeCM) + lengthOf(st.place.walk())
+		key := l.key + lengthOf(durationMS[st.place.arc]-st.place.beforeMS, n.lengthCM[st.place.arc/2]-st.place.beforeCM) + lengthOf(st.place.walk())
 		best := &s.best[st.source]
 		if key >= best.key {
 			continue

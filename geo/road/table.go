@@ -16,6 +16,14 @@ func Matrix(ctx context.Context, e Engine, m Mode, from, to []geo.Point, row fun
 	if r, ok := e.(*Router); ok {
 		return r.Matrix(ctx, m, from, to, row)
 	}
+	if d, ok := e.(*detours); ok {
+		return d.Matrix(ctx, m, from, to, row)
+	}
+	return columns(ctx, e, m, from, to, row)
+}
+
+// columns answers a table target by target.
+func columns(ctx context.Context, e Engine, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error {
 	rows := make([][]Time, len(from))
 	for i := range rows {
 		rows[i] = make([]Time, len(to))

@@ -799,7 +799,8 @@ export interface paths {
         /** The patrols that would be first at a place, by road */
         get: operations["nearest"];
         put?: never;
-        post?: never;
+        /** The patrols that would be first at a place, had they to avoid some areas */
+        post: operations["nearestAround"];
         delete?: never;
         options?: never;
         head?: never;
@@ -816,7 +817,12 @@ export interface paths {
         /** The way from one place to another */
         get: operations["route"];
         put?: never;
-        post?: never;
+        /**
+         * The way from one place to another that avoids some areas
+         * @description As if the areas closed roads for this request alone: a line avoids the roads that it is drawn along or across, an
+         *     area every road that enters it. Nobody else's answers change.
+         */
+        post: operations["routeAround"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2161,7 +2167,13 @@ export interface components {
             steps: components["schemas"]["RouteStep"][];
         };
         RouteStep: {
+            /** @description Its name; empty where it has none */
             road: string;
+            /**
+             * @description How the step begins
+             * @enum {string}
+             */
+            turn: "depart" | "straight" | "slight_right" | "right" | "sharp_right" | "slight_left" | "left" | "sharp_left" | "u_turn" | "walk";
             /** Format: double */
             distance_m: number;
             /** Format: double */
@@ -2212,6 +2224,26 @@ export interface components {
             to: components["schemas"]["LonLat"][];
             mode?: components["schemas"]["Mode"];
             crs?: components["schemas"]["CRS"];
+            avoid?: components["schemas"]["Avoid"];
+        };
+        /** @description Lines and areas that this request is to pass by; at most 20, of 2,000 points in all */
+        Avoid: components["schemas"]["ClosureShape"][];
+        RouteAsk: {
+            from: components["schemas"]["LonLat"];
+            to: components["schemas"]["LonLat"];
+            mode?: components["schemas"]["Mode"];
+            crs?: components["schemas"]["CRS"];
+            avoid?: components["schemas"]["Avoid"];
+        };
+        NearestAsk: {
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            crs?: components["schemas"]["CRS"];
+            department?: string;
+            limit?: number;
+            avoid?: components["schemas"]["Avoid"];
         };
         /** @description Longitude, latitude */
         LonLat: number[];
@@ -3650,6 +3682,34 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    nearestAround: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NearestAsk"];
+            };
+        };
+        responses: {
+            /** @description Patrols, soonest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NearestList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     route: {
         parameters: {
             query: {
@@ -3667,6 +3727,34 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The way. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Route"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    routeAround: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RouteAsk"];
+            };
+        };
         responses: {
             /** @description The way. */
             200: {
