@@ -171,6 +171,11 @@ func (m *migrator) pending(ctx context.Context) ([]int64, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(applied) == 0 {
+		if err := Fit(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
 	var pending []int64
 	for _, source := range m.hasty.ListSources() {
 		if !slices.Contains(applied, source.Version) {

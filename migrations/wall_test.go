@@ -1,16 +1,12 @@
 package migrations_test
 
 import (
-	"context"
-	"os"
-	"os/user"
 	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gridpatrol/gridpatrol/migrations"
-	"github.com/gridpatrol/gridpatrol/migrations/pgcluster"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
@@ -84,68 +80,11 @@ func TestEveryTableIsWalled(t *testing.T) {
 	}
 }
 
-// ownCluster is a server of the test's own, reached as its superuser.
-func ownCluster(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "wall") // t.TempDir is closed to the server's user
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	c, err := pgcluster.Start(t.Context(), pgcluster.Config{Dir: dir, Settings: map[string]string{"fsync": "off", "max_connections": "20"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	return c.URL()
-}
-
 // A login that is no superuser owns the schema, runs the migrations and the service.
 func TestPlainOwner(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	super := ownCluster(t)
-	conn := connect(t, super)
-	exec := func(query string) {
-		t.Helper()
-		if _, err := conn.Exec(ctx, query); err != nil {
-			t.Fatalf("%s: %v", query, err)
-		}
-	}
-	exec(`CREATE ROLE plain LOGIN CREATEROLE`)
-	exec(`CREATE EXTENSION postgis`)
-	exec(`ALTER DATABASE gridpatrol OWNER TO plain`)
-	exec(`ALTER SCHEMA public OWNER TO plain`)
-	// The cluster lets its user in as the owner alone; now as plain too.
-	self, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	write := func(setting, content string) {
-		t.Helper()
-		exec(`DO $$ BEGIN EXECUTE format('COPY (SELECT unnest(%L::text[])) TO %L', '` + content + `', current_setting('` + setting + `')); END $$`)
-	}
-	write("hba_file", "{local all all peer map=gridpatrol}")
-	write("ident_file", "{gridpatrol "+self.Username+" gridpatrol,gridpatrol "+self.Username+" plain}")
-	exec(`SELECT pg_reload_conf()`)
-	url := strings.Replace(super, "gridpatrol@", "plain@", 1)
-	for { // the server reads its rules again in its own time
-		reached, err := pgx.Connect(ctx, url)
-		if err == nil {
-			reached.Close(ctx)
-			break
-		}
-		if !strings.Contains(err.Error(), "plain") || ctx.Err() != nil {
-			t.Fatal(err)
-		}
-	}
+	_, url := pgtest.Plain(t)
 	if err := migrations.Up(ctx, url, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,9 @@ func Backup(ctx context.Context, c Config) (*Account, error) {
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := pgdb.AllRows(ctx, conn); err != nil {
+		return nil, err
+	}
 	s, err := begin(ctx, conn)
 	if err != nil {
 		return nil, err
@@ -79,11 +82,10 @@ func connect(ctx context.Context, url string) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read database url: %w", err)
 	}
-	// A server that ends long or idle statements must not end this one, and row
-	// security must refuse rather than leave rows out.
+	// A server that ends long or idle statements must not end this one.
 	for name, value := range map[string]string{
 		"application_name": "gridpatrol backup", "timezone": "UTC", "statement_timeout": "0", "lock_timeout": "0",
-		"idle_in_transaction_session_timeout": "0", "row_security": "off",
+		"idle_in_transaction_session_timeout": "0",
 	} {
 		config.RuntimeParams[name] = value
 	}

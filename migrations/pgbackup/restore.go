@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gridpatrol/gridpatrol/migrations"
 )
@@ -31,6 +30,9 @@ func (f *File) Restore(ctx context.Context, c Config, progress migrations.Progre
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := migrations.Fit(ctx, conn); err != nil {
+		return nil, err
+	}
 	if err := claim(ctx, conn); err != nil {
 		return nil, err
 	}
@@ -149,7 +151,8 @@ func load(ctx context.Context, conn *pgx.Conn, c Config, f *File, progress migra
 		return err
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := restful(ctx, tx); err != nil {
+		done, err := restful(ctx, tx)
+		if err != nil {
 			return err
 		}
 		names := make([]string, len(here))
@@ -178,7 +181,10 @@ func load(ctx context.Context, conn *pgx.Conn, c Config, f *File, progress migra
 		if differences, err := Compare(ctx, conn, m); err != nil || len(differences) > 0 {
 			return errors.Join(err, differ(differences))
 		}
-		_, err := tx.Exec(ctx, "DROP TABLE "+migrations.RestoreMark)
+		if err := done(); err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, "DROP TABLE "+migrations.RestoreMark)
 		return err
 	})
 }
@@ -204,20 +210,6 @@ func fits(here []tableInfo, m Manifest) error {
 		}
 	}
 	return nil
-}
-
-// restful keeps triggers from acting: they have acted when the rows were written.
-// A user who may not do that gets them in the order of their foreign keys, checked.
-func restful(ctx context.Context, tx pgx.Tx) error {
-	err := pgx.BeginFunc(ctx, tx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, "SET LOCAL session_replication_role = replica")
-		return err
-	})
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "42501" {
-		return nil
-	}
-	return err
 }
 
 var trackDay = regexp.MustCompile(`^tracks_(\d{8})$`)

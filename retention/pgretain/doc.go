@@ -100,7 +100,7 @@ func (k *Keeper) Run(ctx context.Context, startedBy string, dry bool) (*Report, 
 
 func (r *run) all(ctx context.Context, startedBy string) error {
 	// Row security must refuse rather than hide what is to go.
-	if _, err := r.conn.Exec(ctx, "SET row_security = off"); err != nil {
+	if err := pgdb.AllRows(ctx, r.conn); err != nil {
 		return err
 	}
 	var alone bool
