@@ -17,6 +17,10 @@ type beaconCmd struct {
 	Every   time.Duration `name:"every" default:"2s" help:"Pause between two fixes of a device."`
 	Program string        `name:"program" default:"bin/gridpatrol" help:"The program that is measured."`
 	For     time.Duration `name:"for" default:"60s" help:"How long the measured part lasts."`
+
+	FloodSockets int           `name:"flood-sockets" default:"500" help:"Sockets of the flood, at most as many as devices."`
+	FloodBurst   int           `name:"flood-burst" default:"20" help:"Fixes in each of its bursts."`
+	FloodFor     time.Duration `name:"flood-for" default:"20s" help:"How long each half of the flood lasts; 0s leaves it out."`
 }
 
 // Run measures on a durable private cluster, made for the run: every device sends
@@ -72,7 +76,7 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 	one := func(name string, value float64, unit string, bar *float64) figure {
 		return figure{Name: name, Value: value, Unit: unit, Bar: bar, Runs: 1}
 	}
-	return keep(os.Stdout, all.Out, "beacon", []figure{
+	figures := []figure{
 		one("fixes not acknowledged", n-float64(len(load.acked)), "fixes", bar(0)),
 		one("acknowledged and not on disk", float64(missing), "fixes", bar(0)),
 		one("rows on disk that nobody sent", float64(max(0, len(rows)-len(load.sent))), "rows", bar(0)),
@@ -83,7 +87,16 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 		one("fixes sent", n/c.For.Seconds(), "1/s", nil),
 		one("sockets", float64(c.Sockets), "", nil),
 		one("CPU of the service", load.cpu.Seconds()*1e6/n, "us a fix", nil),
-	})
+	}
+	if c.FloodFor > 0 {
+		fmt.Fprintf(os.Stderr, "a flood: %d sockets, bursts of %d, %s and %s ...\n", c.FloodSockets, c.FloodBurst, c.FloodFor, c.FloodFor)
+		f, err := c.flood(ctx, town, server, data)
+		if err != nil {
+			return err
+		}
+		figures = append(figures, f.figures(one)...)
+	}
+	return keep(os.Stdout, all.Out, "beacon", figures)
 }
 
 // never stands for what did not happen within the run; among the figures it shows

@@ -163,6 +163,11 @@ func (s *server) cpu() (time.Duration, error) {
 	if len(fields) < 13 {
 		return 0, errors.New("a short /proc/PID/stat")
 	}
+	return cpuOf(fields)
+}
+
+// cpuOf reads the fields of /proc/PID/stat behind the name.
+func cpuOf(fields []string) (time.Duration, error) {
 	user, err := strconv.ParseInt(fields[11], 10, 64)
 	if err != nil {
 		return 0, err
