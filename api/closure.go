@@ -17,12 +17,13 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 // RoadWorks closes roads and opens them again. *pgroad.Works is one.
 type RoadWorks interface {
 	Close(context.Context, pgroad.NewClosure) (pgroad.Closure, error)
-	Lift(ctx context.Context, id, by uuid.UUID) error
+	Lift(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error
 	Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Closure, error)
 	Effect(context.Context, pgroad.Closure) (pgroad.Effect, error)
 }
@@ -73,7 +74,8 @@ func (s *Server) closeRoads(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	made := pgroad.NewClosure{Shape: shape, Modes: road.AllModes, Until: in.Until, Reason: in.Reason, MadeBy: viewer(c).Account.UUID}
+	made := pgroad.NewClosure{Shape: shape, Modes: road.AllModes, Until: in.Until, Reason: in.Reason, MadeBy: viewer(c).Account.UUID,
+		Actor: dispatch.ActorOf(viewer(c))}
 	if in.Modes != nil {
 		made.Modes = 0
 		for _, word := range in.Modes {
@@ -214,7 +216,7 @@ func (s *Server) liftClosure(c echo.Context) error {
 	if err != nil {
 		return errNotFound
 	}
-	err = s.works.Lift(c.Request().Context(), id, viewer(c).Account.UUID)
+	err = s.works.Lift(c.Request().Context(), id, viewer(c).Account.UUID, dispatch.ActorOf(viewer(c)))
 	if errors.Is(err, pgroad.ErrNoClosure) {
 		return errNotFound
 	}

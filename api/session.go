@@ -37,7 +37,7 @@ func (s *Server) getSession(c echo.Context) error {
 func (s *Server) signOut(c echo.Context) error {
 	who := theCaller(c)
 	if who.session != "" {
-		if err := s.auth.SignOut(c.Request().Context(), who.session); err != nil {
+		if err := s.auth.SignOut(c.Request().Context(), who.Viewer, who.session); err != nil {
 			return err
 		}
 		c.SetCookie(s.cookie(c, "", time.Unix(0, 0)))

@@ -26,8 +26,11 @@ type Actor struct {
 	Simulated bool
 }
 
-// System is who acts when nobody does.
-var System = Actor{Name: "system"}
+// System is who acts when nobody does, and Command whoever has the database in hand.
+var (
+	System  = Actor{Name: "system"}
+	Command = Actor{Name: "command"}
+)
 
 // Entry is one event before it is written. Before and After are what it changed, and
 // only that.

@@ -7,10 +7,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // NewAccount is a person who may sign in. Empty AreaCode and Department leave the
@@ -53,7 +56,13 @@ func (s *Store) AddAccount(ctx context.Context, a NewAccount) (dispatch.AccountI
 		return dispatch.AccountID{}, err
 	}
 	id := dispatch.AccountID{UUID: uuid.Must(uuid.NewV7())}
-	_, err := s.db.Exec(ctx, addAccount, id, pgdb.District, a.Username, a.Role, a.AreaCode, a.Department, a.StaffCode, hash)
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, addAccount, id, pgdb.District, a.Username, a.Role, a.AreaCode, a.Department, a.StaffCode, hash); err != nil {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "account.made", Actor: proof.Command, Detail: map[string]any{"account": id},
+			After: map[string]any{"role": a.Role, "area": a.AreaCode, "department": a.Department, "staff": a.StaffCode}})
+	})
 	return id, accountError(err, a)
 }
 
@@ -70,7 +79,7 @@ const setPassword = `WITH changed AS (
 ), ended AS (
   DELETE FROM sessions WHERE account_id IN (SELECT id FROM changed)
 )
-SELECT count(*) FROM changed`
+SELECT id FROM changed`
 
 // SetPassword gives an account another password. Its error is ErrUnknown when
 // there is no such account.
@@ -82,14 +91,22 @@ func (s *Store) SetPassword(ctx context.Context, username, password string) erro
 	if err := s.hasher.run(ctx, func() { hash = hashPassword(password, s.cost) }); err != nil {
 		return err
 	}
-	var changed int
-	if err := s.db.QueryRow(ctx, setPassword, username, hash).Scan(&changed); err != nil {
-		return fmt.Errorf("set password: %w", err)
-	}
-	if changed == 0 {
-		return ErrUnknown
-	}
-	return nil
+	return s.changeAccount(ctx, "account.password", nil, setPassword, username, hash)
+}
+
+// changeAccount runs a query that answers the account it changed, and writes it down.
+func (s *Store) changeAccount(ctx context.Context, kind string, after any, query string, args ...any) error {
+	return s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var id uuid.UUID
+		err := tx.QueryRow(ctx, query, args...).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrUnknown
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: kind, Actor: proof.Command, Detail: map[string]any{"account": id}, After: after})
+	})
 }
 
 // Whoever is let in again signs in again.
@@ -98,19 +115,16 @@ const setDisabled = `WITH changed AS (
 ), ended AS (
   DELETE FROM sessions WHERE $2 AND account_id IN (SELECT id FROM changed)
 )
-SELECT count(*) FROM changed`
+SELECT id FROM changed`
 
 // SetDisabled shuts an account out, with its sessions, tokens and sockets, or lets it
 // in again. Its error is ErrUnknown when there is none.
 func (s *Store) SetDisabled(ctx context.Context, username string, disabled bool) error {
-	var changed int
-	if err := s.db.QueryRow(ctx, setDisabled, username, disabled).Scan(&changed); err != nil {
-		return fmt.Errorf("disable account: %w", err)
+	kind := "account.enabled"
+	if disabled {
+		kind = "account.disabled"
 	}
-	if changed == 0 {
-		return ErrUnknown
-	}
-	return nil
+	return s.changeAccount(ctx, kind, map[string]any{"disabled": disabled}, setDisabled, username, disabled)
 }
 
 func accountError(err error, a NewAccount) error {

@@ -91,7 +91,7 @@ func TestSignIn(t *testing.T) {
 			t.Errorf("%q with %q: %v, want ErrUnknown itself", wrong.username, wrong.password, err)
 		}
 	}
-	if err := b.s.SignOut(t.Context(), session.Secret); err != nil {
+	if err := b.s.SignOut(t.Context(), session.Viewer, session.Secret); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := b.s.BySession(t.Context(), session.Secret); err != pgauth.ErrUnknown {

@@ -14,6 +14,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // Session is what a person gets for a right password. Secret goes into the
@@ -71,7 +73,14 @@ func (s *Store) SignIn(ctx context.Context, username, password, address string) 
 
 	secret := newSecret(sessionPrefix)
 	var until time.Time
-	if err := s.db.QueryRow(ctx, addSession, hashSecret(secret), account, s.absolute).Scan(&until); err != nil {
+	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(ctx, addSession, hashSecret(secret), account, s.absolute).Scan(&until); err != nil {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "session.opened",
+			Actor: dispatch.ActorOf(dispatch.Viewer{Account: account, From: address}), Detail: map[string]any{"until": until.UTC()}})
+	})
+	if err != nil {
 		return Session{}, fmt.Errorf("open session: %w", err)
 	}
 	who, err := s.BySession(ctx, secret)
@@ -101,11 +110,17 @@ func (s *Store) BySession(ctx context.Context, secret string) (Identity, error) 
 }
 
 // SignOut ends a session; ending one that is gone is no error.
-func (s *Store) SignOut(ctx context.Context, secret string) error {
-	if _, err := s.db.Exec(ctx, `DELETE FROM sessions WHERE secret_hash = $1`, hashSecret(secret)); err != nil {
-		return fmt.Errorf("end session: %w", err)
-	}
-	return nil
+func (s *Store) SignOut(ctx context.Context, v dispatch.Viewer, secret string) error {
+	return s.db.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `DELETE FROM sessions WHERE secret_hash = $1`, hashSecret(secret))
+		if err != nil {
+			return fmt.Errorf("end session: %w", err)
+		}
+		if tag.RowsAffected() == 0 {
+			return nil
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "session.ended", Actor: dispatch.ActorOf(v)})
+	})
 }
 
 // CSRF is the token that belongs to a session. It is derived, so nothing more is

@@ -2,11 +2,16 @@ package pgauth
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 const byAccountToken = `SELECT ` + person + `, t.expires_at, NULL::bytea AS session, t.secret_hash AS token FROM tokens t JOIN accounts a ON a.id = t.account_id
@@ -47,12 +52,18 @@ func (s *Store) CreateToken(ctx context.Context, owner Owner, ttl time.Duration)
 		until = &ttl
 	}
 	id, token = uuid.Must(uuid.NewV7()), newSecret(prefix)
-	tag, err := s.db.Exec(ctx, query, id, hashSecret(token), token[:len(prefix)+4], name, until)
+	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, query, id, hashSecret(token), token[:len(prefix)+4], name, until)
+		if err != nil {
+			return fmt.Errorf("create token: %w", err)
+		}
+		if tag.RowsAffected() != 1 {
+			return fmt.Errorf("create token for %q: %w", name, ErrUnknown)
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "token.made", Actor: proof.Command, Detail: map[string]any{"token": id, "device": owner.DeviceCode}})
+	})
 	if err != nil {
-		return uuid.Nil, "", fmt.Errorf("create token: %w", err)
-	}
-	if tag.RowsAffected() != 1 {
-		return uuid.Nil, "", fmt.Errorf("create token for %q: %w", name, ErrUnknown)
+		return uuid.Nil, "", err
 	}
 	return id, token, nil
 }
@@ -68,12 +79,15 @@ func (s *Store) RevokeToken(ctx context.Context, idOrToken string) error {
 		}
 		query, arg = `UPDATE tokens SET revoked_at = coalesce(revoked_at, gp_now()) WHERE id = $1`, id
 	}
-	tag, err := s.db.Exec(ctx, query, arg)
-	if err != nil {
-		return fmt.Errorf("revoke token: %w", err)
-	}
-	if tag.RowsAffected() != 1 {
-		return fmt.Errorf("revoke token: %w", ErrUnknown)
-	}
-	return nil
+	return s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var id uuid.UUID
+		err := tx.QueryRow(ctx, query+` RETURNING id`, arg).Scan(&id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("revoke token: %w", ErrUnknown)
+		}
+		if err != nil {
+			return fmt.Errorf("revoke token: %w", err)
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "token.revoked", Actor: proof.Command, Detail: map[string]any{"token": id}})
+	})
 }

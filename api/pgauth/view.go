@@ -5,8 +5,11 @@ import (
 	"fmt"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // What of a patrol was looked at.
@@ -18,7 +21,11 @@ const (
 const addViews = `INSERT INTO position_views (district_id, viewer_id, viewer_kind, patrol_id, bucket, what)
 SELECT $1, $2, $3, patrol, date_bin('10 minutes', gp_now(), timestamptz '2000-01-01 00:00:00Z'), $5
 FROM unnest($4::uuid[]) AS patrol
-ON CONFLICT DO NOTHING`
+ON CONFLICT DO NOTHING RETURNING patrol_id`
+
+// Most looks are repeats, and a repeat writes nothing.
+const newViews = `SELECT patrol FROM unnest($3::uuid[]) AS patrol WHERE NOT EXISTS (SELECT FROM position_views w
+  WHERE w.patrol_id = patrol AND w.bucket = date_bin('10 minutes', gp_now(), timestamptz '2000-01-01 00:00:00Z') AND w.viewer_id = $1 AND w.what = $2)`
 
 // RecordViews writes down that the viewer saw where these patrols are or were,
 // once a viewer, patrol and 10 minutes. A patrol's own device or member looking
@@ -37,8 +44,42 @@ func (s *Store) RecordViews(ctx context.Context, v dispatch.Viewer, what string,
 	if v.Device != (dispatch.DeviceID{}) {
 		viewer, kind = v.Device.UUID, "device"
 	}
-	if _, err := s.db.Exec(ctx, addViews, v.District, viewer, kind, ids, what); err != nil {
+	rows, err := s.db.Query(ctx, newViews, viewer, what, ids)
+	if err == nil {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	}
+	if err != nil {
+		return fmt.Errorf("look who looked: %w", err)
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, addViews, v.District, viewer, kind, ids, what)
+		if err != nil {
+			return err
+		}
+		added, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		if err != nil || len(added) == 0 {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "viewed." + what, District: v.District.UUID, Actor: dispatch.ActorOf(v),
+			Detail: map[string]any{"patrols": added}})
+	})
+	if err != nil {
 		return fmt.Errorf("record who looked: %w", err)
+	}
+	return nil
+}
+
+// RecordLook writes down that the viewer was shown something personal, or something
+// covert: what says of which kind, and detail names it by ids alone. Every look counts.
+func (s *Store) RecordLook(ctx context.Context, v dispatch.Viewer, what string, of dispatch.CaseID, detail map[string]any) error {
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "viewed." + what, District: v.District.UUID, Case: of.UUID, Actor: dispatch.ActorOf(v), Detail: detail})
+	})
+	if err != nil {
+		return fmt.Errorf("record a look: %w", err)
 	}
 	return nil
 }
@@ -56,7 +97,14 @@ func (s *Store) RecordDutyPrint(ctx context.Context, v dispatch.Viewer, people [
 	if people == nil {
 		people = []uuid.UUID{}
 	}
-	if _, err := s.db.Exec(ctx, addDutyPrint, v.District, viewer, kind, v.AreaCode, v.Department, people, cases); err != nil {
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, addDutyPrint, v.District, viewer, kind, v.AreaCode, v.Department, people, cases); err != nil {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "viewed.duty_sheet", District: v.District.UUID, Actor: dispatch.ActorOf(v),
+			Detail: map[string]any{"staff": people, "cases": cases}})
+	})
+	if err != nil {
 		return fmt.Errorf("record who printed: %w", err)
 	}
 	return nil

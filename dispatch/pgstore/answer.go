@@ -1,9 +1,12 @@
 package pgstore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,6 +14,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -270,15 +275,42 @@ func (s *Store) Notices(ctx context.Context, v dispatch.Viewer, unseenOnly bool,
 
 var seeNotices = `
 UPDATE notices SET seen_at = gp_now() WHERE id IN (` +
-	ofViewer(`(SELECT n.id FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.seen_at IS NULL AND (n.id <= $5 OR n.id = ANY ($6::bigint[])))`) + `)`
+	ofViewer(`(SELECT n.id FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.seen_at IS NULL AND (n.id <= $5 OR n.id = ANY ($6::bigint[])))`) + `)
+RETURNING id, case_id`
 
 // SeeNotices implements dispatch.AnswerStore.
 func (s *Store) SeeNotices(ctx context.Context, v dispatch.Viewer, upTo int64, ids []int64) (int, error) {
 	var unseen int
-	batch := &pgx.Batch{}
-	batch.Queue(seeNotices, append(s.whose(v), upTo, ids)...)
-	batch.Queue(countUnseen, append(s.whose(v), dispatch.MaxUnseen)...).QueryRow(func(row pgx.Row) error { return row.Scan(&unseen) })
-	return unseen, fault(s.db.SendBatch(ctx, batch).Close())
+	return unseen, fault(s.db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, seeNotices, append(s.whose(v), upTo, ids)...)
+		if err != nil {
+			return err
+		}
+		seen, err := pgx.CollectRows(rows, pgx.RowToStructByPos[seenNotice])
+		if err != nil {
+			return err
+		}
+		// Who knew what, and since when: an event for each case.
+		byCase := map[uuid.UUID][]int64{}
+		for _, n := range seen {
+			byCase[n.Case] = append(byCase[n.Case], n.ID)
+		}
+		var entries []proof.Entry
+		for _, id := range slices.SortedFunc(maps.Keys(byCase), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) {
+			slices.Sort(byCase[id])
+			entries = append(entries, proof.Entry{Kind: "notice.seen", District: s.district.UUID, Case: id, Actor: dispatch.ActorOf(v),
+				Detail: map[string]any{"notices": byCase[id]}})
+		}
+		if err := pgproof.Record(ctx, tx, entries...); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, countUnseen, append(s.whose(v), dispatch.MaxUnseen)...).Scan(&unseen)
+	}))
+}
+
+type seenNotice struct {
+	ID   int64
+	Case uuid.UUID
 }
 
 const itemColumns = `

@@ -12,6 +12,8 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -65,8 +67,30 @@ func bump(ctx context.Context, tx pgx.Tx, changes []roster.Change, topics ...str
 	if len(changes) == 0 {
 		return nil
 	}
+	if err := recordChanges(ctx, tx, changes); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `UPDATE revisions SET revision = revision + 1, changed_at = gp_now() WHERE topic = ANY ($1)`, topics)
 	return err
+}
+
+// changesAnEvent bounds what one event of an import names.
+const changesAnEvent = 500
+
+// recordChanges writes down what an import changed. What people's fields were and are
+// is left to the register: a telephone is personal, and an event stays.
+func recordChanges(ctx context.Context, tx pgx.Tx, changes []roster.Change) error {
+	var entries []proof.Entry
+	for part := range slices.Chunk(changes, changesAnEvent) {
+		named := make([]roster.Change, len(part))
+		for i, c := range part {
+			if named[i] = c; c.What == "staff" || c.What == "area" {
+				named[i].Detail = ""
+			}
+		}
+		entries = append(entries, proof.Entry{Kind: "register.changed", Actor: proof.Command, Detail: map[string]any{"changes": named}})
+	}
+	return pgproof.Record(ctx, tx, entries...)
 }
 
 // known reads what rows may refer to.

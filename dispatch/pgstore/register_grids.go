@@ -15,6 +15,8 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
 	"github.com/gridpatrol/gridpatrol/geo/feature"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/jackc/pgx/v5"
 	"github.com/twpayne/go-geom/encoding/ewkb"
 )
@@ -421,7 +423,8 @@ func (d *gridDraft) activate(ctx context.Context, c GridCheck, o GridImport) (re
 	if err := d.tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("activate a map: %w", err)
 	}
-	return nil, nil
+	return nil, pgproof.Record(ctx, d.tx, proof.Entry{Kind: "map.activated", Actor: proof.Command,
+		Detail: map[string]any{"map": d.id, "grids": c.Grids, "from": from.UTC()}})
 }
 
 // refusal says why a version must not come into force; empty when it may.

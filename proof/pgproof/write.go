@@ -54,6 +54,9 @@ func Queue(batch *pgx.Batch, district uuid.UUID, events []proof.Event) {
 // Record writes an entry in a transaction that is under way. District and time are
 // filled in where they are missing.
 func Record(ctx context.Context, tx pgx.Tx, entries ...proof.Entry) error {
+	if len(entries) == 0 {
+		return nil
+	}
 	var now time.Time
 	if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
 		return fmt.Errorf("ask for the time of an event: %w", err)

@@ -11,6 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 	"github.com/gridpatrol/gridpatrol/retention"
 )
 
@@ -62,11 +64,18 @@ func (k *Keeper) SetPolicy(ctx context.Context, by, kind string, c Change) (rete
 	if (c.ThinAfterDays == nil) != (c.ThinEveryS == nil) {
 		return none, fmt.Errorf("%w: give both after how many days tracks are thinned and to one fix in how many seconds, or neither", ErrPolicy)
 	}
-	rows, err := k.db.Query(ctx, setPolicy, pgdb.District, kind, c.KeepDays, c.ThinAfterDays, c.ThinEveryS, by)
-	if err != nil {
-		return none, fmt.Errorf("set the policy: %w", err)
-	}
-	p, err := pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[retention.Policy])
+	var p retention.Policy
+	err := k.db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, setPolicy, pgdb.District, kind, c.KeepDays, c.ThinAfterDays, c.ThinEveryS, by)
+		if err != nil {
+			return err
+		}
+		if p, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByPos[retention.Policy]); err != nil {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "retention.changed", Actor: proof.Command, Detail: map[string]any{"kind": kind},
+			After: map[string]any{"keep_days": p.KeepDays, "thin_after_days": p.ThinAfterDays, "thin_every_s": p.ThinEveryS}})
+	})
 	var pg *pgconn.PgError
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/google/uuid"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // Closure is a drawing that closes roads for a while. Until is nil where nobody knows
@@ -39,6 +42,7 @@ type NewClosure struct {
 	Until  *time.Time
 	Reason string
 	MadeBy uuid.UUID
+	Actor  proof.Actor // as the event names them
 }
 
 const closureColumns = `id, ST_AsEWKB(geom) AS shape, modes, lower(during) AS "from",
@@ -64,11 +68,18 @@ func AddClosure(ctx context.Context, db *pgdb.DB, c NewClosure) (Closure, error)
 	if err != nil {
 		return Closure{}, fmt.Errorf("name the closure: %w", err)
 	}
-	rows, err := db.Query(ctx, addClosure, id, pgdb.District, shape, c.Modes.Strings(), from, c.Until, c.Reason, c.MadeBy)
-	if err != nil {
-		return Closure{}, fmt.Errorf("close roads: %w", err)
-	}
-	made, err := pgx.CollectExactlyOneRow(rows, scanClosure)
+	var made Closure
+	err = db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, addClosure, id, pgdb.District, shape, c.Modes.Strings(), from, c.Until, c.Reason, c.MadeBy)
+		if err != nil {
+			return err
+		}
+		if made, err = pgx.CollectExactlyOneRow(rows, scanClosure); err != nil {
+			return err
+		}
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "closure.made", At: made.MadeAt, Actor: c.Actor, Why: c.Reason, Detail: map[string]any{"closure": id},
+			After: closureFacts(made)})
+	})
 	if err != nil {
 		return Closure{}, fmt.Errorf("close roads: %w", err)
 	}
@@ -116,15 +127,36 @@ WHERE id = $1 AND district_id = $2 AND lifted_at IS NULL AND (upper_inf(during) 
 var ErrNoClosure = errors.New("no such closure, or it has ended")
 
 // LiftClosure ends a closure.
-func LiftClosure(ctx context.Context, db *pgdb.DB, id, by uuid.UUID) error {
-	tag, err := db.Exec(ctx, liftClosure, id, pgdb.District, by)
-	if err != nil {
-		return fmt.Errorf("lift a closure: %w", err)
+func LiftClosure(ctx context.Context, db *pgdb.DB, id, by uuid.UUID, actor proof.Actor) error {
+	return db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, liftClosure+` RETURNING `+closureColumns, id, pgdb.District, by)
+		if err != nil {
+			return fmt.Errorf("lift a closure: %w", err)
+		}
+		lifted, err := pgx.CollectExactlyOneRow(rows, scanClosure)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return ErrNoClosure
+		}
+		if err != nil {
+			return fmt.Errorf("lift a closure: %w", err)
+		}
+		after := closureFacts(lifted)
+		before := maps.Clone(after)
+		before["lifted_at"] = nil
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "closure.lifted", Actor: actor, Detail: map[string]any{"closure": id}, Before: before, After: after})
+	})
+}
+
+// closureFacts is a closure in an event; its drawing is in the register.
+func closureFacts(c Closure) map[string]any {
+	f := map[string]any{"modes": c.Modes.Strings(), "from": c.From.UTC(), "until": nil, "lifted_at": nil}
+	if c.Until != nil {
+		f["until"] = c.Until.UTC()
 	}
-	if tag.RowsAffected() == 0 {
-		return ErrNoClosure
+	if c.LiftedAt != nil {
+		f["lifted_at"] = c.LiftedAt.UTC()
 	}
-	return nil
+	return f
 }
 
 func scanClosure(row pgx.CollectableRow) (Closure, error) {

@@ -11,6 +11,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // ErrNone says that no roads were imported yet.
@@ -80,7 +83,8 @@ func Store(ctx context.Context, db *pgdb.DB, n *road.Network) (version int64, er
 		if err := storeSegments(ctx, tx, n); err != nil {
 			return fmt.Errorf("write the segments: %w", err)
 		}
-		return nil
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "roads.imported", Actor: proof.Command,
+			Detail: map[string]any{"version": version, "source": n.Source(), "sha256": hex.EncodeToString(sum[:])}})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store roads: %w", err)

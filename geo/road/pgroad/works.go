@@ -10,6 +10,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 // Works keeps the roads that serve as the database has them: the network that was
@@ -74,8 +75,8 @@ func (w *Works) Close(ctx context.Context, c NewClosure) (Closure, error) {
 }
 
 // Lift ends a closure and opens its roads at once on this node.
-func (w *Works) Lift(ctx context.Context, id, by uuid.UUID) error {
-	if err := LiftClosure(ctx, w.db, id, by); err != nil {
+func (w *Works) Lift(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error {
+	if err := LiftClosure(ctx, w.db, id, by, actor); err != nil {
 		return err
 	}
 	_, err := w.Look(ctx)

@@ -14,6 +14,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+	"github.com/gridpatrol/gridpatrol/proof"
 )
 
 // twoBridges is two banks joined by a short bridge in the west and a long way round
@@ -101,10 +102,10 @@ func TestAClosureIsTakenOverByEveryNodeAndRemembered(t *testing.T) {
 		t.Errorf("on foot the first bridge is open, yet it cuts off %+v", lost)
 	}
 
-	if err := second.Lift(t.Context(), made.ID, by); err != nil {
+	if err := second.Lift(t.Context(), made.ID, by, proof.Command); err != nil {
 		t.Fatal(err)
 	}
-	if err := second.Lift(t.Context(), made.ID, by); !errors.Is(err, pgroad.ErrNoClosure) {
+	if err := second.Lift(t.Context(), made.ID, by, proof.Command); !errors.Is(err, pgroad.ErrNoClosure) {
 		t.Errorf("lifted twice: %v", err)
 	}
 	if _, err := first.Look(t.Context()); err != nil {
