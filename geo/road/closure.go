@@ -239,7 +239,7 @@ func enters(road []metres, rings [][]float64, p plane) bool {
 // within visits the segments whose boxes meet a box, some more than once.
 func (n *Network) within(west, south, east, north float64, visit func(segment uint32)) {
 	t := &n.tree
-	if len(t.levels) == 0 || len(t.stretch) == 0 {
+	if len(t.stretch) == 0 {
 		return
 	}
 	meets := func(b box) bool {
@@ -251,7 +251,11 @@ func (n *Network) within(west, south, east, north float64, visit func(segment ui
 			return
 		}
 		if level == 0 {
-			visit(t.segment[index])
+			for i := index * fan; i < min((index+1)*fan, len(t.stretch)); i++ {
+				if meets(n.box(t.stretch[i])) {
+					visit(t.segment[i])
+				}
+			}
 			return
 		}
 		for i := index * fan; i < min((index+1)*fan, len(t.levels[level-1])); i++ {

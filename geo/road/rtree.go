@@ -2,13 +2,13 @@ package road
 
 import (
 	"cmp"
-	"math"
 	"slices"
 )
 
 // rtree is a static tree of boxes around the straight stretches of all
-// segments, packed along the Hilbert curve. Level 0 holds the stretches; a box of
-// level k+1 covers fan boxes of level k.
+// segments, packed along the Hilbert curve. A box of level 0 covers fan stretches, one
+// of level k+1 fan boxes of level k. Stretches have no boxes of their own: to look at
+// one is as quick.
 type rtree struct {
 	stretch []uint32 // by leaf: the point the stretch starts at
 	segment []uint32 // by leaf
@@ -46,13 +46,13 @@ func (n *Network) plant() {
 	})
 	t := &n.tree
 	t.stretch, t.segment = make([]uint32, len(leaves)), make([]uint32, len(leaves))
-	level := make([]box, len(leaves))
+	level := make([]box, (len(leaves)+fan-1)/fan)
 	for i, l := range leaves {
 		t.stretch[i], t.segment[i] = l.point, l.segment
-		p := l.point
-		level[i] = box{
-			west: min(n.points[2*p], n.points[2*p+2]), east: max(n.points[2*p], n.points[2*p+2]),
-			south: min(n.points[2*p+1], n.points[2*p+3]), north: max(n.points[2*p+1], n.points[2*p+3]),
+		if b := n.box(l.point); i%fan == 0 {
+			level[i/fan] = b
+		} else {
+			level[i/fan].cover(b)
 		}
 	}
 	for {
@@ -72,6 +72,14 @@ func (n *Network) plant() {
 	}
 }
 
+// box around the stretch that starts at a point.
+func (n *Network) box(p uint32) box {
+	return box{
+		west: min(n.points[2*p], n.points[2*p+2]), east: max(n.points[2*p], n.points[2*p+2]),
+		south: min(n.points[2*p+1], n.points[2*p+3]), north: max(n.points[2*p+1], n.points[2*p+3]),
+	}
+}
+
 // near visits the stretches around a place in the order of their distance, in
 // metres on the plane of the place, until visit answers false. Only the order
 // is promised for places far away, where the plane bends.
@@ -81,14 +89,15 @@ func (n *Network) near(lon, lat float64, heap *nearHeap, usable func(segment uin
 		return
 	}
 	p := planeAt(lat)
-	boxM := func(b box) float64 {
-		dx := max(float64(b.west)/1e7-lon, lon-float64(b.east)/1e7, 0) * p.lonM
-		dy := max(float64(b.south)/1e7-lat, lat-float64(b.north)/1e7, 0) * p.latM
+	x, y, xM, yM := lon*1e7, lat*1e7, p.lonM/1e7, p.latM/1e7
+	boxM := func(b *box) float64 {
+		dx := max(float64(b.west)-x, x-float64(b.east), 0) * xM
+		dy := max(float64(b.south)-y, y-float64(b.north), 0) * yM
 		return long(dx, dy)
 	}
 	*heap = (*heap)[:0]
 	top := len(t.levels) - 1
-	heap.push(nearItem{distanceM: boxM(t.levels[top][0]), level: int32(top)})
+	heap.push(nearItem{distanceM: boxM(&t.levels[top][0]), level: int32(top)})
 	for len(*heap) > 0 {
 		item := heap.pop()
 		switch {
@@ -97,15 +106,16 @@ func (n *Network) near(lon, lat float64, heap *nearHeap, usable func(segment uin
 				return
 			}
 		case item.level == 0:
-			if !usable(t.segment[item.index]) {
-				continue
+			for i := item.index * fan; i < min((item.index+1)*fan, uint32(len(t.stretch))); i++ {
+				if usable(t.segment[i]) {
+					d, along := n.toStretchM(t.stretch[i], lon, lat, p)
+					heap.push(nearItem{distanceM: d, along: along, level: -1, index: i})
+				}
 			}
-			d, along := n.toStretchM(t.stretch[item.index], lon, lat, p)
-			heap.push(nearItem{distanceM: d, along: along, level: -1, index: item.index})
 		default:
 			below := t.levels[item.level-1]
 			for i := int(item.index) * fan; i < min(int(item.index+1)*fan, len(below)); i++ {
-				heap.push(nearItem{distanceM: boxM(below[i]), level: item.level - 1, index: uint32(i)})
+				heap.push(nearItem{distanceM: boxM(&below[i]), level: item.level - 1, index: uint32(i)})
 			}
 		}
 	}
@@ -119,12 +129,12 @@ func (n *Network) toStretchM(point uint32, lon, lat float64, p plane) (distanceM
 	dx := (float64(int64(n.points[2*point+2])-int64(n.points[2*point])) / 1e7) * p.lonM
 	dy := (float64(int64(n.points[2*point+3])-int64(n.points[2*point+1])) / 1e7) * p.latM
 	if l2 := dx*dx + dy*dy; l2 > 0 {
-		along = math.Min(math.Max(-(ax*dx+ay*dy)/l2, 0), 1)
+		along = min(max(-(ax*dx+ay*dy)/l2, 0), 1)
 	}
 	return long(ax+along*dx, ay+along*dy), along
 }
 
-// nearItem is a box (level > 0), the box of a stretch (0) or a stretch (-1).
+// nearItem is a box (level 0 and up) or a stretch (-1).
 type nearItem struct {
 	distanceM, along float64
 	level            int32
