@@ -153,6 +153,8 @@ func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, 
 		Geometry: LineString{Type: LineStringTypeLineString, Coordinates: coordinates(way.Geometry)},
 		Steps:    make([]RouteStep, len(way.Steps)),
 	}
+	version := way.Version.String()
+	out.RoadsVersion = &version
 	for i, step := range way.Steps {
 		out.Steps[i] = RouteStep{Road: step.Name, Turn: RouteStepTurn(step.Turn), DistanceM: step.DistanceM, DurationS: step.DurationS}
 	}

@@ -78,7 +78,7 @@ func (s *Server) matrix(c echo.Context) error {
 	err = road.Matrix(ctx, roads, mode, from, to, func(i int, times []road.Time) error {
 		lead := ","
 		if !begun {
-			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"rows":[`, times[0].Kind), true
+			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"roads_version":%q,"rows":[`, times[0].Kind, times[0].Version), true
 		}
 		row, err := json.Marshal(matrixRow(times))
 		if err != nil {

@@ -1036,6 +1036,11 @@ type Candidate struct {
 	Rank            *int     `json:"rank"`
 	RejectedBecause *string  `json:"rejected_because"`
 	RoadM           *float64 `json:"road_m"`
+
+	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+	//
+	// Example: 12.3
+	RoadsVersion *RoadsVersion `json:"roads_version,omitempty"`
 }
 
 // Case defines model for Case.
@@ -1534,8 +1539,13 @@ type LonLat = []float64
 
 // Matrix defines model for Matrix.
 type Matrix struct {
-	EtaKind EtaKind     `json:"eta_kind"`
-	Rows    []MatrixRow `json:"rows"`
+	EtaKind EtaKind `json:"eta_kind"`
+
+	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+	//
+	// Example: 12.3
+	RoadsVersion *RoadsVersion `json:"roads_version,omitempty"`
+	Rows         []MatrixRow   `json:"rows"`
 }
 
 // MatrixAsk defines model for MatrixAsk.
@@ -1611,8 +1621,13 @@ type Nearest struct {
 	Name       string             `json:"name"`
 	PatrolId   openapi_types.UUID `json:"patrol_id"`
 	RoadM      float64            `json:"road_m"`
-	Simulated  bool               `json:"simulated"`
-	Status     PatrolStatus       `json:"status"`
+
+	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+	//
+	// Example: 12.3
+	RoadsVersion *RoadsVersion `json:"roads_version,omitempty"`
+	Simulated    bool          `json:"simulated"`
+	Status       PatrolStatus  `json:"status"`
 }
 
 // NearestAsk defines model for NearestAsk.
@@ -2076,18 +2091,28 @@ type RoadExtent struct {
 	Segments int      `json:"segments"`
 }
 
+// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+//
+// Example: 12.3
+type RoadsVersion = string
+
 // Role defines model for Role.
 type Role string
 
 // Route defines model for Route.
 type Route struct {
-	DistanceM float64     `json:"distance_m"`
-	DurationS float64     `json:"duration_s"`
-	EtaKind   EtaKind     `json:"eta_kind"`
-	Geometry  LineString  `json:"geometry"`
-	SnapFromM float64     `json:"snap_from_m"`
-	SnapToM   float64     `json:"snap_to_m"`
-	Steps     []RouteStep `json:"steps"`
+	DistanceM float64    `json:"distance_m"`
+	DurationS float64    `json:"duration_s"`
+	EtaKind   EtaKind    `json:"eta_kind"`
+	Geometry  LineString `json:"geometry"`
+
+	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+	//
+	// Example: 12.3
+	RoadsVersion *RoadsVersion `json:"roads_version,omitempty"`
+	SnapFromM    float64       `json:"snap_from_m"`
+	SnapToM      float64       `json:"snap_to_m"`
+	Steps        []RouteStep   `json:"steps"`
 }
 
 // RouteAsk defines model for RouteAsk.

@@ -72,6 +72,7 @@ type Candidate struct {
 	RoadM           *float64 `json:"road_m"`
 	AirM            *float64 `json:"air_m"`
 	EtaKind         *string  `json:"eta_kind"`
+	Roads           *string  `json:"roads_version,omitempty"` // see road.Version; older ones have none
 	FixAgeS         *float64 `json:"fix_age_s"`
 	Lon             *float64 `json:"lon"`
 	Lat             *float64 `json:"lat"`

@@ -298,7 +298,8 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 			return fmt.Errorf("ask for ways by %v: %w", road.Mode(mode), err)
 		}
 		for i, r := range runners {
-			r.Leg = &Leg{DurationS: times[i].DurationS, DistanceM: times[i].DistanceM, Kind: times[i].Kind, Reachable: times[i].Reachable}
+			r.Leg = &Leg{DurationS: times[i].DurationS, DistanceM: times[i].DistanceM, Kind: times[i].Kind, Reachable: times[i].Reachable,
+				Roads: times[i].Version.String()}
 		}
 		if err := s.askUnclosed(ctx, road.Mode(mode), from, in.Place, runners); err != nil {
 			return err

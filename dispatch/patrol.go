@@ -28,7 +28,7 @@ const headingAge = 20 * time.Second
 // Fix is the position as roads are asked from it: where it moves counts while the fix
 // is fresh.
 func (p Position) Fix(now time.Time) road.Fix {
-	return road.Fix{Point: p.Point, AccuracyM: p.AccuracyM, SpeedMS: p.SpeedMS, HeadingDeg: p.HeadingDeg,
+	return road.Fix{Who: road.Mover(p.PatrolID.UUID), Point: p.Point, AccuracyM: p.AccuracyM, SpeedMS: p.SpeedMS, HeadingDeg: p.HeadingDeg,
 		Headed: p.Headed && now.Sub(p.T) <= headingAge}
 }
 
@@ -103,5 +103,6 @@ type Nearest struct {
 	AirM       float64  `json:"air_m"`
 	EtaKind    string   `json:"eta_kind"`
 	FixAgeS    float64  `json:"fix_age_s"`
+	Roads      string   `json:"roads_version"` // see road.Version
 	Simulated  bool     `json:"simulated"`
 }

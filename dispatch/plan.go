@@ -73,6 +73,8 @@ type Leg struct {
 	DistanceM float64 `json:"distance_m"`
 	Kind      string  `json:"kind"`
 	Reachable bool    `json:"reachable"`
+	// Roads are those that were asked, see road.Version.
+	Roads string `json:"roads_version,omitempty"`
 	// OpenS is how long it would take with no road closed, where that differs.
 	OpenS *float64 `json:"open_s,omitempty"`
 }
@@ -300,6 +302,9 @@ func (r Runner) candidate() Candidate {
 		AirM: tenth(r.AirM), FixAgeS: tenth(r.FixAgeS), Lon: r.Lon, Lat: r.Lat}
 	if r.Leg != nil && r.Leg.Reachable {
 		c.EtaS, c.RoadM, c.EtaKind = tenth(&r.Leg.DurationS), tenth(&r.Leg.DistanceM), &r.Leg.Kind
+	}
+	if r.Leg != nil && r.Leg.Roads != "" {
+		c.Roads = &r.Leg.Roads
 	}
 	return c
 }

@@ -57,8 +57,8 @@ type Standing struct {
 // Thing is the patrol as the rule of visibility sees it.
 func (s *Standing) Thing() dispatch.Thing { return s.thing }
 
-// position is the standing as dispatch asks for it; an absent measure is 0 there.
-func (s *Standing) position() dispatch.Position {
+// Position is the standing as dispatch asks for it; an absent measure is 0 there.
+func (s *Standing) Position() dispatch.Position {
 	return dispatch.Position{
 		PatrolID: s.Patrol, Department: s.Department, Point: s.Point, T: s.T, Presence: s.Presence,
 		AccuracyM: orZero(s.AccuracyM), SpeedMS: orZero(s.SpeedMS), HeadingDeg: orZero(s.HeadingDeg),
@@ -248,7 +248,7 @@ func (x *Index) Standing(id dispatch.PatrolID) (Standing, bool) {
 // Position answers where one patrol was last seen, if ever.
 func (x *Index) Position(id dispatch.PatrolID) (dispatch.Position, bool) {
 	s, known := x.Standing(id)
-	return s.position(), known && s.Placed
+	return s.Position(), known && s.Placed
 }
 
 // at is the standing with its presence judged at now: the sweep may be a moment old.
@@ -297,7 +297,7 @@ func (x *Index) Candidates(department string, near geo.Point, limit int) []dispa
 	out := make([]dispatch.Position, len(n.best))
 	for i, h := range n.best {
 		s := h.e.at(now)
-		out[i] = s.position()
+		out[i] = s.Position()
 	}
 	return out
 }

@@ -42,6 +42,7 @@ type service struct {
 	timers  *timers.Timers
 	photos  timers.Photos
 	refresh *refresher
+	fleet   *fleetKeeper
 	node    *node
 	tracks  *pgtrack.Store
 	zone    *time.Location
@@ -65,6 +66,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, fmt.Errorf("make the coming days' track partitions: %w", err)
 	}
 	roads := &road.Switch{}
+	fleet := road.NewFleet(roads)
 	atlas := dispatch.NewAtlas(time.Now)
 	store := pgstore.New(env.DB)
 	works := pgroad.NewWorks(env.DB, roads)
@@ -88,7 +90,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: roads, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: fleet, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
 		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(),
 	})
 	if err != nil {
@@ -138,7 +140,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads}, nil
 }
 
@@ -160,6 +162,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the copies of photos", run: s.photos.Run},
 			{name: "the watch over open sockets", run: s.door.WatchAccess},
 			{name: "the map and roads in memory", run: s.refresh.run},
+			{name: "the ways of whoever is free", run: s.fleet.run},
 		},
 		[]part{{name: "the viewers", run: s.live.Run}},
 		[]part{{name: "the beacons", run: s.beacons.Run}},

@@ -79,7 +79,8 @@ type detours struct {
 var _ Engine = (*detours)(nil)
 
 func (d *detours) view() view {
-	return view{g: &d.router.net.modes[d.mode], durationMS: d.durationMS, most: maxAvoidWork}
+	return view{g: &d.router.net.modes[d.mode], durationMS: d.durationMS, most: maxAvoidWork,
+		version: Version{Network: d.router.number.Load(), Conditions: uint32(d.version)}}
 }
 
 // ManyToOne implements Engine.
@@ -133,11 +134,12 @@ func (d *detours) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row 
 type view struct {
 	g          *graph
 	durationMS []uint32 // of g where nothing differs
-	most       int      // states to settle, 0 without a bound
+	version    Version
+	most       int // states to settle, 0 without a bound
 }
 
 func (n *Network) built(m Mode) view {
-	return view{g: &n.modes[m], durationMS: n.modes[m].durationMS}
+	return view{g: &n.modes[m], durationMS: n.modes[m].durationMS, version: asBuilt}
 }
 
 func (v *view) same() bool {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/twpayne/go-geom"
@@ -193,62 +192,4 @@ func TestClosuresAgreeWithDijkstra(t *testing.T) {
 			compareAll(t, router, n.reweighted(m, n.under(m, c.Closed[m])), m, r)
 		}
 	}
-}
-
-// While conditions change, every answer is whole: that of one state of the roads, for
-// all its sources.
-func TestQuestionsWhileConditionsChange(t *testing.T) {
-	t.Parallel()
-	n := riverTown(t)
-	router, err := Prepare(t.Context(), n)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bridges, err := n.Covered(geom.NewLineStringFlat(geom.XY, []float64{121.37, 28.5836, 121.41, 28.5836}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	states := []Conditions{{}, {Closed: [Modes][]uint32{Car: bridges[:1]}}, {Closed: [Modes][]uint32{Car: bridges[1:]}}, {Closed: [Modes][]uint32{Car: bridges}}}
-	from := randomPoints(n, rand.New(rand.NewPCG(1, 1)), 30)
-	to := geo.Point{Lon: 121.384, Lat: 28.5871}
-	var valid [][]Time
-	for _, c := range states {
-		times, err := n.reweighted(Car, n.under(Car, c.Closed[Car])).ManyToOne(t.Context(), Car, from, to)
-		if err != nil {
-			t.Fatal(err)
-		}
-		valid = append(valid, times)
-	}
-	stop := make(chan struct{})
-	var asking sync.WaitGroup
-	var seen [3][4]int
-	for who := range seen {
-		asking.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				times, err := router.ManyToOne(context.Background(), Car, from, to)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				which := slices.IndexFunc(valid, func(v []Time) bool { return slices.Equal(v, times) })
-				if which < 0 {
-					t.Errorf("an answer of no state of the roads: %+v", times)
-					return
-				}
-				seen[who][which]++
-			}
-		})
-	}
-	for i := range 400 {
-		if err := router.Impose(t.Context(), states[i%len(states)], uint64(i+2)); err != nil {
-			t.Error(err)
-		}
-	}
-	close(stop)
-	asking.Wait()
 }

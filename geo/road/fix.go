@@ -17,6 +17,8 @@ type Fix struct {
 	// faster than movingMS: a phone at rest points anywhere.
 	HeadingDeg float64
 	Headed     bool
+	// Who is the mover a Fleet may know; the zero Mover is nobody.
+	Who Mover
 }
 
 // movingMS is the speed from which a heading is believed: a brisk walk.

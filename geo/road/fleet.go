@@ -20,8 +20,10 @@ type Stand struct {
 	arcs  arcSet // of spot
 
 	spot   spot
+	fix    Fix
 	router *Router
 	mode   Mode
+	round  uint64 // of Fleet.Keep that made it
 }
 
 // arcSet is a superset of some arcs, good for telling quickly that two lists of arcs
@@ -59,7 +61,7 @@ func (r *Router) StandAt(m Mode, f Fix) (*Stand, error) {
 }
 
 func (r *Router) stand(a *ask, m Mode, now *metric, f *Fix) *Stand {
-	s := &Stand{router: r, mode: m, now: now, point: f.Point}
+	s := &Stand{router: r, mode: m, now: now, point: f.Point, fix: *f}
 	before := len(a.snap.places)
 	s.spot = r.net.snapFix(m, now.durationMS, f, &a.snap)
 	s.spot.at = append([]place(nil), a.snap.places[before:]...)
@@ -94,6 +96,7 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 		var of *Stand
 		var goal spot
 		var arcs arcSet
+		var version Version
 		for i, s := range stands {
 			if answers[i].Kind != "" || of != nil && (s.mode != of.mode || s.now != of.now) {
 				continue
@@ -103,21 +106,27 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 				a.snap.reset()
 				goal = r.net.snap(s.mode, s.now.durationMS, to, &a.snap)
 				r.target(a, s.mode, s.now, goal)
-				arcs = arcsOf(goal)
+				arcs, version = arcsOf(goal), r.version(s.now)
 			}
-			key := a.search.Meet(&s.label)
-			if s.arcs&arcs != 0 {
-				for _, at := range s.spot.at {
-					if k, _ := direct(at, goal); k < key {
-						key = k
-					}
-				}
-			}
-			answers[i], _ = timeOf(key, s.point, to, s.spot, goal)
+			answers[i] = a.meet(s, arcs, version, to, goal)
 			left--
 		}
 	}
 	return times, nil
+}
+
+// meet answers for one stand after target; arcs are of the goal.
+func (a *ask) meet(s *Stand, arcs arcSet, version Version, to geo.Point, goal spot) Time {
+	key := a.search.Meet(&s.label)
+	if s.arcs&arcs != 0 {
+		for _, at := range s.spot.at {
+			if k, _ := direct(at, goal); k < key {
+				key = k
+			}
+		}
+	}
+	t, _ := timeOf(version, key, s.point, to, s.spot, goal)
+	return t
 }
 
 // Matrix answers the time from each of from to each of to, row by row: each row is
@@ -138,6 +147,7 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 	defer r.asks.Put(a)
 	now := r.now[m].Load()
 	a.snap.reset()
+	version := r.version(now)
 	// The side with the labels is the targets': then rows come one after the other.
 	goals := make([]goalStand, len(to))
 	g, h := &r.net.modes[m], r.modes[m]
@@ -168,7 +178,7 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 					}
 				}
 			}
-			times[k], _ = timeOf(key, p, to[k], start, goals[k].spot)
+			times[k], _ = timeOf(version, key, p, to[k], start, goals[k].spot)
 		}
 		if err := row(i, times); err != nil {
 			return err

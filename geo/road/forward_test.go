@@ -131,7 +131,7 @@ func TestForwardAndBackwardAgree(t *testing.T) {
 				}
 			}
 			for i, p := range from[:3] {
-				if told, _ := timeOf(s.best[i].key, p, to, starts[i], goal); told.Reachable {
+				if told, _ := timeOf(asBuilt, s.best[i].key, p, to, starts[i], goal); told.Reachable {
 					checkRoute(t, n, m, p, to, told)
 				}
 			}

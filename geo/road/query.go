@@ -43,7 +43,7 @@ func (n *Network) fixesToOne(ctx context.Context, m Mode, v view, from []Fix, to
 	}
 	times := make([]Time, len(from))
 	for i := range from {
-		times[i], _ = timeOf(s.best[i].key, from[i].Point, to, starts[i], goal)
+		times[i], _ = timeOf(v.version, s.best[i].key, from[i].Point, to, starts[i], goal)
 	}
 	return times, nil
 }
@@ -51,10 +51,13 @@ func (n *Network) fixesToOne(ctx context.Context, m Mode, v view, from []Fix, to
 // latM is less than the metres of a degree of latitude.
 const latM = geo.EarthRadiusM * math.Pi / 180 * (1 - 1e-9)
 
+// asBuilt is the version of a network by itself.
+var asBuilt = Version{Conditions: 1}
+
 // timeOf tells a length between two spots; walked says that the best way is to leave
 // the roads alone.
-func timeOf(key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked bool) {
-	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM}
+func timeOf(v Version, key cch.Key, from, to geo.Point, start, goal spot) (t Time, walked bool) {
+	t = Time{Kind: KindRoad, SnapFromM: start.snapM, SnapToM: goal.snapM, Version: v}
 	if key < cch.Inf {
 		t.Reachable = true
 		t.DurationS = float64(msOf(key)) / 1000
@@ -95,7 +98,7 @@ func (n *Network) route(ctx context.Context, m Mode, v view, from, to geo.Point)
 	if err := s.run(ctx, n, v, []spot{start}, goal); err != nil {
 		return Route{}, fmt.Errorf("find a way: %w", err)
 	}
-	t, walked := timeOf(s.best[0].key, from, to, start, goal)
+	t, walked := timeOf(v.version, s.best[0].key, from, to, start, goal)
 	switch {
 	case !t.Reachable:
 		return Route{Time: t}, nil

@@ -44,10 +44,10 @@ func checkSpread(m Mode, from geo.Point, to []geo.Point) error {
 	return checkAsk(m, []geo.Point{from}, from)
 }
 
-// Serving is the engine behind a Switch, or the engine itself: what several questions
+// Serving is the engine behind a Switch or a Fleet, or the engine itself: what several questions
 // that belong together are asked of.
 func Serving(e Engine) Engine {
-	if s, ok := e.(*Switch); ok {
+	if s, ok := e.(interface{ Engine() Engine }); ok {
 		return s.Engine()
 	}
 	return e
@@ -89,7 +89,7 @@ func (r *Router) fromOne(ctx context.Context, m Mode, now *metric, from geo.Poin
 				best = k
 			}
 		}
-		times[i], _ = timeOf(best, from, p, start, goal)
+		times[i], _ = timeOf(r.version(now), best, from, p, start, goal)
 	}
 	return times, nil
 }
@@ -176,6 +176,7 @@ func (r *Router) frozen(m Mode, now *metric) *Router {
 	f.asks.New = func() any { return new(ask) }
 	f.now[m].Store(now)
 	f.built = f
+	f.number.Store(r.number.Load())
 	return f
 }
 

@@ -40,6 +40,7 @@ func TestOneToManyAgreesWithDijkstra(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
+						as(router, m, want)
 						for i := range to {
 							if got[i] != want[i] {
 								t.Errorf("%v from %v to %v: %+v, Dijkstra says %+v", m, p, to[i], got[i], want[i])
@@ -105,6 +106,7 @@ func TestReachAgreesWithDijkstra(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
+				as(router, m, times)
 				for k, p := range all {
 					want := times[k].Reachable && times[k].DurationS <= q.WithinS
 					if have, ok := got[p]; ok != want || ok && have != times[k] {

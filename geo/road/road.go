@@ -83,7 +83,7 @@ type Engine interface {
 
 // Time is how long and how far it is. DurationS and DistanceM include the
 // walk from the point to the road and from the road to the point, at foot
-// pace. SnapFromM and SnapToM are how far the nearest road is, and in a Route
+// pace. Version is the roads that were asked. SnapFromM and SnapToM are how far the nearest road is, and in a Route
 // the walks that were taken, which may be to a road a little farther away.
 // Where Reachable is false, all figures but the snaps are zero.
 type Time struct {
@@ -93,7 +93,18 @@ type Time struct {
 	SnapFromM float64
 	SnapToM   float64
 	Reachable bool
+	Version   Version
 }
+
+// Version names the roads an answer was given by. The roads of one version answer the
+// same whenever they are asked.
+type Version struct {
+	Network    uint32 // as told to Switch.Set; 0 outside a switch
+	Conditions uint32 // as told to Router.Impose; 1 is nothing closed, 0 no roads at all
+}
+
+// String is both numbers, as answers carry them.
+func (v Version) String() string { return fmt.Sprintf("%d.%d", v.Network, v.Conditions) }
 
 // Route is a Time with the way itself. Geometry (SRID 4326) runs from the
 // asked point to the asked point, walks included; it is nil where Reachable

@@ -21,6 +21,8 @@ type Router struct {
 	asks  sync.Pool // *ask
 	// built answers by the durations the network was built with.
 	built *Router
+	// number is what Switch.Set calls the network; the switch writes it.
+	number atomic.Uint32
 }
 
 var _ Engine = (*Router)(nil)
@@ -63,6 +65,11 @@ func (r *Router) prepare(ctx context.Context, m Mode) error {
 // closed to a mode.
 func (r *Router) Unclosed(m Mode) (Engine, bool) {
 	return r.built, r.now[m].Load() != r.built.now[m].Load()
+}
+
+// version is what answers by a metric carry.
+func (r *Router) version(now *metric) Version {
+	return Version{Network: r.number.Load(), Conditions: uint32(now.version)}
 }
 
 // Network is what the router was made of.
@@ -137,7 +144,7 @@ func (r *Router) AppendManyToOne(ctx context.Context, times []Time, m Mode, from
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
 	}
-	return r.manyToOne(ctx, times, m, len(from), func(i int) Fix { return Fix{Point: from[i]} }, to)
+	return r.manyToOne(ctx, times, m, len(from), func(i int) (Fix, *Stand) { return Fix{Point: from[i]}, nil }, to)
 }
 
 // FixesToOne is ManyToOne from places of which more is known.
@@ -145,24 +152,32 @@ func (r *Router) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Poin
 	if err := checkFixes(m, from, to); err != nil {
 		return nil, err
 	}
-	return r.manyToOne(ctx, nil, m, len(from), func(i int) Fix { return from[i] }, to)
+	return r.manyToOne(ctx, nil, m, len(from), func(i int) (Fix, *Stand) { return from[i], nil }, to)
 }
 
-func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, count int, from func(i int) Fix, to geo.Point) ([]Time, error) {
+// manyToOne asks from each fix; from may also know its stand, which is used while it
+// is of the same fix and of the durations in force.
+func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, count int, from func(i int) (Fix, *Stand), to geo.Point) ([]Time, error) {
 	a := r.asks.Get().(*ask)
 	defer r.asks.Put(a)
 	now := r.now[m].Load()
 	a.snap.reset()
 	goal := r.net.snap(m, now.durationMS, to, &a.snap)
 	r.target(a, m, now, goal)
+	arcs, version, kept := arcsOf(goal), r.version(now), len(a.snap.places)
 	for i := range count {
 		if i&63 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("find ways: %w", ctx.Err())
 		}
-		f := from(i)
+		f, s := from(i)
+		if s != nil && s.now == now && s.mode == m && s.fix == f {
+			times = append(times, a.meet(s, arcs, version, to, goal))
+			continue
+		}
+		a.snap.places = a.snap.places[:kept]
 		start := r.net.snapFix(m, now.durationMS, &f, &a.snap)
 		key, _, _ := r.from(a, m, now, start, goal)
-		t, _ := timeOf(key, f.Point, to, start, goal)
+		t, _ := timeOf(version, key, f.Point, to, start, goal)
 		times = append(times, t)
 	}
 	return times, nil
@@ -183,7 +198,7 @@ func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, 
 	start, goal := r.net.snap(m, now.durationMS, from, &a.snap), r.net.snap(m, now.durationMS, to, &a.snap)
 	r.target(a, m, now, goal)
 	key, begin, straight := r.from(a, m, now, start, goal)
-	t, walked := timeOf(key, from, to, start, goal)
+	t, walked := timeOf(r.version(now), key, from, to, start, goal)
 	switch {
 	case !t.Reachable:
 		return Route{Time: t}, nil

@@ -81,6 +81,7 @@ func compareAll(t *testing.T, router *Router, oracle *Network, m Mode, r *rand.R
 		if err != nil {
 			t.Fatal(err)
 		}
+		as(router, m, want)
 		for i := range from {
 			if got[i] != want[i] || stood[i] != want[i] || matrix[i][k] != want[i] {
 				t.Fatalf("%v from %v to %v:\n%+v from many,\n%+v from a stand,\n%+v in a matrix,\n%+v by Dijkstra",
@@ -92,6 +93,14 @@ func compareAll(t *testing.T, router *Router, oracle *Network, m Mode, r *rand.R
 				checkRouterRoute(t, router, oracle, m, p, goal, want[i])
 			}
 		}
+	}
+}
+
+// as gives the answers of an oracle the version of a router: they were made by the
+// same durations.
+func as(r *Router, m Mode, times []Time) {
+	for i := range times {
+		times[i].Version = r.version(r.now[m].Load())
 	}
 }
 

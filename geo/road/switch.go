@@ -25,6 +25,10 @@ var _ Engine = (*Switch)(nil)
 // Set makes e serve from the next question on. The version is the caller's name
 // for it, see Version.
 func (s *Switch) Set(e Engine, version int64) {
+	if r, ok := e.(*Router); ok {
+		r.number.Store(uint32(version))
+		r.built.number.Store(uint32(version))
+	}
 	s.now.Store(&served{engine: e, version: version})
 }
 

@@ -10,9 +10,7 @@ import (
 // of from, is handed over when it is known and is the callee's to keep. A Router
 // makes tables faster than it answers their columns; any engine can be asked.
 func Matrix(ctx context.Context, e Engine, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error {
-	if s, ok := e.(*Switch); ok {
-		e = s.Engine()
-	}
+	e = Serving(e)
 	if r, ok := e.(*Router); ok {
 		return r.Matrix(ctx, m, from, to, row)
 	}

@@ -1518,6 +1518,7 @@ export interface components {
             /** Format: double */
             air_m: number | null;
             eta_kind: components["schemas"]["EtaKind"] | null;
+            roads_version?: components["schemas"]["RoadsVersion"];
             /** Format: double */
             fix_age_s: number | null;
             /**
@@ -2146,6 +2147,7 @@ export interface components {
             /** Format: double */
             air_m: number;
             eta_kind: components["schemas"]["EtaKind"];
+            roads_version?: components["schemas"]["RoadsVersion"];
             /** Format: double */
             fix_age_s: number;
             simulated: boolean;
@@ -2159,6 +2161,7 @@ export interface components {
             /** Format: double */
             distance_m: number;
             eta_kind: components["schemas"]["EtaKind"];
+            roads_version?: components["schemas"]["RoadsVersion"];
             geometry: components["schemas"]["LineString"];
             /** Format: double */
             snap_from_m: number;
@@ -2249,8 +2252,14 @@ export interface components {
         LonLat: number[];
         Matrix: {
             eta_kind: components["schemas"]["EtaKind"];
+            roads_version?: components["schemas"]["RoadsVersion"];
             rows: components["schemas"]["MatrixRow"][];
         };
+        /**
+         * @description Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
+         * @example 12.3
+         */
+        RoadsVersion: string;
         /** @description From one place to each of `to`, in order; null where there is no way */
         MatrixRow: {
             durations_s: (number | null)[];
