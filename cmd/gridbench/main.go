@@ -16,11 +16,12 @@ import (
 type commands struct {
 	Out string `default:"var/bench" type:"path" help:"Where the figures are kept."`
 
-	Beacon   beaconCmd   `cmd:"" help:"Positions in: what is acknowledged after a commit, and what a viewer sees of it."`
-	Dispatch dispatchCmd `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
-	Road     roadCmd     `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
-	Verify   verifyCmd   `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
-	Photo    photoCmd    `cmd:"" help:"Dispatch with and without 1,000 photos of 3 MB beside it."`
+	Beacon     beaconCmd     `cmd:"" help:"Positions in: what is acknowledged after a commit, and what a viewer sees of it."`
+	Dispatch   dispatchCmd   `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
+	Road       roadCmd       `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
+	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
+	RoadMemory roadMemoryCmd `cmd:"" hidden:"" help:"What serving a network file adds to the memory of this process."`
+	Photo      photoCmd      `cmd:"" help:"Dispatch with and without 1,000 photos of 3 MB beside it."`
 }
 
 func main() {

@@ -193,21 +193,26 @@ func (t *tracer) arc(arc, fromCM, toCM, ms uint32) {
 	if arc&1 == 1 {
 		first, last = last, first
 	}
-	if fromCM == 0 && toCM == n.lengthCM[segment] { // all of it needs no measuring
+	fromM, toM := float64(fromCM)/100, float64(toCM)/100
+	whole := fromCM == 0 && toCM == n.lengthCM[segment] // needs no measuring
+	if whole {
+		t.point(n.point(uint32(first)))
+	} else {
+		t.point(n.along(first, last, fromM))
+	}
+	if b := &t.begin[len(t.begin)-1]; *b < 0 {
+		*b = len(t.flat)/2 - 1
+	}
+	if whole {
 		step := 1
 		if last < first {
 			step = -1
 		}
-		for p := first; p != last; p += step {
+		for p := first; p != last; {
+			p += step
 			t.point(n.point(uint32(p)))
 		}
-		t.point(n.point(uint32(last)))
 		return
-	}
-	fromM, toM := float64(fromCM)/100, float64(toCM)/100
-	t.point(n.along(first, last, fromM))
-	if b := &t.begin[len(t.begin)-1]; *b < 0 {
-		*b = len(t.flat)/2 - 1
 	}
 	walked := 0.0
 	for p := first; p != last; {
