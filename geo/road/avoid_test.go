@@ -76,6 +76,7 @@ func TestAvoidingAgreesWithDijkstra(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
+						as(router, m, want)
 						got, err := around.ManyToOne(t.Context(), m, from, goal)
 						if err != nil {
 							t.Fatal(err)
