@@ -20,6 +20,7 @@ type CaseDesk interface {
 	Dispatch(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Order) (dispatch.CaseDetail, error)
 	Undo(context.Context, dispatch.Viewer, dispatch.CaseID, int64) (dispatch.CaseDetail, error)
 	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Closing) (dispatch.CaseDetail, error)
+	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }
 
@@ -129,6 +130,32 @@ func (s *Server) answerAssignment(c echo.Context) error {
 	return answerCase(c, changed, err)
 }
 
+func (s *Server) moveCase(c echo.Context) error {
+	id, version, err := changedCase(c)
+	if err != nil {
+		return err
+	}
+	var in CaseMove
+	if err := s.readJSON(c, "CaseMove", false, &in); err != nil {
+		return err
+	}
+	o := dispatch.MoveOrder{Move: dispatch.Move(in.Move), Reason: deref(in.Reason), Result: deref(in.Result), Owner: deref(in.Owner),
+		Days: deref(in.Days), Until: in.Until, Document: deref(in.Document), Hours: deref(in.Hours)}
+	if in.Level != nil {
+		o.Level = string(*in.Level)
+	}
+	changed, err := s.cases.Move(c.Request().Context(), viewer(c), id, version, o)
+	return answerCase(c, changed, err)
+}
+
+// deref is what an optional field holds, or nothing.
+func deref[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
 func (s *Server) readReason(c echo.Context) (string, error) {
 	var in Note
 	err := s.readJSON(c, "Note", true, &in)
@@ -173,6 +200,7 @@ func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
 	if err != nil {
 		return err
 	}
+	found.Moves, found.Precedents, found.Clocks = some(found.Moves), some(found.Precedents), some(found.Clocks)
 	found.Nearby.Cameras, found.Nearby.Places = some(found.Nearby.Cameras), some(found.Nearby.Places)
 	c.Response().Header().Set("ETag", etag(found.Version))
 	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports)})

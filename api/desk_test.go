@@ -25,6 +25,7 @@ type desk struct {
 	size     dispatch.PhotoSize
 	order    dispatch.Order
 	verb     dispatch.Verb
+	move     dispatch.MoveOrder
 	version  int64
 	reason   string
 	answer   string
@@ -54,6 +55,8 @@ func aCase() dispatch.Case {
 		Responsible: dispatch.Responsible{GridID: ptr(dispatch.GridID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a8059")}),
 			Code: ptr("G-1"), Name: ptr("网格一"), Kind: ptr("general"), Share: 0.8, Basis: "inside"},
 		RunnerUp:    nil,
+		Owner:       dispatch.Owner{Kind: dispatch.OwnerUnit, Code: "market"},
+		Clocks:      []dispatch.Clock{{Name: dispatch.ClockSettle, Rung: dispatch.RungRunning, Unit: dispatch.UnitAlways, Since: t0, WarnAt: t0.Add(18 * time.Hour), DueAt: t0.Add(24 * time.Hour)}},
 		Departments: []dispatch.CaseDepartment{{Code: "market", Part: "lead", Because: "category B01"}},
 		Assignments: []dispatch.Assignment{{
 			ID: dispatch.AssignmentID{UUID: uuid.MustParse("01890a5d-ac96-774b-bcce-b302099a805a")}, Kind: "department", Department: "market",
@@ -136,6 +139,11 @@ func (d *desk) Dispatch(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseI
 
 func (d *desk) Undo(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64) (dispatch.CaseDetail, error) {
 	d.version = version
+	return d.detail(ctx)
+}
+
+func (d *desk) Move(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.MoveOrder) (dispatch.CaseDetail, error) {
+	d.version, d.move = version, o
 	return d.detail(ctx)
 }
 

@@ -159,6 +159,99 @@ func (e CRS) Valid() bool {
 	}
 }
 
+// Defines values for CaseClockName.
+const (
+	CaseClockNameAccept      CaseClockName = "accept"
+	CaseClockNameAnswer      CaseClockName = "answer"
+	CaseClockNameCheck       CaseClockName = "check"
+	CaseClockNameFile        CaseClockName = "file"
+	CaseClockNameLeave       CaseClockName = "leave"
+	CaseClockNameRedirect    CaseClockName = "redirect"
+	CaseClockNameResume      CaseClockName = "resume"
+	CaseClockNameRework      CaseClockName = "rework"
+	CaseClockNameRuling      CaseClockName = "ruling"
+	CaseClockNameSend        CaseClockName = "send"
+	CaseClockNameSettle      CaseClockName = "settle"
+	CaseClockNameSupervision CaseClockName = "supervision"
+)
+
+// Valid indicates whether the value is a known member of the CaseClockName enum.
+func (e CaseClockName) Valid() bool {
+	switch e {
+	case CaseClockNameAccept:
+		return true
+	case CaseClockNameAnswer:
+		return true
+	case CaseClockNameCheck:
+		return true
+	case CaseClockNameFile:
+		return true
+	case CaseClockNameLeave:
+		return true
+	case CaseClockNameRedirect:
+		return true
+	case CaseClockNameResume:
+		return true
+	case CaseClockNameRework:
+		return true
+	case CaseClockNameRuling:
+		return true
+	case CaseClockNameSend:
+		return true
+	case CaseClockNameSettle:
+		return true
+	case CaseClockNameSupervision:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseClockRung.
+const (
+	CaseClockRungDistrict CaseClockRung = "district"
+	CaseClockRungOverdue  CaseClockRung = "overdue"
+	CaseClockRungRunning  CaseClockRung = "running"
+	CaseClockRungWarned   CaseClockRung = "warned"
+)
+
+// Valid indicates whether the value is a known member of the CaseClockRung enum.
+func (e CaseClockRung) Valid() bool {
+	switch e {
+	case CaseClockRungDistrict:
+		return true
+	case CaseClockRungOverdue:
+		return true
+	case CaseClockRungRunning:
+		return true
+	case CaseClockRungWarned:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseClockUnit.
+const (
+	CaseClockUnitAlways      CaseClockUnit = "always"
+	CaseClockUnitWorkingDays CaseClockUnit = "working_days"
+	CaseClockUnitWorkingTime CaseClockUnit = "working_time"
+)
+
+// Valid indicates whether the value is a known member of the CaseClockUnit enum.
+func (e CaseClockUnit) Valid() bool {
+	switch e {
+	case CaseClockUnitAlways:
+		return true
+	case CaseClockUnitWorkingDays:
+		return true
+	case CaseClockUnitWorkingTime:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseDepartmentPart.
 const (
 	CaseDepartmentPartAssist CaseDepartmentPart = "assist"
@@ -171,6 +264,36 @@ func (e CaseDepartmentPart) Valid() bool {
 	case CaseDepartmentPartAssist:
 		return true
 	case CaseDepartmentPartLead:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CaseOwnerKind.
+const (
+	CaseOwnerKindCommand     CaseOwnerKind = "command"
+	CaseOwnerKindDesk        CaseOwnerKind = "desk"
+	CaseOwnerKindDutyLeader  CaseOwnerKind = "duty_leader"
+	CaseOwnerKindNobody      CaseOwnerKind = "nobody"
+	CaseOwnerKindSupervision CaseOwnerKind = "supervision"
+	CaseOwnerKindUnit        CaseOwnerKind = "unit"
+)
+
+// Valid indicates whether the value is a known member of the CaseOwnerKind enum.
+func (e CaseOwnerKind) Valid() bool {
+	switch e {
+	case CaseOwnerKindCommand:
+		return true
+	case CaseOwnerKindDesk:
+		return true
+	case CaseOwnerKindDutyLeader:
+		return true
+	case CaseOwnerKindNobody:
+		return true
+	case CaseOwnerKindSupervision:
+		return true
+	case CaseOwnerKindUnit:
 		return true
 	default:
 		return false
@@ -219,6 +342,48 @@ func (e ContactChannel) Valid() bool {
 	case ContactChannelSensor:
 		return true
 	case ContactChannelWorker:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CourseAskFor.
+const (
+	CourseAskForExtension  CourseAskFor = "extension"
+	CourseAskForSuspension CourseAskFor = "suspension"
+)
+
+// Valid indicates whether the value is a known member of the CourseAskFor enum.
+func (e CourseAskFor) Valid() bool {
+	switch e {
+	case CourseAskForExtension:
+		return true
+	case CourseAskForSuspension:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for CourseTier.
+const (
+	CourseTierDistrict CourseTier = "district"
+	CourseTierGrid     CourseTier = "grid"
+	CourseTierTown     CourseTier = "town"
+	CourseTierVillage  CourseTier = "village"
+)
+
+// Valid indicates whether the value is a known member of the CourseTier enum.
+func (e CourseTier) Valid() bool {
+	switch e {
+	case CourseTierDistrict:
+		return true
+	case CourseTierGrid:
+		return true
+	case CourseTierTown:
+		return true
+	case CourseTierVillage:
 		return true
 	default:
 		return false
@@ -459,6 +624,87 @@ func (e Mode) Valid() bool {
 	}
 }
 
+// Defines values for Move.
+const (
+	MoveAccept        Move = "accept"
+	MoveAnswer        Move = "answer"
+	MoveAskExtension  Move = "ask_extension"
+	MoveAskSuspension Move = "ask_suspension"
+	MoveClose         Move = "close"
+	MoveDispatch      Move = "dispatch"
+	MoveFail          Move = "fail"
+	MoveFeedback      Move = "feedback"
+	MoveFile          Move = "file"
+	MoveGrant         Move = "grant"
+	MovePass          Move = "pass"
+	MoveRefuse        Move = "refuse"
+	MoveReopen        Move = "reopen"
+	MoveResume        Move = "resume"
+	MoveReturn        Move = "return"
+	MoveRule          Move = "rule"
+	MoveSelfHandle    Move = "self_handle"
+	MoveSign          Move = "sign"
+	MoveStart         Move = "start"
+	MoveSupervise     Move = "supervise"
+	MoveUndo          Move = "undo"
+	MoveUrge          Move = "urge"
+	MoveVoid          Move = "void"
+)
+
+// Valid indicates whether the value is a known member of the Move enum.
+func (e Move) Valid() bool {
+	switch e {
+	case MoveAccept:
+		return true
+	case MoveAnswer:
+		return true
+	case MoveAskExtension:
+		return true
+	case MoveAskSuspension:
+		return true
+	case MoveClose:
+		return true
+	case MoveDispatch:
+		return true
+	case MoveFail:
+		return true
+	case MoveFeedback:
+		return true
+	case MoveFile:
+		return true
+	case MoveGrant:
+		return true
+	case MovePass:
+		return true
+	case MoveRefuse:
+		return true
+	case MoveReopen:
+		return true
+	case MoveResume:
+		return true
+	case MoveReturn:
+		return true
+	case MoveRule:
+		return true
+	case MoveSelfHandle:
+		return true
+	case MoveSign:
+		return true
+	case MoveStart:
+		return true
+	case MoveSupervise:
+		return true
+	case MoveUndo:
+		return true
+	case MoveUrge:
+		return true
+	case MoveVoid:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MultiPolygonType.
 const (
 	MultiPolygonTypeMultiPolygon MultiPolygonType = "MultiPolygon"
@@ -486,6 +732,39 @@ func (e NewTicketFor) Valid() bool {
 	case NewTicketForBeacon:
 		return true
 	case NewTicketForLive:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NextMoveNeeds.
+const (
+	NextMoveNeedsDays     NextMoveNeeds = "days"
+	NextMoveNeedsDocument NextMoveNeeds = "document"
+	NextMoveNeedsLevel    NextMoveNeeds = "level"
+	NextMoveNeedsOwner    NextMoveNeeds = "owner"
+	NextMoveNeedsReason   NextMoveNeeds = "reason"
+	NextMoveNeedsResult   NextMoveNeeds = "result"
+	NextMoveNeedsUntil    NextMoveNeeds = "until"
+)
+
+// Valid indicates whether the value is a known member of the NextMoveNeeds enum.
+func (e NextMoveNeeds) Valid() bool {
+	switch e {
+	case NextMoveNeedsDays:
+		return true
+	case NextMoveNeedsDocument:
+		return true
+	case NextMoveNeedsLevel:
+		return true
+	case NextMoveNeedsOwner:
+		return true
+	case NextMoveNeedsReason:
+		return true
+	case NextMoveNeedsResult:
+		return true
+	case NextMoveNeedsUntil:
 		return true
 	default:
 		return false
@@ -876,6 +1155,27 @@ func (e Stage) Valid() bool {
 	}
 }
 
+// Defines values for SupervisionLevel.
+const (
+	SupervisionLevelDistrict SupervisionLevel = "district"
+	SupervisionLevelListed   SupervisionLevel = "listed"
+	SupervisionLevelTown     SupervisionLevel = "town"
+)
+
+// Valid indicates whether the value is a known member of the SupervisionLevel enum.
+func (e SupervisionLevel) Valid() bool {
+	switch e {
+	case SupervisionLevelDistrict:
+		return true
+	case SupervisionLevelListed:
+		return true
+	case SupervisionLevelTown:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Urgency.
 const (
 	UrgencyHard     Urgency = "hard"
@@ -1045,10 +1345,13 @@ type Candidate struct {
 
 // Case defines model for Case.
 type Case struct {
-	AccuracyM   *float64           `json:"accuracy_m"`
-	Assignments []Assignment       `json:"assignments"`
-	Category    string             `json:"category"`
-	Cell        string             `json:"cell"`
+	AccuracyM   *float64     `json:"accuracy_m"`
+	Assignments []Assignment `json:"assignments"`
+	Category    string       `json:"category"`
+	Cell        string       `json:"cell"`
+
+	// Clocks What runs, the one that counts first; none once it is finished
+	Clocks      []CaseClock        `json:"clocks"`
 	ClosedAt    *time.Time         `json:"closed_at"`
 	Departments []CaseDepartment   `json:"departments"`
 	Description string             `json:"description"`
@@ -1061,6 +1364,9 @@ type Case struct {
 	Number      string             `json:"number"`
 	Overdue     bool               `json:"overdue"`
 
+	// Owner Who has the case in hand
+	Owner CaseOwner `json:"owner"`
+
 	// Responsible A grid that answers for a place. Basis none has no grid.
 	Responsible Responsible  `json:"responsible"`
 	RunnerUp    *Responsible `json:"runner_up"`
@@ -1071,6 +1377,30 @@ type Case struct {
 	// Version The ETag of the case is this number in quotes
 	Version int64 `json:"version"`
 }
+
+// CaseClock defines model for CaseClock.
+type CaseClock struct {
+	DueAt time.Time     `json:"due_at"`
+	Name  CaseClockName `json:"name"`
+
+	// Paused It stands still while the case is suspended
+	Paused bool `json:"paused"`
+
+	// Rung warned at three quarters, overdue to the town leader, district a quarter of the limit later
+	Rung   CaseClockRung `json:"rung"`
+	Since  time.Time     `json:"since"`
+	Unit   CaseClockUnit `json:"unit"`
+	WarnAt time.Time     `json:"warn_at"`
+}
+
+// CaseClockName defines model for CaseClock.Name.
+type CaseClockName string
+
+// CaseClockRung warned at three quarters, overdue to the town leader, district a quarter of the limit later
+type CaseClockRung string
+
+// CaseClockUnit defines model for CaseClock.Unit.
+type CaseClockUnit string
 
 // CaseDepartment defines model for CaseDepartment.
 type CaseDepartment struct {
@@ -1084,11 +1414,17 @@ type CaseDepartmentPart string
 
 // CaseDetail defines model for CaseDetail.
 type CaseDetail struct {
-	AccuracyM   *float64         `json:"accuracy_m"`
-	Assignments []Assignment     `json:"assignments"`
-	Category    string           `json:"category"`
-	Cell        string           `json:"cell"`
-	ClosedAt    *time.Time       `json:"closed_at"`
+	AccuracyM   *float64     `json:"accuracy_m"`
+	Assignments []Assignment `json:"assignments"`
+	Category    string       `json:"category"`
+	Cell        string       `json:"cell"`
+
+	// Clocks What runs, the one that counts first; none once it is finished
+	Clocks   []CaseClock `json:"clocks"`
+	ClosedAt *time.Time  `json:"closed_at"`
+
+	// Course What the way so far has left behind
+	Course      Course           `json:"course"`
 	Departments []CaseDepartment `json:"departments"`
 	Description string           `json:"description"`
 	Dispatch    DispatchState    `json:"dispatch"`
@@ -1101,11 +1437,21 @@ type CaseDetail struct {
 	Lon    float64            `json:"lon"`
 	MadeAt time.Time          `json:"made_at"`
 
+	// Moves What can become of it from here
+	Moves []NextMove `json:"moves"`
+
 	// Nearby What stands around a case and is on the caller's map, each the nearest first
-	Nearby  Nearby   `json:"nearby"`
-	Number  string   `json:"number"`
-	Overdue bool     `json:"overdue"`
-	Reports []Report `json:"reports"`
+	Nearby Nearby `json:"nearby"`
+
+	// Now On the clock that the clocks go by
+	Now     time.Time `json:"now"`
+	Number  string    `json:"number"`
+	Overdue bool      `json:"overdue"`
+
+	// Owner Who has the case in hand
+	Owner      CaseOwner   `json:"owner"`
+	Precedents []Precedent `json:"precedents"`
+	Reports    []Report    `json:"reports"`
 
 	// Responsible A grid that answers for a place. Basis none has no grid.
 	Responsible Responsible  `json:"responsible"`
@@ -1141,6 +1487,40 @@ type CaseList struct {
 	Items      []Case  `json:"items"`
 	NextCursor *string `json:"next_cursor"`
 }
+
+// CaseMove defines model for CaseMove.
+type CaseMove struct {
+	// Days Working days asked for
+	Days *int `json:"days,omitempty"`
+
+	// Document Number of a written approval
+	Document *string `json:"document,omitempty"`
+
+	// Hours Until a supervision order is to be answered; a working day when left out
+	Hours *int              `json:"hours,omitempty"`
+	Level *SupervisionLevel `json:"level,omitempty"`
+	Move  Move              `json:"move"`
+
+	// Owner A department, village or town
+	Owner  *string `json:"owner,omitempty"`
+	Reason *string `json:"reason,omitempty"`
+
+	// Result What was done and found
+	Result *string `json:"result,omitempty"`
+
+	// Until When a suspension ends
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// CaseOwner Who has the case in hand
+type CaseOwner struct {
+	// Code Of a unit: a department, village or town
+	Code *string       `json:"code,omitempty"`
+	Kind CaseOwnerKind `json:"kind"`
+}
+
+// CaseOwnerKind defines model for CaseOwner.Kind.
+type CaseOwnerKind string
 
 // Category defines model for Category.
 type Category struct {
@@ -1243,6 +1623,55 @@ type Contact struct {
 
 // ContactChannel defines model for Contact.Channel.
 type ContactChannel string
+
+// Course What the way so far has left behind
+type Course struct {
+	// Ask Waits for approval
+	Ask *struct {
+		At     time.Time    `json:"at"`
+		Days   *int         `json:"days,omitempty"`
+		For    CourseAskFor `json:"for"`
+		Reason string       `json:"reason"`
+		Until  *time.Time   `json:"until,omitempty"`
+	} `json:"ask,omitempty"`
+
+	// Drawn Settled on the spot: is it checked?
+	Drawn      *bool      `json:"drawn,omitempty"`
+	Extensions *int       `json:"extensions,omitempty"`
+	Reopened   *int       `json:"reopened,omitempty"`
+	ReopenedAt *time.Time `json:"reopened_at,omitempty"`
+	Return     *struct {
+		At       time.Time `json:"at"`
+		From     string    `json:"from"`
+		Proposed string    `json:"proposed"`
+		Reason   string    `json:"reason"`
+	} `json:"return,omitempty"`
+	Returns *int `json:"returns,omitempty"`
+
+	// Ruled The unit that a ruling named
+	Ruled       *string `json:"ruled,omitempty"`
+	Supervision *struct {
+		Answer     *string          `json:"answer,omitempty"`
+		AnsweredAt *time.Time       `json:"answered_at,omitempty"`
+		At         time.Time        `json:"at"`
+		By         string           `json:"by"`
+		DueAt      time.Time        `json:"due_at"`
+		Level      SupervisionLevel `json:"level"`
+		Reason     string           `json:"reason"`
+	} `json:"supervision,omitempty"`
+	Tier *CourseTier `json:"tier,omitempty"`
+
+	// Until End of the suspension
+	Until   *time.Time `json:"until,omitempty"`
+	Urged   *int       `json:"urged,omitempty"`
+	UrgedAt *time.Time `json:"urged_at,omitempty"`
+}
+
+// CourseAskFor defines model for Course.Ask.For.
+type CourseAskFor string
+
+// CourseTier defines model for Course.Tier.
+type CourseTier string
 
 // Coverage defines model for Coverage.
 type Coverage struct {
@@ -1589,6 +2018,9 @@ type Message struct {
 // Mode defines model for Mode.
 type Mode string
 
+// Move defines model for Move.
+type Move string
+
 // MultiPolygon defines model for MultiPolygon.
 type MultiPolygon struct {
 	Coordinates [][][][]float64  `json:"coordinates"`
@@ -1763,6 +2195,19 @@ type NewTicket struct {
 
 // NewTicketFor defines model for NewTicket.For.
 type NewTicketFor string
+
+// NextMove defines model for NextMove.
+type NextMove struct {
+	Allowed bool            `json:"allowed"`
+	Move    Move            `json:"move"`
+	Name    Words           `json:"name"`
+	Needs   []NextMoveNeeds `json:"needs"`
+	To      Stage           `json:"to"`
+	WhyNot  *Words          `json:"why_not"`
+}
+
+// NextMoveNeeds defines model for NextMove.Needs.
+type NextMoveNeeds string
 
 // Note defines model for Note.
 type Note struct {
@@ -1971,6 +2416,17 @@ type PlaceNear struct {
 	// Url http, https or rtsp
 	Url           *string `json:"url"`
 	VisitsPerWeek int     `json:"visits_per_week"`
+}
+
+// Precedent A ruling on the same category nearby
+type Precedent struct {
+	At        time.Time          `json:"at"`
+	CaseId    openapi_types.UUID `json:"case_id"`
+	DistanceM float64            `json:"distance_m"`
+	From      string             `json:"from"`
+	Number    string             `json:"number"`
+	Owner     string             `json:"owner"`
+	Reason    string             `json:"reason"`
 }
 
 // Presence defines model for Presence.
@@ -2241,6 +2697,9 @@ type SignIn struct {
 // Stage defines model for Stage.
 type Stage string
 
+// SupervisionLevel defines model for SupervisionLevel.
+type SupervisionLevel string
+
 // Ticket defines model for Ticket.
 type Ticket struct {
 	ExpiresAt time.Time `json:"expires_at"`
@@ -2364,6 +2823,15 @@ type CloseCaseParams struct {
 
 // DispatchCaseParams defines parameters for DispatchCase.
 type DispatchCaseParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// MoveCaseParams defines parameters for MoveCase.
+type MoveCaseParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 
@@ -2769,6 +3237,9 @@ type CloseCaseJSONRequestBody = Closing
 
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
+
+// MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
+type MoveCaseJSONRequestBody = CaseMove
 
 // BindDeviceJSONRequestBody defines body for BindDevice for application/json ContentType.
 type BindDeviceJSONRequestBody = NewBinding

@@ -91,6 +91,11 @@ var doors = map[string]door{
 		at: func(p *planted) call {
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/close", `{"reason":"已查处"}`)
 		}},
+	// From no stage here is there anything to file, whoever asks.
+	"POST /api/v1/cases/:id/moves": {needs: []dispatch.Action{dispatch.ActSeeCases}, settles: http.StatusConflict,
+		at: func(p *planted) call {
+			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"file"}`)
+		}},
 	"POST /api/v1/cases/:id/assignments/:aid/:action": {mine: true, needs: []dispatch.Action{dispatch.ActAnswer},
 		at: func(p *planted) call {
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/assignments/"+p.assignment.String()+"/accept", "")

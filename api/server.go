@@ -213,6 +213,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/cases/:id/dispatch", may(dispatch.ActDispatch), s.dispatchCase)
 	s.add("POST", "/api/v1/cases/:id/undo", may(dispatch.ActDispatch), s.undoDispatch)
 	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
+	s.add("POST", "/api/v1/cases/:id/moves", see, s.moveCase)
 	s.add("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
 
 	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)

@@ -118,6 +118,9 @@ func (t *turn) advance(i int, to AssignmentState) {
 		t.move(a.PatrolID, EnRoute, a.ID)
 	case There:
 		a.ArrivedAt = &t.now
+		if t.actor.Patrol == a.PatrolID {
+			t.Case.Flow.handled(t.actor)
+		}
 		t.move(a.PatrolID, OnScene, a.ID)
 	case Done:
 		a.EndedAt = &t.now
@@ -142,6 +145,10 @@ func (t *turn) handles(a Assignment) bool {
 // follow takes the case along with its assignments: signed when the first is
 // accepted, in handling when the first is there, fed back when the last is done.
 func (t *turn) follow(to AssignmentState) {
+	switch t.Case.Stage {
+	case StageReturned, StageRuled, StageReopened:
+		return // whose it is must be settled first
+	}
 	switch to {
 	case Taken, OnTheWay:
 		t.walk(StageSigned, "the first patrol accepted")

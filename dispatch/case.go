@@ -42,6 +42,8 @@ type Case struct {
 	Departments []CaseDepartment `json:"departments"`
 	Assignments []Assignment     `json:"assignments"`
 	Shortfalls  []Shortfall      `json:"shortfalls"`
+	Owner       Owner            `json:"owner"`
+	Clocks      []Clock          `json:"clocks"` // the one that counts first
 
 	// What follows never leaves through a door. Scope is what Visible needs. MapID
 	// is the version of the grids that was asked; it and Departments are empty
@@ -49,6 +51,7 @@ type Case struct {
 	Scope     Thing      `json:"-"`
 	MapID     MapID      `json:"-"`
 	UndoUntil *time.Time `json:"-"`
+	Flow      Flow       `json:"-"`
 }
 
 // Place is where it is.
@@ -62,6 +65,12 @@ type CaseDetail struct {
 	Reports   []Report    `json:"reports"`
 	Events    []CaseEvent `json:"events"`
 	Nearby    Nearby      `json:"nearby"`
+	// Moves are what can become of it from here, and what of that the viewer may do.
+	Moves []NextMove `json:"moves"`
+	// Course is what its way so far has left behind; Precedents are rulings nearby.
+	Course     Flow        `json:"course"`
+	Precedents []Precedent `json:"precedents"`
+	Now        time.Time   `json:"now"` // on the clock that the case's clocks go by
 }
 
 // What stands near a case, as far as the viewer's map shows it.

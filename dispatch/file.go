@@ -105,6 +105,9 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 		}
 		reported["photo_sha256"] = sums
 	}
+	c.Owner = c.OwnerOf()
+	accept := op.Calendar.start(ClockAccept, limitOf(ClockAccept, c.Urgency), op.Now)
+	c.Clocks, c.DueAt = []Clock{accept}, &accept.DueAt
 	entry := proof.Entry{Kind: "reported", At: op.Now, District: s.District.UUID, Case: c.ID.UUID, Patrol: v.Patrol.UUID, Actor: ActorOf(v),
 		Detail: reported, After: facts{"stage": c.Stage, "category": c.Category, "urgency": c.Urgency, "dispatch": c.Dispatch}}
 	if o.Draft.Reporter.onBehalf() {

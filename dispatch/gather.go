@@ -44,7 +44,7 @@ func local(department string) bool {
 func wanted(c Case, choices []Choice) []Team {
 	has := func(kind, department string) bool {
 		return slices.ContainsFunc(c.Assignments, func(a Assignment) bool {
-			return a.Kind == kind && a.Department == department && (a.State.Active() || a.State == Done)
+			return a.Kind == kind && a.Department == department && (a.State.Active() || a.State == Done && c.counts(a))
 		})
 	}
 	var teams []Team
@@ -71,6 +71,12 @@ func wanted(c Case, choices []Choice) []Team {
 		}
 	}
 	return teams
+}
+
+// counts says whether what a patrol did counts for the case as it is now: not what was
+// done before it was opened again.
+func (c Case) counts(a Assignment) bool {
+	return c.Flow.ReopenedAt == nil || a.EndedAt == nil || a.EndedAt.After(*c.Flow.ReopenedAt)
 }
 
 // barred answers the patrols that must not have the case again, and why.

@@ -42,15 +42,28 @@ func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, er
 	if !Visible(v, c.Scope) {
 		return CaseDetail{}, hidden("case")
 	}
-	c.Nearby, err = s.Store.Near(ctx, v, c.Place())
-	return c, err
+	return c, s.addTo(ctx, v, &c)
+}
+
+// addTo adds to a case what depends on who looks.
+func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error) {
+	if c.Nearby, err = s.Store.Near(ctx, v, c.Place()); err != nil {
+		return err
+	}
+	c.Moves = NextMoves(v, c.Case, c.Now)
+	c.Course, c.Precedents = c.Flow, []Precedent{}
+	c.Course.Handlers = nil
+	if c.Stage == StageReturned || c.Stage == StageDispatched {
+		c.Precedents, err = s.Store.Precedents(ctx, c.Case, precedentM, mostPrecedent)
+	}
+	return err
 }
 
 // detail answers a case to somebody who has just changed it.
 func (s *Service) detail(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error) {
 	c, err := s.Store.Detail(ctx, id)
 	if err == nil {
-		c.Nearby, err = s.Store.Near(ctx, v, c.Place())
+		err = s.addTo(ctx, v, &c)
 	}
 	return c, err
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -42,6 +41,11 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 	}
 	if !c.Stage.Open() {
 		return CaseDetail{}, closedCase(c)
+	}
+	if c.Stage == StageReturned {
+		if _, no := judge(v, c, MoveOrder{Move: MoveDispatch}, time.Time{}); no != nil {
+			return CaseDetail{}, no
+		}
 	}
 	if len(o.Choices) == 0 && c.Dispatch == DispatchDone && len(wanted(c, nil)) == 0 {
 		return CaseDetail{}, &Fault{Kind: Conflict, Code: "nothing-to-send",
@@ -116,7 +120,6 @@ func (t *turn) undo(s *Service) {
 		c.Dispatch = DispatchNone
 		if c.Stage == StageDispatched {
 			t.stage(StageReported, "the dispatch was taken back")
-			c.DueAt = nil
 		}
 	}
 }
@@ -153,29 +156,15 @@ func (s *Service) CloseCase(ctx context.Context, v Viewer, id CaseID, version in
 		if !d.Case.Stage.Open() {
 			return Turn{}, closedCase(d.Case)
 		}
-		t := newTurn(d, v)
-		answer := strings.TrimSpace(o.Answer)
-		t.event("answered", PatrolID{}, facts{"reports": len(t.reporters), "standard": answer == ""})
-		t.toReporters(WhyClosed, saidClosed(t.names, t.Case, answer))
-		for i, a := range t.Case.Assignments {
-			if a.State.Active() {
-				t.end(i, Recalled, reasonCaseClosed)
-			}
+		if err := mayClose(v, d.Case, d.Now); err != nil {
+			return Turn{}, err
 		}
+		t := newTurn(d, v)
 		because := "an operator closed the case"
 		if o.Reason != "" {
 			because += ": " + o.Reason
 		}
-		t.walk(StageClosed, because)
-		if t.Case.Dispatch != DispatchDone {
-			t.Case.Dispatch = DispatchNone
-		}
-		t.Case.UndoUntil = nil
-		t.DropProposed, t.DisarmAll = true, true
-		t.Case.Assignments = slices.DeleteFunc(t.Case.Assignments, func(a Assignment) bool { return a.State == Proposed })
-		for _, dep := range append([]CaseDepartment{{Code: GridDepartment}}, t.Case.Departments...) {
-			t.Settled = append(t.Settled, dep.Code)
-		}
+		t.finish(o, because)
 		return t.done()
 	})
 	if err != nil {

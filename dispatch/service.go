@@ -89,6 +89,7 @@ func New(c Config) (*Service, error) {
 	if c.UndoWithin == 0 {
 		c.UndoWithin = 5 * time.Second
 	}
+	c.Store.InZone(c.Zone)
 	s := &Service{Config: c, vault: c.Store, coverages: newCoverages()}
 	if c.Vault != nil {
 		s.vault = c.Vault

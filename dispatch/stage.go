@@ -26,28 +26,6 @@ const (
 	StageReopened    Stage = "reopened"
 )
 
-// next is the state machine of a case as data. An operator who closes a case
-// before the unit has fed back walks it through the stages between, one event
-// a step, so that the history reads like any other.
-var next = map[Stage][]Stage{
-	StageReported:    {StageSelfHandled, StageAccepted, StageVoid},
-	StageSelfHandled: {StageVerifying},
-	StageAccepted:    {StageFiled},
-	StageFiled:       {StageDispatched},
-	StageDispatched:  {StageSigned, StageReturned},
-	StageReturned:    {StageDispatched, StageRuled},
-	StageRuled:       {StageDispatched},
-	StageSigned:      {StageHandling},
-	StageHandling:    {StageFeedback, StageExtended, StageSuspended},
-	StageExtended:    {StageHandling},
-	StageSuspended:   {StageHandling},
-	StageFeedback:    {StageVerifying},
-	StageVerifying:   {StageClosed, StageRework},
-	StageRework:      {StageFeedback},
-	StageClosed:      {StageReopened},
-	StageReopened:    {StageDispatched},
-}
-
 // May says whether a case may go from this stage to that one.
 func (s Stage) May(to Stage) bool { return slices.Contains(next[s], to) }
 

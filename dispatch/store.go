@@ -18,6 +18,7 @@ type Store interface {
 	PatrolStore
 	AnswerStore
 	PeopleStore
+	FlowStore
 }
 
 // ReportStore takes reports in.
@@ -120,10 +121,11 @@ type Opening struct {
 
 // Opened is what the store knows once a report is taken in.
 type Opened struct {
-	Now    time.Time
-	Number string
-	Rule   CategoryRule
-	Names  Names // of the category alone
+	Now      time.Time
+	Number   string
+	Rule     CategoryRule
+	Names    Names // of the category alone
+	Calendar *Calendar
 }
 
 // Birth is what is written beside a new case.
@@ -177,6 +179,8 @@ type Docket struct {
 	Patrols   map[PatrolID]Held
 	Reporters []Reporter
 	Names     Names
+	Calendar  *Calendar
+	Rule      CheckRule
 }
 
 // Held is a locked patrol. OnDuty says whether a duty of it covers the present.
@@ -203,6 +207,9 @@ type Turn struct {
 	Disarm       []Step
 	DisarmAll    bool
 	Arm          []Deadline
+	SetClocks    []Clock
+	DropClocks   []ClockName
+	Ruling       *Ruling
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose items are settled

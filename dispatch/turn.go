@@ -20,24 +20,34 @@ type turn struct {
 	names     Names
 	reporters []Reporter
 	was       state // of the case as the last event left it
-	err       error // the first fault of writing an event
+	calendar  *Calendar
+	rule      CheckRule
+	touched   []ClockName // clocks that are to be written
+	err       error       // the first fault of writing an event
 }
 
 func newTurn(d Docket, actor Viewer) *turn {
 	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
-		was: stateOf(d.Case)}
+		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule}
 }
 
 // done closes the turn: the case has a new version, and everybody is told. A change
 // that no event spoke of yet gets one of its own.
 func (t *turn) done() (Turn, error) {
+	t.keepTime()
 	if t.was.differs(t.Case) {
 		t.event("changed", PatrolID{}, nil)
 	}
 	if t.err != nil {
 		return Turn{}, t.err
 	}
+	for _, n := range t.touched {
+		if k := t.clock(n); k != nil {
+			t.SetClocks = append(t.SetClocks, *k)
+		}
+	}
 	t.Case.Version++
+	t.Case.Owner = t.Case.OwnerOf()
 	t.Case.Scope.Patrols = nil
 	for _, a := range t.Case.Assignments {
 		if a.State.Active() || a.State == Done {
@@ -122,21 +132,27 @@ type facts map[string]any
 // stage takes the case one step.
 func (t *turn) stage(to Stage, because string) {
 	from := t.Case.Stage
+	if !from.May(to) && t.err == nil {
+		t.err = fmt.Errorf("case %s may not go from %s to %s", t.Case.Number, from, to)
+	}
 	t.Case.Stage = to
+	switch from {
+	case StageHandling:
+		t.Case.Flow.Ask = nil
+	case StageSuspended:
+		t.Case.Flow.Until = nil
+	}
 	switch to {
+	case StageReopened:
+		t.Case.ClosedAt = nil
 	case StageClosed, StageVoid:
 		t.Case.ClosedAt = &t.now
 		if to == StageVoid {
 			t.toReporters(WhyVoid, saidVoid())
 		}
-	case StageDispatched:
-		// The clock starts here. Clocks of working days wait for a calendar.
-		if t.Case.Urgency == "urgent" && t.Case.DueAt == nil {
-			due := t.now.Add(24 * time.Hour)
-			t.Case.DueAt = &due
-		}
 	}
-	t.event("stage", PatrolID{}, facts{"from": from, "to": to, "because": because})
+	t.keepTime()
+	t.event("stage", PatrolID{}, facts{"from": from, "to": to, "because": because, "owner": t.Case.OwnerOf()})
 	if turns[to] {
 		t.toReporters(WhyStage, saidStage(to))
 	}
@@ -220,6 +236,10 @@ func (t *turn) arm(a AssignmentID, step string, due time.Time) {
 // replan leaves what is missing to the next plan. The deadline is there in case
 // that whoever decided this dies before planning.
 func (t *turn) replan(after time.Duration) {
+	if t.Case.Stage == StageReturned || t.Case.Stage == StageRuled {
+		t.Case.Dispatch = DispatchNone // whose it is must be settled first
+		return
+	}
 	t.Case.Dispatch = DispatchPending
 	t.Disarm = append(t.Disarm, Step{Step: StepDispatch})
 	t.arm(AssignmentID{}, StepDispatch, t.now.Add(after))

@@ -17,7 +17,7 @@ import (
 
 const caseColumns = `c.id, c.number, c.stage, c.dispatch, c.category, c.urgency, c.lon, c.lat, c.accuracy_m, c.cell, c.description,
   c.reporter_account, c.reporter_device, c.map_id, c.responsible, c.runner_up, c.areas, c.departments, c.called, c.shortfalls,
-  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version,
+  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version, c.flow,
   coalesce(c.closed_at IS NULL AND c.due_at < (SELECT gp_now()), false) AS overdue`
 
 type caseRow struct {
@@ -46,6 +46,7 @@ type caseRow struct {
 	MadeAt          time.Time                 `db:"made_at"`
 	ClosedAt        *time.Time                `db:"closed_at"`
 	Version         int64                     `db:"version"`
+	Flow            dispatch.Flow             `db:"flow"`
 	Overdue         bool                      `db:"overdue"`
 }
 
@@ -105,7 +106,7 @@ func utc(t *time.Time) *time.Time {
 }
 
 // cases puts rows together.
-func (s *Store) cases(rows []caseRow, assignments []assignmentRow) []dispatch.Case {
+func (s *Store) cases(rows []caseRow, assignments []assignmentRow, clocks []clockRow) []dispatch.Case {
 	out := make([]dispatch.Case, len(rows))
 	at := make(map[uuid.UUID]int, len(rows))
 	for i, r := range rows {
@@ -115,7 +116,7 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow) []dispatch.Ca
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Description: r.Description, MadeAt: r.MadeAt.UTC(),
 			DueAt: utc(r.DueAt), Overdue: r.Overdue, ClosedAt: utc(r.ClosedAt), Version: r.Version,
 			Responsible: r.Responsible, RunnerUp: r.RunnerUp, Departments: r.Called, Shortfalls: r.Shortfalls,
-			Assignments: []dispatch.Assignment{}, UndoUntil: utc(r.UndoUntil)}
+			Assignments: []dispatch.Assignment{}, Clocks: []dispatch.Clock{}, UndoUntil: utc(r.UndoUntil), Flow: r.Flow}
 		c.Scope = dispatch.Thing{District: s.district, Areas: r.Areas, Departments: r.Departments}
 		if r.MapID != nil {
 			c.MapID.UUID = *r.MapID
@@ -135,6 +136,14 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow) []dispatch.Ca
 		if a.State.Active() || a.State == dispatch.Done {
 			c.Scope.Patrols = append(c.Scope.Patrols, a.PatrolID)
 		}
+	}
+	for _, r := range clocks {
+		c := &out[at[r.CaseID]]
+		c.Clocks = append(c.Clocks, r.clock())
+	}
+	for i := range out {
+		out[i].Owner = out[i].OwnerOf()
+		out[i].OrderClocks()
 	}
 	return out
 }
@@ -185,6 +194,7 @@ func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assig
 	answer := s.queueCase(batch, id, assignments)
 	batch.Queue(reportsOf, id.UUID).Query(collect(&reports))
 	batch.Queue(selectEvents, id.UUID).Query(collect(&events))
+	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&out.Now) })
 	err := on.SendBatch(ctx, batch).Close()
 	if err != nil {
 		return out, fault(err)
@@ -192,6 +202,7 @@ func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assig
 	if out.Case, err = answer(); err != nil {
 		return out, err
 	}
+	out.Now = out.Now.UTC()
 	out.UndoUntil = out.Case.UndoUntil
 	out.Reports = reportsFrom(reports)
 	out.Events = make([]dispatch.CaseEvent, len(events))
@@ -205,13 +216,15 @@ func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assig
 func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) func() (dispatch.Case, error) {
 	var found []caseRow
 	var assignments []assignmentRow
+	var clocks []clockRow
 	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
 	batch.Queue(sent, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
+	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
 	return func() (dispatch.Case, error) {
 		if len(found) == 0 {
 			return dispatch.Case{}, missing("case")
 		}
-		return s.cases(found, assignments)[0], nil
+		return s.cases(found, assignments, clocks)[0], nil
 	}
 }
 
@@ -220,15 +233,15 @@ func (s *Store) withAssignments(ctx context.Context, on reader, rows []caseRow) 
 	for i, r := range rows {
 		ids[i] = r.ID
 	}
-	got, err := on.Query(ctx, assignmentsSeen, ids, false)
-	if err != nil {
+	var assignments []assignmentRow
+	var clocks []clockRow
+	batch := &pgx.Batch{}
+	batch.Queue(assignmentsSeen, ids, false).Query(collect(&assignments))
+	batch.Queue(clocksOf, ids).Query(collect(&clocks))
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fault(err)
 	}
-	assignments, err := pgx.CollectRows(got, pgx.RowToStructByName[assignmentRow])
-	if err != nil {
-		return nil, fault(err)
-	}
-	return s.cases(rows, assignments), nil
+	return s.cases(rows, assignments, clocks), nil
 }
 
 const listCases = `

@@ -68,13 +68,18 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	var patrols []heldRow
 	var reporters []reporterRow
 	var names []nameRow
-	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}}
+	var clocks []clockRow
+	var version int64
+	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}, Rule: dispatch.CheckRule{CheckPercent: defaultCheckPercent}}
 	batch := &pgx.Batch{}
 	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&cases))
 	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
 	batch.Queue(lockClaimed, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
 	batch.Queue(reportersOf, id.UUID).Query(collect(&reporters))
 	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&names))
+	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
+	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
+	batch.Queue(checkRule, s.district.UUID, id.UUID).Query(ruleInto(&d.Rule))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return d, fmt.Errorf("lock case %s: %w", id, err)
@@ -83,7 +88,11 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 		return d, missing("case")
 	}
 	d.Now = d.Now.UTC()
-	d.Case = s.cases(cases, assignments)[0]
+	d.Case = s.cases(cases, assignments, clocks)[0]
+	var err error
+	if d.Calendar, err = s.calendar(ctx, tx, version); err != nil {
+		return d, err
+	}
 	d.Reporters, d.Names = reportersFrom(reporters), namesFrom(names)
 	for _, p := range patrols {
 		d.Patrols[dispatch.PatrolID{UUID: p.ID}] = s.held(p)
@@ -93,7 +102,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 
 const updateCase = `
 UPDATE cases SET stage = $2, dispatch = $3, map_id = $4, grid_id = $5, responsible = $6, runner_up = $7, areas = $8, departments = $9,
-  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15
+  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15, flow = $16
 WHERE id = $1 AND version = $15 - 1`
 
 const insertPlan = `
@@ -168,6 +177,10 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	}
 	s.disarm(batch, t)
 	s.arm(batch, t.Arm)
+	s.keepClocks(batch, c.ID, t.SetClocks, t.DropClocks)
+	if t.Ruling != nil {
+		batch.Queue(insertRuling, uuid.Must(uuid.NewV7()), s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, t.Ruling.Owner, t.Ruling.From, t.Ruling.Reason, orNull(t.Ruling.By))
+	}
 	s.prove(batch, t.Events)
 	s.note(batch, t)
 	if err := s.tell(batch, t.Tell); err != nil {
@@ -191,7 +204,8 @@ func (s *Store) writeCase(batch *pgx.Batch, c dispatch.Case) error {
 	if c.RunnerUp != nil {
 		runnerUp, err4 = json.Marshal(c.RunnerUp)
 	}
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	flow, err5 := json.Marshal(c.Flow)
+	if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
 		return fmt.Errorf("write case %s: %w", c.Number, err)
 	}
 	var grid *uuid.UUID
@@ -203,7 +217,7 @@ func (s *Store) writeCase(batch *pgx.Batch, c dispatch.Case) error {
 		areas = []string{}
 	}
 	batch.Queue(updateCase, c.ID.UUID, c.Stage, c.Dispatch, orNull(c.MapID), grid, responsible, runnerUp, areas,
-		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version).Exec(must("change case"))
+		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version, flow).Exec(must("change case"))
 	return nil
 }
 

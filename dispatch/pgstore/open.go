@@ -34,8 +34,8 @@ WHERE district_id = $1 AND code = $2 AND valid @> (SELECT gp_now())`
 
 const insertCase = `
 INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, accuracy_m, cell, description,
-  reporter_account, reporter_device, departments, called, made_at, version)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`
+  reporter_account, reporter_device, departments, called, made_at, version, due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
 
 const insertReport = `
 INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, accuracy_m, cell, description,
@@ -93,7 +93,8 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 	}
 	var day time.Time
 	var base *int64 // nil: nobody reported today
-	var n int64
+	var n, version int64
+	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
 	batch.Queue(today, s.district.UUID, o.Zone.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&day, &opened.Now, &base, &n) })
 	batch.Queue(categoryNow, s.district.UUID, o.Draft.Category).Query(collect(&rules))
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
@@ -106,6 +107,10 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 		if err := tx.QueryRow(ctx, numberOfDay, s.district.UUID, day).Scan(&base, &n); err != nil {
 			return opened, fmt.Errorf("number a case: %w", err)
 		}
+	}
+	var err error
+	if opened.Calendar, err = s.calendar(ctx, tx, version); err != nil {
+		return opened, err
 	}
 	opened.Number = fmt.Sprintf("%s-%04d", day.Format("20060102"), n-*base)
 	opened.Now = opened.Now.UTC()
@@ -136,7 +141,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(insertCase, c.ID.UUID, s.district.UUID, c.Number, c.Stage, c.Dispatch, c.Category, c.Urgency, c.Lon, c.Lat, c.AccuracyM,
-		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version)
+		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version, c.DueAt)
 	batch.Queue(insertReport, o.ReportID.UUID, s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, o.Draft.Sent.Lon, o.Draft.Sent.Lat, crs,
 		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now, o.Simulated, o.Draft.Reporter.Channel)
 	if o.Draft.Reporter.Name != "" || o.Draft.Reporter.Phone != "" {
@@ -149,6 +154,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
 	}
 	s.arm(batch, []dispatch.Deadline{{ID: o.PlanDeadline, Case: c.ID, Stage: string(c.Stage), Step: dispatch.StepDispatch, DueAt: now.Add(o.PlanAfter)}})
+	s.keepClocks(batch, c.ID, c.Clocks, nil)
 	s.prove(batch, b.Events)
 	if err := s.tell(batch, b.Tell); err != nil {
 		return err

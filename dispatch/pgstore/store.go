@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"sync"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -24,13 +26,16 @@ import (
 type Store struct {
 	db       *pgdb.DB
 	district dispatch.DistrictID
+	calMu    sync.Mutex   // guards cal and zone
+	cal      calendarKept // as this program last read it
+	zone     *time.Location
 }
 
 var _ dispatch.Store = (*Store)(nil)
 
 // New makes a store of the district that a program serves.
 func New(db *pgdb.DB) *Store {
-	return &Store{db: db, district: dispatch.DistrictID{UUID: pgdb.District}}
+	return &Store{db: db, district: dispatch.DistrictID{UUID: pgdb.District}, zone: time.UTC}
 }
 
 // The SQLSTATEs that mean something to a caller.

@@ -14,16 +14,20 @@ const (
 	shifts
 	lost // patrols
 	broom
+	caseClocks
+	adoption // of cases without a clock
 )
 
-var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget"}
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt"}
 
 var ticks = [...]time.Duration{
-	deadlines: time.Second,
-	relay:     500 * time.Millisecond, // for what other nodes commit
-	shifts:    time.Second,
-	lost:      5 * time.Second,
-	broom:     time.Minute,
+	deadlines:  time.Second,
+	relay:      500 * time.Millisecond, // for what other nodes commit
+	shifts:     time.Second,
+	lost:       5 * time.Second,
+	broom:      time.Minute,
+	caseClocks: time.Second,
+	adoption:   20 * time.Second,
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.

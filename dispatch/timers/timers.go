@@ -1,4 +1,4 @@
-// Package timers is what ticks: the deadline poller, the outbox relay, shifts,
+// Package timers is what ticks: the pollers of deadlines and clocks, the outbox relay, shifts,
 // lost patrols, and the broom. Each tick calls one method of the duty or of the
 // store; the rules are theirs.
 //
@@ -28,12 +28,16 @@ type Desk interface {
 	Due(context.Context, dispatch.Deadline) error
 	LostPatrols(context.Context) error
 	Shifts(context.Context) error
+	ClockDue(context.Context, dispatch.DueClock) error
+	Adopt(context.Context) error
 }
 
 // Book is where the deadlines stand. *pgstore.Store is one.
 type Book interface {
 	LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
 	PostponeDeadline(context.Context, dispatch.DeadlineID) error
+	LeaseClocks(ctx context.Context, limit int, lease time.Duration) ([]dispatch.DueClock, error)
+	PostponeClock(context.Context, dispatch.DueClock) error
 	Forget(context.Context) error
 }
 
@@ -100,7 +104,9 @@ func (t *Timers) Run(ctx context.Context) error {
 	c := t.c
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.poll(ctx) })
+	g.Go(func() error { return t.pollClocks(ctx) })
 	g.Go(func() error { return t.relay(ctx) })
+	g.Go(func() error { return t.every(ctx, adoption, "give cases their clocks", c.Desk.Adopt) })
 	g.Go(func() error { return t.every(ctx, shifts, "change shifts", c.Desk.Shifts) })
 	g.Go(func() error { return t.every(ctx, lost, "look for lost patrols", c.Desk.LostPatrols) })
 	g.Go(func() error { return t.every(ctx, broom, "forget what is old", c.Book.Forget) })
@@ -147,6 +153,50 @@ func (t *Timers) poll(ctx context.Context) error {
 		}
 		return nil
 	})
+}
+
+// pollClocks does for the clocks of cases what poll does for deadlines.
+func (t *Timers) pollClocks(ctx context.Context) error {
+	return t.every(ctx, caseClocks, "poll the clocks of cases", func(ctx context.Context) error {
+		for ctx.Err() == nil {
+			n, err := t.PollClocks(ctx)
+			if err != nil {
+				return err
+			}
+			if n < atOnce {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// PollClocks takes the clocks that are due now, a bounded number, and does what they
+// ask for. It answers how many it took.
+func (t *Timers) PollClocks(ctx context.Context) (int, error) {
+	c := t.c
+	due, err := c.Book.LeaseClocks(ctx, atOnce, lease)
+	if err != nil {
+		return 0, err
+	}
+	var g errgroup.Group
+	g.SetLimit(hands)
+	for _, d := range due {
+		g.Go(func() error { c.doClock(ctx, d); return nil })
+	}
+	_ = g.Wait() // doClock logs
+	return len(due), nil
+}
+
+func (c Config) doClock(ctx context.Context, d dispatch.DueClock) {
+	err := c.Desk.ClockDue(ctx, d)
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	c.Log.ErrorContext(ctx, "a clock is tried again later", "clock", d.Name, "case", d.Case, "error", err)
+	if err := c.Book.PostponeClock(ctx, d); err != nil && ctx.Err() == nil {
+		c.Log.ErrorContext(ctx, "postpone clock", "error", err)
+	}
 }
 
 func (c Config) do(ctx context.Context, d dispatch.Deadline) {

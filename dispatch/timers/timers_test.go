@@ -37,8 +37,14 @@ func (s *station) Due(context.Context, dispatch.Deadline) error {
 	return nil
 }
 
-func (s *station) LostPatrols(context.Context) error { return nil }
-func (s *station) Forget(context.Context) error      { return nil }
+func (s *station) LostPatrols(context.Context) error                      { return nil }
+func (s *station) Adopt(context.Context) error                            { return nil }
+func (s *station) ClockDue(context.Context, dispatch.DueClock) error      { return nil }
+func (s *station) PostponeClock(context.Context, dispatch.DueClock) error { return nil }
+func (s *station) LeaseClocks(context.Context, int, time.Duration) ([]dispatch.DueClock, error) {
+	return nil, nil
+}
+func (s *station) Forget(context.Context) error { return nil }
 
 func (s *station) Shifts(context.Context) error {
 	s.mu.Lock()

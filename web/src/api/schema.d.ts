@@ -302,6 +302,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/moves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a case one step
+         * @description Sign in, return, rule, ask for more time, feed back, check, urge, supervise and the other steps of a case's course
+         *     (docs/state-machine.md). `moves` of a case says which there are from where it is, which of them the caller may
+         *     take, why not, and what each needs.
+         */
+        post: operations["moveCase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{id}/assignments/{aid}/{action}": {
         parameters: {
             query?: never;
@@ -1597,6 +1621,132 @@ export interface components {
             departments: components["schemas"]["CaseDepartment"][];
             assignments: components["schemas"]["Assignment"][];
             shortfalls: components["schemas"]["Shortfall"][];
+            owner: components["schemas"]["CaseOwner"];
+            /** @description What runs, the one that counts first; none once it is finished */
+            clocks: components["schemas"]["CaseClock"][];
+        };
+        /** @description Who has the case in hand */
+        CaseOwner: {
+            /** @enum {string} */
+            kind: "desk" | "supervision" | "command" | "unit" | "duty_leader" | "nobody";
+            /** @description Of a unit: a department, village or town */
+            code?: string;
+        };
+        CaseClock: {
+            /** @enum {string} */
+            name: "accept" | "file" | "send" | "leave" | "answer" | "settle" | "redirect" | "ruling" | "check" | "rework" | "resume" | "supervision";
+            /**
+             * @description warned at three quarters, overdue to the town leader, district a quarter of the limit later
+             * @enum {string}
+             */
+            rung: "running" | "warned" | "overdue" | "district";
+            /** @enum {string} */
+            unit: "always" | "working_time" | "working_days";
+            /** Format: date-time */
+            since: string;
+            /** Format: date-time */
+            warn_at: string;
+            /** Format: date-time */
+            due_at: string;
+            /** @description It stands still while the case is suspended */
+            paused: boolean;
+        };
+        /** @enum {string} */
+        Move: "accept" | "void" | "self_handle" | "file" | "dispatch" | "undo" | "sign" | "return" | "rule" | "start" | "ask_extension" | "ask_suspension" | "grant" | "refuse" | "resume" | "feedback" | "pass" | "fail" | "close" | "reopen" | "urge" | "supervise" | "answer";
+        /** @enum {string} */
+        SupervisionLevel: "town" | "district" | "listed";
+        CaseMove: {
+            move: components["schemas"]["Move"];
+            reason?: string;
+            /** @description What was done and found */
+            result?: string;
+            /** @description A department, village or town */
+            owner?: string;
+            /** @description Working days asked for */
+            days?: number;
+            /**
+             * Format: date-time
+             * @description When a suspension ends
+             */
+            until?: string;
+            /** @description Number of a written approval */
+            document?: string;
+            level?: components["schemas"]["SupervisionLevel"];
+            /** @description Until a supervision order is to be answered; a working day when left out */
+            hours?: number;
+        };
+        NextMove: {
+            move: components["schemas"]["Move"];
+            name: components["schemas"]["Words"];
+            to: components["schemas"]["Stage"];
+            allowed: boolean;
+            why_not: components["schemas"]["Words"] | null;
+            needs: ("reason" | "owner" | "result" | "days" | "until" | "document" | "level")[];
+        };
+        /** @description What the way so far has left behind */
+        Course: {
+            returns?: number;
+            return?: {
+                from: string;
+                proposed: string;
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            };
+            /** @description The unit that a ruling named */
+            ruled?: string;
+            /** @description Waits for approval */
+            ask?: {
+                /** @enum {string} */
+                for: "extension" | "suspension";
+                days?: number;
+                /** Format: date-time */
+                until?: string;
+                reason: string;
+                /** Format: date-time */
+                at: string;
+            };
+            extensions?: number;
+            /**
+             * Format: date-time
+             * @description End of the suspension
+             */
+            until?: string;
+            /** @description Settled on the spot: is it checked? */
+            drawn?: boolean;
+            /** @enum {string} */
+            tier?: "grid" | "village" | "town" | "district";
+            urged?: number;
+            /** Format: date-time */
+            urged_at?: string;
+            supervision?: {
+                level: components["schemas"]["SupervisionLevel"];
+                reason: string;
+                by: string;
+                /** Format: date-time */
+                at: string;
+                /** Format: date-time */
+                due_at: string;
+                /** Format: date-time */
+                answered_at?: string;
+                answer?: string;
+            };
+            reopened?: number;
+            /** Format: date-time */
+            reopened_at?: string;
+        };
+        /** @description A ruling on the same category nearby */
+        Precedent: {
+            /** Format: uuid */
+            case_id: string;
+            number: string;
+            owner: string;
+            from: string;
+            reason: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: double */
+            distance_m: number;
         };
         CaseDetail: {
             /** Format: uuid */
@@ -1631,6 +1781,9 @@ export interface components {
             departments: components["schemas"]["CaseDepartment"][];
             assignments: components["schemas"]["Assignment"][];
             shortfalls: components["schemas"]["Shortfall"][];
+            owner: components["schemas"]["CaseOwner"];
+            /** @description What runs, the one that counts first; none once it is finished */
+            clocks: components["schemas"]["CaseClock"][];
             /**
              * Format: date-time
              * @description Until then a dispatch can be taken back
@@ -1640,6 +1793,15 @@ export interface components {
             /** @description Oldest first */
             events: components["schemas"]["CaseEvent"][];
             nearby: components["schemas"]["Nearby"];
+            /** @description What can become of it from here */
+            moves: components["schemas"]["NextMove"][];
+            course: components["schemas"]["Course"];
+            precedents: components["schemas"]["Precedent"][];
+            /**
+             * Format: date-time
+             * @description On the clock that the clocks go by
+             */
+            now: string;
         };
         /** @description What stands around a case and is on the caller's map, each the nearest first */
         Nearby: {
@@ -2905,6 +3067,30 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Closing"];
+            };
+        };
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    moveCase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CaseMove"];
             };
         };
         responses: {

@@ -1,0 +1,406 @@
+package pgstore_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"pgregory.net/rapid"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+)
+
+// What follows states the course of a case a second time, in the words of the duty
+// manual, so that the walk does not ask the table whether the table is right.
+// move: from > to, who; conditions are in lawful.
+const manual = `
+accept: reported > accepted, room town_leader
+void: reported > void, room
+self_handle: reported > verifying, worker
+file: accepted > filed, room district_supervisor
+dispatch: filed returned ruled reopened > dispatched, room
+undo: dispatched > reported, room
+sign: dispatched > signed, unit
+return: dispatched > returned, unit
+rule: returned > ruled, leader
+start: signed > handling, unit
+ask_extension: handling > handling, unit
+ask_suspension: handling > handling, unit
+grant: handling > *, leader
+refuse: handling > handling, leader
+resume: extended suspended > handling, unit
+feedback: handling rework > verifying, unit
+pass: verifying > closed, checker
+fail: verifying > rework, checker
+reopen: closed > reopened, overseer operator
+urge: dispatched signed handling extended rework > =, urger
+supervise: dispatched signed handling extended rework > =, overseer
+answer: dispatched signed handling extended rework > =, unit
+close: reported self_handled accepted filed dispatched signed returned ruled handling extended suspended feedback verifying rework reopened > closed, room district_supervisor
+draw: > , nobody
+check: > , nobody`
+
+var groups = map[string]string{
+	"room":     "operator duty_leader admin",
+	"leader":   "duty_leader admin",
+	"unit":     "officer device grid_worker part_timer grid_chief town_leader operator duty_leader",
+	"checker":  "operator duty_leader admin district_supervisor town_leader grid_chief instructor",
+	"worker":   "grid_worker part_timer device grid_chief instructor town_leader operator duty_leader",
+	"urger":    "operator duty_leader admin town_leader district_supervisor",
+	"overseer": "duty_leader admin town_leader district_supervisor",
+}
+
+type law struct {
+	from []string
+	to   string
+	who  []string
+}
+
+func lawBook() map[string]law {
+	book := map[string]law{}
+	for _, line := range strings.Split(strings.TrimSpace(manual), "\n") {
+		move, rest, _ := strings.Cut(line, ": ")
+		arrow, who, _ := strings.Cut(rest, ", ")
+		from, to, _ := strings.Cut(arrow, "> ")
+		l := law{from: strings.Fields(from), to: strings.TrimSpace(to)}
+		for _, w := range strings.Fields(who) {
+			if members, ok := groups[w]; ok {
+				w = members
+			}
+			l.who = append(l.who, strings.Fields(w)...)
+		}
+		book[move] = l
+	}
+	return book
+}
+
+// arrowsOfTheDuty are the steps that stages may follow one another in.
+const arrowsOfTheDuty = `reported>self_handled self_handled>verifying reported>accepted accepted>filed filed>dispatched dispatched>signed
+signed>handling handling>feedback feedback>verifying verifying>closed reported>void dispatched>returned returned>dispatched returned>ruled
+ruled>dispatched handling>extended handling>suspended extended>handling suspended>handling verifying>rework rework>feedback closed>reopened
+reopened>dispatched dispatched>reported`
+
+// walker is one case under way, and what a clerk with a notebook would know of it.
+type walker struct {
+	w       *world
+	id      dispatch.CaseID
+	book    map[string]law
+	returns int
+	ruled   bool
+	asked   string
+	more    int // extensions
+	hands   map[string]bool
+	urged   time.Time
+	level   string // of the order that waits
+	log     []string
+}
+
+type actor struct {
+	name string
+	dispatch.Viewer
+}
+
+func (w *world) actors() []actor {
+	person := func(name string, role dispatch.Role, edit func(*dispatch.Viewer)) actor {
+		v := dispatch.Viewer{District: district, Account: dispatch.AccountID{UUID: uuid.Must(uuid.NewV7())}, Role: role}
+		if edit != nil {
+			edit(&v)
+		}
+		return actor{name, v}
+	}
+	all := []actor{person("operator", dispatch.RoleOperator, nil), person("operator2", dispatch.RoleOperator, nil), person("leader", dispatch.RoleDutyLeader, nil),
+		person("leader2", dispatch.RoleDutyLeader, nil), person("admin", dispatch.RoleAdmin, nil), person("supervisor", dispatch.RoleDistrictSupervisor, nil),
+		person("town", dispatch.RoleTownLeader, func(v *dispatch.Viewer) { v.AreaCode = "T1" }),
+		person("other town", dispatch.RoleTownLeader, func(v *dispatch.Viewer) { v.AreaCode = "T2" }),
+		person("chief", dispatch.RoleGridChief, nil), person("instructor", dispatch.RoleInstructor, nil), person("auditor", dispatch.RoleAuditor, nil)}
+	for _, d := range []string{"police", "environment", "market"} {
+		all = append(all, person(d, dispatch.RoleOfficer, func(v *dispatch.Viewer) { v.Department = d }))
+	}
+	for _, p := range []string{"G1", "E1", "P1"} {
+		all = append(all, actor{"device " + p, w.as(p)})
+	}
+	return all
+}
+
+// lawful says whether a move of an actor is by the manual, and where it leads.
+func (k *walker) lawful(a actor, c dispatch.Case, o dispatch.MoveOrder, now time.Time) (to string, ok bool) {
+	l := k.book[string(o.Move)]
+	stage := string(c.Stage)
+	if !dispatch.Visible(a.Viewer, c.Scope) || !slices.Contains(l.from, stage) || !slices.Contains(l.who, string(a.Role)) {
+		return "", false
+	}
+	lead := ""
+	for _, d := range c.Departments {
+		if d.Part == "lead" {
+			lead = d.Code
+		}
+	}
+	belongs := slices.Contains([]dispatch.Role{dispatch.RoleOperator, dispatch.RoleDutyLeader}, a.Role) || a.Role == dispatch.RoleOfficer && a.Department == lead ||
+		slices.ContainsFunc(c.Assignments, func(x dispatch.Assignment) bool {
+			return x.PatrolID == a.Patrol && (x.State.Active() || x.State == dispatch.Done) && x.Department == lead
+		})
+	if lead == "village" || lead == "town" { // settled locally: by the town's people and the grid's worker
+		belongs = belongs || a.Role == dispatch.RoleTownLeader || a.Role == dispatch.RoleGridChief ||
+			slices.ContainsFunc(c.Assignments, func(x dispatch.Assignment) bool {
+				return x.PatrolID == a.Patrol && (x.State.Active() || x.State == dispatch.Done) && x.Kind == "first_look"
+			})
+	}
+	needs := func(all ...string) bool { return !slices.Contains(all, "") }
+	to = l.to
+	switch o.Move {
+	case "accept":
+		ok = true
+	case "void":
+		ok = needs(o.Reason)
+	case "self_handle", "file", "reopen":
+		ok = o.Move != "reopen" || needs(o.Reason)
+	case "dispatch":
+		ok = stage != "returned" || k.returns == 1
+	case "undo":
+		ok = c.UndoUntil != nil && now.Before(*c.UndoUntil)
+	case "sign", "start", "resume":
+		ok = belongs
+	case "return":
+		ok = belongs && !k.ruled && needs(o.Reason, o.Owner) && o.Owner != lead
+	case "rule":
+		ok = k.returns == 2 && needs(o.Reason, o.Owner)
+	case "ask_extension":
+		ok = belongs && k.asked == "" && c.Urgency != "ordinary" && k.more < 2 && needs(o.Reason) && o.Days > 0
+	case "ask_suspension":
+		ok = belongs && k.asked == "" && needs(o.Reason) && o.Until != nil
+	case "grant":
+		ok = k.asked != "" && !k.hands[a.name] && (k.asked == "suspension" || k.more == 0 || o.Document != "")
+		to = map[string]string{"extension": "extended", "suspension": "suspended"}[k.asked]
+	case "refuse":
+		ok = k.asked != "" && needs(o.Reason)
+	case "feedback":
+		ok = belongs && needs(o.Result)
+	case "pass":
+		ok = !k.hands[a.name] && needs(o.Result)
+	case "fail":
+		ok = !k.hands[a.name] && needs(o.Reason)
+	case "urge":
+		ok = k.urged.IsZero() || now.Sub(k.urged) >= 10*time.Minute
+	case "supervise":
+		order := []string{"", "town", "district", "listed"}
+		ok = needs(o.Level, o.Reason) && slices.Index(order, o.Level) > slices.Index(order, k.level)
+	case "answer":
+		ok = belongs && k.level != "" && needs(o.Result)
+	case "close":
+		ok = !k.hands[a.name] && (stage != "returned" || k.returns == 1)
+	}
+	if to == "=" {
+		to = stage
+	}
+	return to, ok
+}
+
+// note writes a lawful move into the notebook.
+func (k *walker) note(a actor, o dispatch.MoveOrder, now time.Time) {
+	switch o.Move {
+	case "self_handle", "sign", "start", "feedback", "answer":
+		k.hands[a.name] = true
+	}
+	switch o.Move {
+	case "return":
+		k.returns++
+	case "rule":
+		k.ruled = true
+	case "ask_extension":
+		k.asked = "extension"
+	case "ask_suspension":
+		k.asked = "suspension"
+	case "grant":
+		if k.asked == "extension" {
+			k.more++
+		}
+		k.asked = ""
+	case "refuse", "feedback":
+		k.asked = ""
+	case "urge":
+		k.urged = now
+	case "supervise":
+		k.level = o.Level
+	case "answer":
+		k.level = ""
+	case "reopen":
+		k.returns, k.ruled, k.asked, k.more, k.level = 0, false, "", 0, ""
+	}
+}
+
+// TestTheWalk takes cases through random moves of random people, lawful and not, with
+// time passing. None that the manual forbids succeeds, none that it allows fails, what
+// is refused changes nothing, and no open case is ever without an owner and a clock.
+func TestTheWalk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`INSERT INTO categories (id, district_id, code, name_zh, name_en, lead, joint, urgency, dispatch_mode, valid)
+		SELECT gen_random_uuid(), district_id, x.code, x.code, x.code, lead, joint, x.urgency, 'manual', valid FROM categories,
+		  (VALUES ('H01', 'hard'), ('O01', 'ordinary'), ('U01', 'urgent')) AS x (code, urgency) WHERE categories.code = 'C01'`)
+	w.exec(`INSERT INTO category_rules (district_id, code, check_percent) SELECT $1, c, 100 FROM unnest('{H01,O01,U01}'::text[]) c`, district.UUID)
+	book := lawBook()
+	var moves []string
+	for m := range book {
+		moves = append(moves, m)
+	}
+	slices.Sort(moves)
+	actors := w.actors()
+	enough := 150 // as many as a run of all tests has time for; make test-clocks walks further
+	if n, err := strconv.Atoi(os.Getenv("GRIDPATROL_WALK_MOVES")); err == nil {
+		enough = n
+	}
+	made, refused := 0, 0
+	taken := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		if made > enough {
+			return
+		}
+		c := w.file(rapid.SampledFrom([]string{"H01", "O01", "U01"}).Draw(t, "category"))
+		k := &walker{w: w, id: c.ID, book: book, hands: map[string]bool{}}
+		for range rapid.IntRange(5, 30).Draw(t, "moves") {
+			before := w.see(c.ID)
+			if rapid.IntRange(0, 9).Draw(t, "time passes") == 0 {
+				k.wait(t, time.Duration(rapid.IntRange(1, 4000).Draw(t, "minutes"))*time.Minute)
+				k.sound(t)
+				continue
+			}
+			o := dispatch.MoveOrder{Move: dispatch.Move(rapid.SampledFrom(moves).Draw(t, "move"))}
+			a := rapid.SampledFrom(actors).Draw(t, "actor")
+			until := before.Now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "hours")) * time.Hour)
+			full := dispatch.MoveOrder{Reason: "因", Result: "已处理", Owner: rapid.SampledFrom([]string{"police", "market", "environment", "village"}).Draw(t, "owner"),
+				Days: 2, Until: &until, Document: rapid.SampledFrom([]string{"", "路政〔2026〕7号"}).Draw(t, "document"),
+				Level: rapid.SampledFrom([]string{"town", "district", "listed"}).Draw(t, "level")}
+			if rapid.IntRange(0, 4).Draw(t, "complete") > 0 {
+				full.Move = o.Move
+				o = full
+			}
+			if rapid.Bool().Draw(t, "lawful one") {
+				var lawfuls []func()
+				for _, m := range moves {
+					for _, who := range actors {
+						try := full
+						try.Move = dispatch.Move(m)
+						if _, ok := k.lawful(who, before.Case, try, before.Now); ok && m != "close" && m != "void" {
+							lawfuls = append(lawfuls, func() { o, a = try, who })
+						}
+					}
+				}
+				if len(lawfuls) > 0 {
+					rapid.SampledFrom(lawfuls).Draw(t, "which")()
+				}
+			}
+			to, ok := k.lawful(a, before.Case, o, before.Now)
+			k.log = append(k.log, fmt.Sprintf("%s: %s %s", before.Stage, a.name, o.Move))
+			after, err := w.desk.Move(context.Background(), a.Viewer, c.ID, before.Version, o)
+			switch {
+			case ok && err != nil:
+				t.Fatalf("a lawful move failed: %v\n%s", err, strings.Join(k.log, "\n"))
+			case !ok && err == nil:
+				t.Fatalf("an unlawful move succeeded, to %s\n%s", after.Stage, strings.Join(k.log, "\n"))
+			case ok && string(after.Stage) != to:
+				t.Fatalf("the move led to %s, not %s\n%s", after.Stage, to, strings.Join(k.log, "\n"))
+			case ok:
+				made++
+				taken[string(o.Move)]++
+				k.note(a, o, before.Now)
+			default:
+				refused++
+				if now := w.see(c.ID); now.Version != before.Version || len(now.Events) != len(before.Events) {
+					t.Fatalf("what was refused changed the case\n%s", strings.Join(k.log, "\n"))
+				}
+			}
+			k.agree(t, actors)
+			k.sound(t)
+		}
+	})
+	t.Logf("%d moves made, %d refused: %v", made, refused, taken)
+	if made < 100 || refused < 50 {
+		t.Errorf("%d made and %d refused say little", made, refused)
+	}
+}
+
+// wait lets time pass for everybody, and the clocks do what is due.
+func (k *walker) wait(t *rapid.T, d time.Duration) {
+	pgtest.Advance(k.w.t, k.w.db, d)
+	k.log = append(k.log, fmt.Sprintf("%v pass", d))
+	poll(t, k.w)
+	c := k.w.see(k.id)
+	if s := c.Course.Supervision; s != nil && s.AnsweredAt == nil {
+		k.level = s.Level // a clock may have ordered it
+	}
+}
+
+// poll does what is due, of clocks and of deadlines, until nothing is.
+func poll(t interface{ Fatalf(string, ...any) }, w *world) {
+	ctx := context.Background()
+	config := timers.Config{Desk: w.desk, Book: w.store}
+	for range 1000 {
+		n, err := timers.New(config).PollClocks(ctx)
+		if err != nil {
+			t.Fatalf("poll: %v", err)
+		}
+		if n == 0 {
+			return
+		}
+	}
+	t.Fatalf("the clocks never come to rest")
+}
+
+// agree holds what the case says may be done against the manual.
+func (k *walker) agree(t *rapid.T, actors []actor) {
+	c := k.w.see(k.id)
+	for _, a := range actors {
+		if !dispatch.Visible(a.Viewer, c.Scope) {
+			continue
+		}
+		for _, n := range dispatch.NextMoves(a.Viewer, c.Case, c.Now) {
+			full := dispatch.MoveOrder{Move: n.Move, Reason: "x", Result: "x", Owner: "nobody's", Days: 1, Until: &c.Now, Document: "x", Level: "listed"}
+			_, ok := k.lawful(a, c.Case, full, c.Now)
+			if ok != n.Allowed || ok == (n.WhyNot != nil) {
+				t.Fatalf("%s is told that %s is allowed: %v, why not: %v; by the manual it is %v\n%s", a.name, n.Move, n.Allowed, n.WhyNot, ok, strings.Join(k.log, "\n"))
+			}
+		}
+	}
+}
+
+// sound is what holds of every case at any time.
+func (k *walker) sound(t *rapid.T) {
+	c := k.w.see(k.id)
+	open := c.ClosedAt == nil
+	if open && (c.Owner.Kind == "" || c.Owner.Kind == dispatch.OwnerNobody || c.Owner.Kind == dispatch.OwnerUnit && c.Owner.Code == "") {
+		t.Fatalf("nobody has the case: %+v\n%s", c.Owner, strings.Join(k.log, "\n"))
+	}
+	if open != (len(c.Clocks) > 0) {
+		t.Fatalf("open %v with %d clocks\n%s", open, len(c.Clocks), strings.Join(k.log, "\n"))
+	}
+	idle := ask[int](k.w, `SELECT count(*) FROM clocks WHERE case_id = $1 AND next_at IS NULL AND NOT paused AND rung NOT IN ('district')`, k.id.UUID)
+	if idle > 0 {
+		t.Fatalf("a clock stands still\n%s", strings.Join(k.log, "\n"))
+	}
+	at := "reported"
+	for _, e := range c.Events {
+		if e.Kind != "stage" {
+			continue
+		}
+		var d struct{ From, To string }
+		if err := json.Unmarshal(e.Detail, &d); err != nil {
+			t.Fatal(err)
+		}
+		if d.From != at || !slices.Contains(strings.Fields(arrowsOfTheDuty), d.From+">"+d.To) {
+			t.Fatalf("the history goes from %s: %s > %s\n%s", at, d.From, d.To, strings.Join(k.log, "\n"))
+		}
+		at = d.To
+	}
+	if at != string(c.Stage) {
+		t.Fatalf("the history ends at %s, the case is %s", at, c.Stage)
+	}
+}
