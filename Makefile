@@ -49,6 +49,7 @@ lint: prereqs web/node_modules/.package-lock.json ## Check format, types, genera
 .PHONY: generate
 generate: web/node_modules/.package-lock.json ## Make the generated code again from the API description
 	@go generate ./api
+	@go run ./cmd/drawflow > docs/state-machine.md
 	@cd web && npm run --silent generate
 
 .PHONY: check-fresh
@@ -63,6 +64,11 @@ check-image: ## Run the steps of Dockerfile and compose.yaml in chroots, since n
 test-crash: prereqs ## Kill the program and the database under load, ten rounds, and look for what is missing
 	@scripts/setup
 	@GRIDPATROL_CRASH_ROUNDS=10 go test -count=1 -v -timeout=20m -run 'TestKilledUnderLoad' ./cmd/gridpatrol
+
+.PHONY: test-clocks
+test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, and walk the state machine for 3,000 moves
+	@scripts/setup --tests
+	@GRIDPATROL_CLOCK_CASES=10000 GRIDPATROL_WALK_MOVES=3000 go test -count=1 -v -timeout=180m -run 'TestAMonthOfClocks|TestTheWalk' ./dispatch/pgstore -rapid.checks=1000
 
 .PHONY: bench-dispatch
 bench-dispatch: build ## Measure report to committed assignment: demo district, everyone moving, 5 reports a second

@@ -20,6 +20,9 @@ type CaseDesk interface {
 	Dispatch(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Order) (dispatch.CaseDetail, error)
 	Undo(context.Context, dispatch.Viewer, dispatch.CaseID, int64) (dispatch.CaseDetail, error)
 	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Closing) (dispatch.CaseDetail, error)
+	Calendar(context.Context) (dispatch.CalendarBook, error)
+	SetDay(context.Context, dispatch.Viewer, dispatch.CalendarDay) (dispatch.CalendarBook, error)
+	SetHours(context.Context, dispatch.Viewer, []dispatch.WorkSpan) (dispatch.CalendarBook, error)
 	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }

@@ -142,6 +142,18 @@ func (d *desk) Undo(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, v
 	return d.detail(ctx)
 }
 
+func (d *desk) Calendar(ctx context.Context) (dispatch.CalendarBook, error) {
+	return dispatch.CalendarBook{Version: 1}, d.act(ctx)
+}
+
+func (d *desk) SetDay(ctx context.Context, _ dispatch.Viewer, day dispatch.CalendarDay) (dispatch.CalendarBook, error) {
+	return dispatch.CalendarBook{Version: 2, Days: []dispatch.CalendarDay{day}}, d.act(ctx)
+}
+
+func (d *desk) SetHours(ctx context.Context, _ dispatch.Viewer, hours []dispatch.WorkSpan) (dispatch.CalendarBook, error) {
+	return dispatch.CalendarBook{Version: 2, Hours: hours}, d.act(ctx)
+}
+
 func (d *desk) Move(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.MoveOrder) (dispatch.CaseDetail, error) {
 	d.version, d.move = version, o
 	return d.detail(ctx)

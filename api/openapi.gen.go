@@ -159,6 +159,24 @@ func (e CRS) Valid() bool {
 	}
 }
 
+// Defines values for CalendarDayKind.
+const (
+	CalendarDayKindHoliday CalendarDayKind = "holiday"
+	CalendarDayKindWorkday CalendarDayKind = "workday"
+)
+
+// Valid indicates whether the value is a known member of the CalendarDayKind enum.
+func (e CalendarDayKind) Valid() bool {
+	switch e {
+	case CalendarDayKindHoliday:
+		return true
+	case CalendarDayKindWorkday:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CaseClockName.
 const (
 	CaseClockNameAccept      CaseClockName = "accept"
@@ -714,6 +732,24 @@ const (
 func (e MultiPolygonType) Valid() bool {
 	switch e {
 	case MultiPolygonTypeMultiPolygon:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for NewCalendarDayKind.
+const (
+	NewCalendarDayKindHoliday NewCalendarDayKind = "holiday"
+	NewCalendarDayKindWorkday NewCalendarDayKind = "workday"
+)
+
+// Valid indicates whether the value is a known member of the NewCalendarDayKind enum.
+func (e NewCalendarDayKind) Valid() bool {
+	switch e {
+	case NewCalendarDayKindHoliday:
+		return true
+	case NewCalendarDayKindWorkday:
 		return true
 	default:
 		return false
@@ -1316,6 +1352,24 @@ type Basis string
 
 // CRS defines model for CRS.
 type CRS string
+
+// Calendar defines model for Calendar.
+type Calendar struct {
+	// Days Days that are not as the week has them
+	Days    []CalendarDay `json:"days"`
+	Hours   []WorkSpan    `json:"hours"`
+	Version int64         `json:"version"`
+}
+
+// CalendarDay defines model for CalendarDay.
+type CalendarDay struct {
+	Day  openapi_types.Date `json:"day"`
+	Kind CalendarDayKind    `json:"kind"`
+	Name string             `json:"name"`
+}
+
+// CalendarDayKind defines model for CalendarDay.Kind.
+type CalendarDayKind string
 
 // Candidate defines model for Candidate.
 type Candidate struct {
@@ -2086,6 +2140,16 @@ type NewBinding struct {
 	Reason   *string            `json:"reason,omitempty"`
 }
 
+// NewCalendarDay defines model for NewCalendarDay.
+type NewCalendarDay struct {
+	// Kind workday is a make-up day
+	Kind NewCalendarDayKind `json:"kind"`
+	Name *string            `json:"name,omitempty"`
+}
+
+// NewCalendarDayKind workday is a make-up day
+type NewCalendarDayKind string
+
 // NewClosure defines model for NewClosure.
 type NewClosure struct {
 	Crs *CRS `json:"crs,omitempty"`
@@ -2742,6 +2806,18 @@ type Words struct {
 	Zh string `json:"zh"`
 }
 
+// WorkHours defines model for WorkHours.
+type WorkHours struct {
+	Hours []WorkSpan `json:"hours"`
+}
+
+// WorkSpan defines model for WorkSpan.
+type WorkSpan struct {
+	// FromMin Minutes after midnight
+	FromMin  int `json:"from_min"`
+	UntilMin int `json:"until_min"`
+}
+
 // At defines model for At.
 type At = time.Time
 
@@ -2789,6 +2865,24 @@ type StaffID = openapi_types.UUID
 
 // TrackLimit defines model for TrackLimit.
 type TrackLimit = int
+
+// ClearDayParams defines parameters for ClearDay.
+type ClearDayParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// SetDayParams defines parameters for SetDay.
+type SetDayParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// SetHoursParams defines parameters for SetHours.
+type SetHoursParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
 
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
@@ -3228,6 +3322,12 @@ type MakeTicketParams struct {
 
 // GetTileParamsLayer defines parameters for GetTile.
 type GetTileParamsLayer string
+
+// SetDayJSONRequestBody defines body for SetDay for application/json ContentType.
+type SetDayJSONRequestBody = NewCalendarDay
+
+// SetHoursJSONRequestBody defines body for SetHours for application/json ContentType.
+type SetHoursJSONRequestBody = WorkHours
 
 // AnswerAssignmentJSONRequestBody defines body for AnswerAssignment for application/json ContentType.
 type AnswerAssignmentJSONRequestBody = Note

@@ -113,9 +113,13 @@ var doors = map[string]door{
 			return send("PUT", "/api/v1/patrols/"+p.patrol.String()+"/status", `{"status":"break","version":1}`)
 		}},
 
-	"GET /api/v1/duty-sheet": {needs: []dispatch.Action{dispatch.ActDutySheet}, plain: get("/api/v1/duty-sheet")},
-	"GET /api/v1/grids":      {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/grids")},
-	"GET /api/v1/grids/:id":  {needs: []dispatch.Action{dispatch.ActMapData}, byMap: true, at: func(p *planted) call { return get("/api/v1/grids/" + p.grid.String()) }},
+	"GET /api/v1/calendar":              {plain: get("/api/v1/calendar")},
+	"PUT /api/v1/calendar/hours":        {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/hours", `{"hours":[{"from_min":510,"until_min":1050}]}`)},
+	"PUT /api/v1/calendar/days/:day":    {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/days/2026-10-01", `{"kind":"holiday","name":"国庆节"}`)},
+	"DELETE /api/v1/calendar/days/:day": {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("DELETE", "/api/v1/calendar/days/2026-10-01", "")},
+	"GET /api/v1/duty-sheet":            {needs: []dispatch.Action{dispatch.ActDutySheet}, plain: get("/api/v1/duty-sheet")},
+	"GET /api/v1/grids":                 {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/grids")},
+	"GET /api/v1/grids/:id":             {needs: []dispatch.Action{dispatch.ActMapData}, byMap: true, at: func(p *planted) call { return get("/api/v1/grids/" + p.grid.String()) }},
 	// A report may be made anywhere, and who answers for the place is no secret.
 	"GET /api/v1/locate":   {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/locate?lon=121.3851&lat=28.5851"), tells: []string{"GRID-"}},
 	"GET /api/v1/nearest":  {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/nearest?lon=121.3856&lat=28.5856&limit=50")},

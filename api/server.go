@@ -221,6 +221,10 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/patrols/:id/track", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getTrack)
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
 
+	s.add("GET", "/api/v1/calendar", signedIn, s.getCalendar)
+	s.add("PUT", "/api/v1/calendar/hours", may(dispatch.ActEditCalendar), s.setHours)
+	s.add("PUT", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.setDay)
+	s.add("DELETE", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.clearDay)
 	s.add("GET", "/api/v1/duty-sheet", may(dispatch.ActDutySheet), s.dutySheet)
 	s.peopleRoutes()
 

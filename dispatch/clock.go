@@ -167,7 +167,7 @@ func (cal *Calendar) pause(c *Clock, now time.Time) {
 }
 
 func (cal *Calendar) resume(c *Clock, now time.Time) {
-	c.ID, c.Paused = NewID[deadlineKind](), false
+	c.Paused = false // the same arming: what it has climbed it does not climb again
 	c.Limit = Limit{Unit: UnitAlways, Span: c.Left}
 	if c.Unit != UnitAlways {
 		c.Limit.Unit = UnitHours

@@ -46,6 +46,7 @@ const (
 	ActDutySheet     Action = "duty_sheet" // print who is on duty, with their telephones
 	ActCloseRoads    Action = "close_roads"
 	ActAdminister    Action = "administer"
+	ActEditCalendar  Action = "edit_calendar" // holidays, make-up days, working hours
 
 	// People and devices; staffing grants these.
 	ActManagePeople Action = "manage_people" // members, posts, shifts, bindings within scope
@@ -80,6 +81,7 @@ var staffing = map[Action][]Role{
 	ActManagePeople: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleTownLeader, RoleOfficer},
 	ActEnrolDevice:  {RoleAdmin, RoleOperator, RoleDutyLeader, RoleTownLeader},
 	ActRevokeDevice: {RoleAdmin, RoleOperator, RoleDutyLeader},
+	ActEditCalendar: {RoleAdmin, RoleDutyLeader, RoleDistrictSupervisor},
 	ActSeePhones: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleDistrictSupervisor, RoleTownLeader, RoleOfficer,
 		RoleGridChief, RoleInstructor},
 }

@@ -19,6 +19,7 @@ type Store interface {
 	AnswerStore
 	PeopleStore
 	FlowStore
+	CalendarStore
 }
 
 // ReportStore takes reports in.

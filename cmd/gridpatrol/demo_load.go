@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/cmd/gridsim/district"
@@ -64,6 +65,10 @@ func loadDistrict(ctx context.Context, env *Env, say func(string, ...any)) error
 		if err := table(district.StaffFile, register.Staff); err != nil {
 			return err
 		}
+	}
+	result, err := register.CalendarDays(ctx, strings.NewReader(district.Calendar), options)
+	if err := loaded("the calendar of 2026", result, err); err != nil {
+		return err
 	}
 	if !water {
 		if err := table(district.WaterFile, func(ctx context.Context, in io.Reader, o pgstore.RegisterOptions) (roster.Result, error) {

@@ -25,6 +25,7 @@ type importCmd struct {
 	Staff       importStaffCmd       `cmd:"" help:"People, their patrols, devices and grids: code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id[,phone][,grid_part]."`
 	Categories  importCategoriesCmd  `cmd:"" help:"What can be reported: code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode[,skill]."`
 	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week[,crs]; or points with these properties."`
+	Calendar    importCalendarCmd    `cmd:"" help:"Holidays and make-up days: day,kind,name; kind is holiday or workday."`
 	Shifts      importShiftsCmd      `cmd:"" help:"When patrols are on duty: patrol_code,from,until; times in RFC 3339, or offsets from now such as -1h or +8h30m."`
 	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked; a draft, unless it is put in force."`
 	Water       importWaterCmd       `cmd:"" help:"Rivers, canals and lakes to draw: lines and polygons with the properties kind, name, width_m. All that was there is replaced."`
@@ -43,6 +44,7 @@ type (
 	importAreasCmd       struct{ importTable }
 	importCategoriesCmd  struct{ importTable }
 	importShiftsCmd      struct{ importTable }
+	importCalendarCmd    struct{ importTable }
 	importStaffCmd       struct {
 		importTable
 		Simulated bool `help:"New patrols and devices are played by a simulator, and marked so."`
@@ -72,6 +74,11 @@ func (c importCategoriesCmd) Run(ctx context.Context, env *Env) error {
 // Run imports the table.
 func (c importShiftsCmd) Run(ctx context.Context, env *Env) error {
 	return c.store(ctx, env, "shifts", (*pgstore.Register).Shifts, pgstore.RegisterOptions{})
+}
+
+// Run imports the table.
+func (c importCalendarCmd) Run(ctx context.Context, env *Env) error {
+	return c.store(ctx, env, "calendar", (*pgstore.Register).CalendarDays, pgstore.RegisterOptions{})
 }
 
 type tableImport func(*pgstore.Register, context.Context, io.Reader, pgstore.RegisterOptions) (roster.Result, error)

@@ -21,6 +21,12 @@ import (
 //go:embed data
 var data embed.FS
 
+// Calendar is China's public holidays of 2026 and the days worked for them, as a table
+// that can be imported. It is the demo's; a district imports its own.
+//
+//go:embed calendar/2026.csv
+var Calendar string
+
 // The files, in the order in which they can be imported.
 const (
 	DepartmentsFile = "departments.csv"

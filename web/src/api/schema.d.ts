@@ -302,6 +302,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Working hours, holidays and make-up days, by which clocks of working time go */
+        get: operations["getCalendar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendar/hours": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Set the hours of a working day; running clocks are counted again */
+        put: operations["setHours"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/calendar/days/{day}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                day: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Make a day a holiday or a make-up day; running clocks are counted again */
+        put: operations["setDay"];
+        post?: never;
+        /** Let a day go by the week again */
+        delete: operations["clearDay"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{id}/moves": {
         parameters: {
             query?: never;
@@ -1625,6 +1679,36 @@ export interface components {
             /** @description What runs, the one that counts first; none once it is finished */
             clocks: components["schemas"]["CaseClock"][];
         };
+        Calendar: {
+            /** Format: int64 */
+            version: number;
+            hours: components["schemas"]["WorkSpan"][];
+            /** @description Days that are not as the week has them */
+            days: components["schemas"]["CalendarDay"][];
+        };
+        CalendarDay: {
+            /** Format: date */
+            day: string;
+            /** @enum {string} */
+            kind: "holiday" | "workday";
+            name: string;
+        };
+        NewCalendarDay: {
+            /**
+             * @description workday is a make-up day
+             * @enum {string}
+             */
+            kind: "holiday" | "workday";
+            name?: string;
+        };
+        WorkHours: {
+            hours: components["schemas"]["WorkSpan"][];
+        };
+        WorkSpan: {
+            /** @description Minutes after midnight */
+            from_min: number;
+            until_min: number;
+        };
         /** @description Who has the case in hand */
         CaseOwner: {
             /** @enum {string} */
@@ -2560,6 +2644,15 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description The calendar. */
+        Calendar: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Calendar"];
+            };
+        };
         /** @description The case. */
         CaseDetail: {
             headers: {
@@ -3071,6 +3164,79 @@ export interface operations {
         };
         responses: {
             200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Calendar"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setHours: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkHours"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Calendar"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDay: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCalendarDay"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Calendar"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    clearDay: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                day: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: components["responses"]["Calendar"];
             default: components["responses"]["Problem"];
         };
     };

@@ -1,0 +1,56 @@
+package api
+
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+)
+
+func (s *Server) getCalendar(c echo.Context) error {
+	book, err := s.cases.Calendar(c.Request().Context())
+	return answerCalendar(c, book, err)
+}
+
+func (s *Server) setHours(c echo.Context) error {
+	var in WorkHours
+	if err := s.readJSON(c, "WorkHours", false, &in); err != nil {
+		return err
+	}
+	hours := make([]dispatch.WorkSpan, len(in.Hours))
+	for i, h := range in.Hours {
+		hours[i] = dispatch.WorkSpan{From: h.FromMin, Until: h.UntilMin}
+	}
+	book, err := s.cases.SetHours(c.Request().Context(), viewer(c), hours)
+	return answerCalendar(c, book, err)
+}
+
+func (s *Server) setDay(c echo.Context) error {
+	var in NewCalendarDay
+	if err := s.readJSON(c, "NewCalendarDay", false, &in); err != nil {
+		return err
+	}
+	return s.changeDay(c, dispatch.CalendarDay{Kind: string(in.Kind), Name: deref(in.Name)})
+}
+
+func (s *Server) clearDay(c echo.Context) error {
+	return s.changeDay(c, dispatch.CalendarDay{})
+}
+
+func (s *Server) changeDay(c echo.Context, d dispatch.CalendarDay) error {
+	var err error
+	if d.Day, err = dispatch.ParseDay(c.Param("day")); err != nil {
+		return invalid(FieldProblem{Pointer: "/path/day", Detail: "must be a date such as 2026-10-01"})
+	}
+	book, err := s.cases.SetDay(c.Request().Context(), viewer(c), d)
+	return answerCalendar(c, book, err)
+}
+
+func answerCalendar(c echo.Context, book dispatch.CalendarBook, err error) error {
+	if err != nil {
+		return err
+	}
+	book.Days, book.Hours = some(book.Days), some(book.Hours)
+	return answer(c, http.StatusOK, book)
+}
