@@ -20,8 +20,10 @@ import (
 	"github.com/gridpatrol/gridpatrol/proof"
 )
 
-// RoadWorks closes roads and opens them again. *pgroad.Works is one.
+// RoadWorks closes roads and opens them again, and knows the profiles there are.
+// *pgroad.Works is one.
 type RoadWorks interface {
+	Profile(ctx context.Context, name string) (road.Engine, road.Mode, error)
 	Close(context.Context, pgroad.NewClosure) (pgroad.Closure, error)
 	Lift(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error
 	Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Closure, error)

@@ -113,6 +113,7 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/route?from=1;1&to=1,1", ``, nil, 400, "/query/from", "lon,lat"},
 		{"GET", "/route?from=1,1&to=1,1&mode=boat", ``, nil, 400, "/query/mode", "one of foot, ebike, car"},
 		{"GET", "/route?from=1,1&to=1,1&mode=car&profile=car", ``, nil, 400, "/query/profile", "one of them"},
+		{"GET", "/route?from=1,1&to=1,1&profile=osrm-tank", ``, nil, 400, "/query/profile", "is none of foot, ebike, car"},
 		{"GET", "/cells?layer=reports", ``, nil, 400, "/query/res", "is missing"},
 		{"GET", "/cells?res=6&layer=reports", ``, nil, 400, "/query/res", "7 to 9"},
 		{"GET", "/cells?res=7&layer=cats", ``, nil, 400, "/query/layer", "one of reports, patrols"},

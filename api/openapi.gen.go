@@ -3275,7 +3275,9 @@ type RouteParams struct {
 	To   string `form:"to" json:"to"`
 	Mode *Mode  `form:"mode,omitempty" json:"mode,omitempty"`
 
-	// Profile A loaded profile by name instead of a mode
+	// Profile A profile by name instead of a mode: foot, ebike, car, and those that were imported beside them, as
+	// osrm-foot, osrm-bicycle and osrm-car are with every extract of OpenStreetMap. The first question for one
+	// of the latter loads it. An unknown one is refused with the list of those there are.
 	Profile *string `form:"profile,omitempty" json:"profile,omitempty"`
 	Crs     *CRS    `form:"crs,omitempty" json:"crs,omitempty"`
 }

@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -13,6 +15,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 )
 
 // PlaceDesk is what the door asks about places. *dispatch.Service is one.
@@ -67,18 +70,23 @@ func (s *Server) route(c echo.Context) error {
 	case word != "" && profile != "":
 		q.wrong("profile", "is given beside mode; give one of them")
 	case profile != "":
-		word = q.oneOf("profile", modes...)
+		word = profile
 	case word == "":
 		word = road.Car.String()
 	}
 	if err := q.err(); err != nil {
 		return err
 	}
-	mode, err := road.ParseMode(word)
+	ctx := c.Request().Context()
+	engine, mode, err := s.works.Profile(ctx, word)
+	if unknown := new(pgroad.UnknownProfile); errors.As(err, &unknown) {
+		q.wrong("profile", "is none of "+strings.Join(unknown.Have, ", ")+"; others come with `gridpatrol import roads FILE --profiles`")
+		return q.err()
+	}
 	if err != nil {
 		return err
 	}
-	return s.answerRoute(c, s.roads, mode, from, to)
+	return s.answerRoute(c, engine, mode, from, to)
 }
 
 func coordinates(line *geom.LineString) [][]float64 {

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,15 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road/drawn"
 	"github.com/gridpatrol/gridpatrol/geo/road/osm"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
+	"github.com/gridpatrol/gridpatrol/geo/road/profile"
 )
 
 // importRoadsCmd replaces the roads by those of a file.
 type importRoadsCmd struct {
-	File   string `arg:"" type:"existingfile" help:"Roads: .osm.pbf, or lines as .geojson, .json, .ndjson, .shp or .zip."`
-	DryRun bool   `name:"dry-run" help:"Read and check everything, change nothing."`
-	JSON   bool   `name:"json" help:"Print the result as JSON."`
+	File     string   `arg:"" type:"existingfile" help:"Roads: .osm.pbf, or lines as .geojson, .json, .ndjson, .shp or .zip."`
+	DryRun   bool     `name:"dry-run" help:"Read and check everything, change nothing."`
+	Profiles []string `sep:"," default:"osrm-foot,osrm-bicycle,osrm-car" help:"Profiles to store beside those of dispatch, for /route?profile=: names of shipped ones or .yaml files; none for none. From .osm.pbf only."`
+	JSON     bool     `name:"json" help:"Print the result as JSON."`
 }
 
 // roadsResult is what an import of roads prints.
@@ -36,6 +39,7 @@ type roadsResult struct {
 	Changes  []roadsChange      `json:"changes"`
 	Stats    road.Stats         `json:"stats"`
 	OSM      *osm.Stats         `json:"osm,omitempty"`
+	Profiles []string           `json:"profiles"` // stored beside those of dispatch
 }
 
 type roadsChange struct {
@@ -53,16 +57,25 @@ func (c importRoadsCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	defer done()
-	result := roadsResult{Refused: []*feature.Refusal{}}
+	profiles, err := c.profiles()
+	if err != nil {
+		return usageFault{fmt.Errorf("--profiles: %w", err)}
+	}
+	result := roadsResult{Refused: []*feature.Refusal{}, Profiles: []string{}}
 	network, err := c.read(ctx, env, &result)
 	if err != nil {
 		return err
 	}
-	return result.finish(ctx, env, network, c.DryRun, c.JSON)
+	beside, err := c.beside(ctx, env, profiles)
+	if err != nil {
+		return err
+	}
+	return result.finish(ctx, env, network, c.DryRun, c.JSON, beside...)
 }
 
-// finish stores the network, unless nothing is to be changed, and prints what was done.
-func (r *roadsResult) finish(ctx context.Context, env *Env, network *road.Network, dryRun, asJSON bool) error {
+// finish stores the network, and those beside it, unless nothing is to be changed, and
+// prints what was done.
+func (r *roadsResult) finish(ctx context.Context, env *Env, network *road.Network, dryRun, asJSON bool, beside ...*road.Network) error {
 	change := roadsChange{What: "roads", To: network.Source()}
 	before, err := pgroad.Active(ctx, env.DB)
 	switch {
@@ -71,8 +84,15 @@ func (r *roadsResult) finish(ctx context.Context, env *Env, network *road.Networ
 	case !errors.Is(err, pgroad.ErrNone):
 		return err
 	}
+	for _, other := range beside {
+		for _, name := range other.Profiles() {
+			if name != "" {
+				r.Profiles = append(r.Profiles, name)
+			}
+		}
+	}
 	if !dryRun {
-		if change.Version, err = pgroad.Store(ctx, env.DB, network); err != nil {
+		if change.Version, err = pgroad.Store(ctx, env.DB, network, beside...); err != nil {
 			return err
 		}
 	}
@@ -87,9 +107,63 @@ func (r *roadsResult) finish(ctx context.Context, env *Env, network *road.Networ
 	return nil
 }
 
+// profiles reads what is to be stored beside dispatch's, three at most to a network:
+// each takes the place of its mode.
+func (c importRoadsCmd) profiles() ([]osm.Profiles, error) {
+	var sets []osm.Profiles
+	if !c.fromOSM() || len(c.Profiles) == 1 && c.Profiles[0] == "none" {
+		return nil, nil
+	}
+	seen := map[string]bool{}
+	for _, name := range profile.Dispatch {
+		seen[name] = true
+	}
+	for _, name := range c.Profiles {
+		p, err := profile.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		if seen[p.Name] {
+			return nil, fmt.Errorf("%s: there is a profile %q already; give this one another name", name, p.Name)
+		}
+		seen[p.Name] = true
+		at := slices.IndexFunc(sets, func(set osm.Profiles) bool { return set[p.Slot()] == nil })
+		if at < 0 {
+			sets, at = append(sets, osm.Profiles{}), len(sets)
+		}
+		sets[at][p.Slot()] = p
+	}
+	return sets, nil
+}
+
+// beside builds the networks of further profiles.
+func (c importRoadsCmd) beside(ctx context.Context, env *Env, sets []osm.Profiles) ([]*road.Network, error) {
+	var networks []*road.Network
+	source := filepath.Base(c.File)
+	for _, set := range sets {
+		progress, stop := showProgress(env, source)
+		survey, _, err := osm.ImportFileFor(ctx, c.File, set, progress)
+		stop()
+		if errors.Is(err, osm.ErrNoRoads) {
+			return nil, fmt.Errorf("import %s: none of its roads is for the profiles %s: %w", source, strings.Join(c.Profiles, ", "), err)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("import %s: %w", source, err)
+		}
+		network, err := road.Build(ctx, survey, source)
+		if err != nil {
+			return nil, err
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
+}
+
+func (c importRoadsCmd) fromOSM() bool { return strings.HasSuffix(strings.ToLower(c.File), ".pbf") }
+
 func (c importRoadsCmd) read(ctx context.Context, env *Env, result *roadsResult) (*road.Network, error) {
 	source := filepath.Base(c.File)
-	if strings.HasSuffix(strings.ToLower(source), ".pbf") {
+	if c.fromOSM() {
 		progress, stop := showProgress(env, source)
 		survey, stats, err := osm.ImportFile(ctx, c.File, progress)
 		stop()
@@ -130,9 +204,15 @@ func (r roadsResult) print(w io.Writer, asJSON, dryRun bool) error {
 	if dryRun {
 		verb = "nothing was stored"
 	}
-	_, err := fmt.Fprintf(w, "%d roads accepted, %d refused: %d segments, %.0f km; %s\n",
-		r.Accepted, len(r.Refused), r.Stats.Segments, r.Stats.LengthM/1000, verb)
-	return err
+	if _, err := fmt.Fprintf(w, "%d roads accepted, %d refused: %d segments, %.0f km; %s\n",
+		r.Accepted, len(r.Refused), r.Stats.Segments, r.Stats.LengthM/1000, verb); err != nil {
+		return err
+	}
+	if len(r.Profiles) > 0 {
+		_, err := fmt.Fprintf(w, "profiles beside foot, ebike and car: %s\n", strings.Join(r.Profiles, ", "))
+		return err
+	}
+	return nil
 }
 
 // showProgress draws a bar on a terminal and writes a log line every few seconds

@@ -60,7 +60,7 @@ func (c roadsImportCmd) Run(ctx context.Context, env *Env) error {
 		}
 		defer pool.Close()
 	}
-	result := roadsResult{Refused: []*feature.Refusal{}}
+	result := roadsResult{Refused: []*feature.Refusal{}, Profiles: []string{}}
 	network, err := c.read(ctx, env, pool, crs, &result)
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/feature"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/osm"
 )
 
@@ -66,6 +67,34 @@ func TestImportOfDrawnRoadsNamesTheBadOnes(t *testing.T) {
 	}
 	if s := out.String(); !strings.Contains(s, "1 roads accepted, 1 refused") || !strings.Contains(s, "runway") || !strings.Contains(s, "nothing was stored") {
 		t.Errorf("told %q", s)
+	}
+}
+
+func TestProfilesToImport(t *testing.T) {
+	t.Parallel()
+	mine := filepath.Join(t.TempDir(), "mine.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(mine, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const sweeper = "name: sweeper\nmode: car\naccess: {keys: [access]}\nspeed: [{key: highway, kmh: {residential: 8}}]\nturns: {shape: none}\n"
+	write(sweeper)
+	sets, err := importRoadsCmd{File: "x.osm.PBF", Profiles: []string{"osrm-foot", "osrm-car", mine}}.profiles()
+	if err != nil || len(sets) != 2 || sets[0][road.Foot].Name != "osrm-foot" || sets[0][road.EBike] != nil ||
+		sets[0][road.Car].Name != "osrm-car" || sets[1][road.Car].Name != "sweeper" {
+		t.Errorf("%v, %v", sets, err)
+	}
+	for _, none := range []importRoadsCmd{{File: "x.osm.pbf", Profiles: []string{"none"}}, {File: "x.geojson", Profiles: []string{"osrm-car"}}} {
+		if sets, err := none.profiles(); err != nil || len(sets) != 0 {
+			t.Errorf("%+v: %v, %v", none, sets, err)
+		}
+	}
+	for name, says := range map[string]string{"osrm-tank": "shipped are car", "car": "another name", mine: "speed[0].kmh.residential"} {
+		write(strings.Replace(sweeper, "8", "-8", 1))
+		if _, err := (importRoadsCmd{File: "x.osm.pbf", Profiles: []string{name}}).profiles(); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v, not %q", name, err, says)
+		}
 	}
 }
 

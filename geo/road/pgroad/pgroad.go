@@ -50,17 +50,38 @@ const (
 	dropDrawn  = `DELETE FROM road_segments WHERE district_id = $1`
 	addNetwork = `INSERT INTO road_networks (district_id, source, format, size, sha256, stats, active)
 VALUES ($1, $2, $3, $4, $5, $6, true) RETURNING version`
+	addBeside = `INSERT INTO road_networks (district_id, source, format, size, sha256, stats, active, profiles, beside)
+VALUES ($1, $2, $3, $4, $5, $6, false, $7, $8) RETURNING version`
 )
 
-// Store makes a network the active one and answers its version. The one before
-// leaves its row behind, not its bytes.
-func Store(ctx context.Context, db *pgdb.DB, n *road.Network) (version int64, err error) {
-	var file bytes.Buffer
-	if _, err := n.WriteTo(&file); err != nil {
-		return 0, fmt.Errorf("store roads: %w", err)
+// packed is a network as it is stored.
+type packed struct {
+	net   *road.Network
+	file  bytes.Buffer
+	sum   [sha256.Size]byte
+	stats []byte
+}
+
+func pack(n *road.Network) (*packed, error) {
+	p := &packed{net: n}
+	if _, err := n.WriteTo(&p.file); err != nil {
+		return nil, err
 	}
-	sum := sha256.Sum256(file.Bytes())
-	stats, err := json.Marshal(n.Stats())
+	p.sum = sha256.Sum256(p.file.Bytes())
+	var err error
+	p.stats, err = json.Marshal(n.Stats())
+	return p, err
+}
+
+func (p *packed) columns() []any {
+	return []any{pgdb.District, p.net.Source(), road.FormatVersion, p.file.Len(), p.sum[:], p.stats}
+}
+
+// Store makes a network the active one and answers its version; others, for further
+// profiles, are stored beside it. Those before leave their rows behind, not their
+// bytes.
+func Store(ctx context.Context, db *pgdb.DB, n *road.Network, beside ...*road.Network) (version int64, err error) {
+	main, err := pack(n)
 	if err != nil {
 		return 0, fmt.Errorf("store roads: %w", err)
 	}
@@ -73,23 +94,40 @@ func Store(ctx context.Context, db *pgdb.DB, n *road.Network) (version int64, er
 				return fmt.Errorf("retire the roads before: %w", err)
 			}
 		}
-		err := tx.QueryRow(ctx, addNetwork, pgdb.District, n.Source(), road.FormatVersion, file.Len(), sum[:], stats).Scan(&version)
-		if err != nil {
+		if err := tx.QueryRow(ctx, addNetwork, main.columns()...).Scan(&version); err != nil {
 			return fmt.Errorf("add the network: %w", err)
 		}
-		if err := storeChunks(ctx, tx, version, file.Bytes()); err != nil {
+		if err := storeChunks(ctx, tx, version, main.file.Bytes()); err != nil {
 			return fmt.Errorf("write the network: %w", err)
+		}
+		for _, other := range beside {
+			if err := storeBeside(ctx, tx, version, other); err != nil {
+				return fmt.Errorf("write the network beside: %w", err)
+			}
 		}
 		if err := storeSegments(ctx, tx, n); err != nil {
 			return fmt.Errorf("write the segments: %w", err)
 		}
 		return pgproof.Record(ctx, tx, proof.Entry{Kind: "roads.imported", Actor: proof.Command,
-			Detail: map[string]any{"version": version, "source": n.Source(), "sha256": hex.EncodeToString(sum[:])}})
+			Detail: map[string]any{"version": version, "source": n.Source(), "sha256": hex.EncodeToString(main.sum[:])}})
 	})
 	if err != nil {
 		return 0, fmt.Errorf("store roads: %w", err)
 	}
 	return version, nil
+}
+
+func storeBeside(ctx context.Context, tx pgx.Tx, main int64, n *road.Network) error {
+	p, err := pack(n)
+	if err != nil {
+		return err
+	}
+	profiles := n.Profiles()
+	var version int64
+	if err := tx.QueryRow(ctx, addBeside, append(p.columns(), profiles[:], main)...).Scan(&version); err != nil {
+		return err
+	}
+	return storeChunks(ctx, tx, version, p.file.Bytes())
 }
 
 func storeChunks(ctx context.Context, tx pgx.Tx, version int64, file []byte) error {
@@ -114,7 +152,11 @@ type querier interface {
 }
 
 func readActive(ctx context.Context, q querier) (Info, error) {
-	rows, err := q.Query(ctx, active, pgdb.District)
+	return readInfo(ctx, q, active, pgdb.District)
+}
+
+func readInfo(ctx context.Context, q querier, sql string, args ...any) (Info, error) {
+	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return Info{}, fmt.Errorf("look for roads: %w", err)
 	}
@@ -134,11 +176,16 @@ const chunks = `SELECT data FROM road_network_chunks WHERE version = $1 ORDER BY
 // It answers ErrNone before the first import, and an error that wraps
 // road.ErrCorrupt or road.ErrVersion for roads that must be imported again.
 func Load(ctx context.Context, db *pgdb.DB) (*road.Network, int64, error) {
+	return load(ctx, db, readActive)
+}
+
+// load reads the network that find finds.
+func load(ctx context.Context, db *pgdb.DB, find func(context.Context, querier) (Info, error)) (*road.Network, int64, error) {
 	var network *road.Network
 	var version int64
 	// Both statements must see the same roads while somebody imports others.
 	err := pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		info, err := readActive(ctx, tx)
+		info, err := find(ctx, tx)
 		if err != nil {
 			return err
 		}

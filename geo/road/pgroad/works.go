@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -23,12 +24,15 @@ type Works struct {
 	router  *road.Router
 	version int64       // of the network
 	closed  []uuid.UUID // in force when last imposed
+	force   inForce     // the same, whole
 	impose  uint64      // counts what was imposed
+
+	beside *shelf // networks of other profiles
 }
 
 // NewWorks makes Works that serve through a switch.
 func NewWorks(db *pgdb.DB, roads *road.Switch) *Works {
-	return &Works{db: db, roads: roads, impose: 1}
+	return &Works{db: db, roads: roads, impose: 1, beside: &shelf{now: time.Now}}
 }
 
 // Load takes the active network over, with the closures in force, while the roads
@@ -42,6 +46,10 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
+	others, err := listBeside(ctx, w.db, version)
+	if err != nil {
+		return 0, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	was, wasClosed := w.router, w.closed
@@ -52,6 +60,7 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	}
 	w.version = version
 	w.roads.Set(router, version)
+	w.beside.replace(others)
 	return version, nil
 }
 
@@ -60,6 +69,7 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 func (w *Works) Look(ctx context.Context) (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.beside.tidy()
 	return w.look(ctx)
 }
 
@@ -93,6 +103,19 @@ func (w *Works) Closures(ctx context.Context, ended bool, before uuid.UUID, limi
 const idsInForce = `SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM road_closures
 WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now()`
 
+// inForce is what differs from the roads as they were built. It is never changed.
+type inForce struct{ closures []Closure }
+
+// on is what is in force as conditions of a network.
+func (in inForce) on(n *road.Network) (road.Conditions, error) { return ConditionsOf(n, in.closures) }
+
+// inForce answers what is in force on this node, and the number it was imposed as.
+func (w *Works) inForce() (uint64, inForce) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.impose, w.force
+}
+
 func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if w.router == nil {
 		return false, nil
@@ -108,7 +131,8 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	conditions, err := ConditionsOf(w.router.Network(), closures)
+	force := inForce{closures: closures}
+	conditions, err := force.on(w.router.Network())
 	if err != nil {
 		return false, err
 	}
@@ -116,6 +140,7 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err := w.router.Impose(ctx, conditions, w.impose); err != nil {
 		return false, err
 	}
+	w.force = force
 	w.closed = w.closed[:0]
 	for _, c := range closures {
 		w.closed = append(w.closed, c.ID)

@@ -4079,7 +4079,11 @@ export interface operations {
                 /** @description lon,lat */
                 to: string;
                 mode?: components["schemas"]["Mode"];
-                /** @description A loaded profile by name instead of a mode */
+                /**
+                 * @description A profile by name instead of a mode: foot, ebike, car, and those that were imported beside them, as
+                 *     osrm-foot, osrm-bicycle and osrm-car are with every extract of OpenStreetMap. The first question for one
+                 *     of the latter loads it. An unknown one is refused with the list of those there are.
+                 */
                 profile?: string;
                 crs?: components["parameters"]["CRS"];
             };
