@@ -18,6 +18,8 @@ type beaconCmd struct {
 	Program string        `name:"program" default:"bin/gridpatrol" help:"The program that is measured."`
 	For     time.Duration `name:"for" default:"60s" help:"How long the measured part lasts."`
 
+	Held int `name:"held" default:"10000" help:"Sockets that are held at once, saying nothing; 0 leaves it out."`
+
 	FloodSockets int           `name:"flood-sockets" default:"500" help:"Sockets of the flood, at most as many as devices."`
 	FloodBurst   int           `name:"flood-burst" default:"20" help:"Fixes in each of its bursts."`
 	FloodFor     time.Duration `name:"flood-for" default:"20s" help:"How long each half of the flood lasts; 0s leaves it out."`
@@ -95,6 +97,14 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 			return err
 		}
 		figures = append(figures, f.figures(one)...)
+	}
+	if c.Held > 0 {
+		fmt.Fprintf(os.Stderr, "holding %d sockets ...\n", c.Held)
+		h, err := hold(ctx, town, server, c.Held)
+		if err != nil {
+			return err
+		}
+		figures = append(figures, h.figures(one)...)
 	}
 	return keep(os.Stdout, all.Out, "beacon", figures)
 }

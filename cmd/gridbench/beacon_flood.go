@@ -29,6 +29,8 @@ type flood struct {
 	most           flooded // as fast as it goes
 	half           flooded // at half of the bar
 	missing        int     // acknowledged and not on disk
+	floor          flooded // the same bursts at the least that can answer them
+	each           inserted
 }
 
 type flooded struct {
@@ -75,7 +77,28 @@ func (c beaconCmd) flood(ctx context.Context, t *town, server *server, data stri
 			out.missing += int(h.seq - rows)
 		}
 	}
-	return out, nil
+	if out.each, err = oneEach(ctx, t, data, c.FloodFor/4); err != nil {
+		return nil, err
+	}
+	out.floor, err = c.floor(ctx, data, out.sockets)
+	return out, err
+}
+
+// floor sends the same bursts to the least that can answer them.
+func (c beaconCmd) floor(ctx context.Context, data string, sockets int) (flooded, error) {
+	least, err := startFloor(ctx, data)
+	if err != nil {
+		return flooded{}, err
+	}
+	defer least.stop()
+	hoses := make([]*hose, sockets)
+	for i := range hoses {
+		if hoses[i], err = openHose(ctx, least, "", i); err != nil {
+			return flooded{}, err
+		}
+		defer hoses[i].conn.Close()
+	}
+	return c.run(ctx, hoses, least, data, 0)
 }
 
 // run lets every hose send for a while; rate is the fixes a second of all together,
@@ -242,6 +265,7 @@ func storeCPU(data string) (sum time.Duration, err error) {
 func (f *flood) figures(one func(name string, value float64, unit string, bar *float64) figure) []figure {
 	most := one("flood: acknowledged after commit", f.most.rate(), "fixes/s", bar(floodBar))
 	most.AtLeast = true
+	most.Peer, most.PeerSource = &f.each.rate, ptrTo("same_run")
 	p99 := func(d []time.Duration) float64 { return quantileMS(d, 0.99) }
 	return []figure{
 		most,
@@ -251,6 +275,9 @@ func (f *flood) figures(one func(name string, value float64, unit string, bar *f
 		one("flood: burst to acknowledgement, p99", p99(f.most.ackedIn), "ms", nil),
 		one("flood: CPU of the service", f.most.costUS(f.most.service), "us a fix", nil),
 		one("flood: CPU of PostgreSQL", f.most.costUS(f.most.store), "us a fix", nil),
+		one("flood: CPU of the least that answers (epoll, nothing kept)", f.floor.costUS(f.floor.service), "us a fix", nil),
+		one("one INSERT each: on disk", f.each.rate, "fixes/s", nil),
+		one("one INSERT each: CPU of PostgreSQL", f.each.cost, "us a fix", nil),
 		one("flood: acknowledged and not on disk", float64(f.missing), "fixes", bar(0)),
 		one("half load: acknowledged after commit", f.half.rate(), "fixes/s", nil),
 		one("half load: burst to acknowledgement, p50", quantileMS(f.half.ackedIn, 0.5), "ms", nil),

@@ -199,6 +199,9 @@ func look(ctx context.Context, url, token string) (*viewer, error) {
 		}
 		return nil, fmt.Errorf("look on: %w", err)
 	}
+	if _, _, err := conn.ReadMessage(); err != nil { // the snapshot: what moves from now on is seen
+		return nil, fmt.Errorf("look on: %w", err)
+	}
 	v := &viewer{conn: conn, seen: map[sight]time.Duration{}}
 	v.done.Go(v.read)
 	return v, nil

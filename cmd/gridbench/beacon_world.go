@@ -104,12 +104,17 @@ type server struct {
 }
 
 func startServer(ctx context.Context, program, data string) (*server, error) {
-	log, err := os.Create(filepath.Join(data, "service.log"))
+	return startProgram(ctx, data, "service.log", program, "serve", "--listen=127.0.0.1:0", "--data-dir="+data)
+}
+
+// startProgram starts what says that it is ready as the service does.
+func startProgram(ctx context.Context, data, logName, program string, args ...string) (*server, error) {
+	log, err := os.Create(filepath.Join(data, logName))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	c := exec.Command(program, "serve", "--listen=127.0.0.1:0", "--data-dir="+data)
+	c := exec.Command(program, args...)
 	c.Env = append(os.Environ(), "DATABASE_URL=")
 	c.Stderr = log
 	out, err := c.StdoutPipe()

@@ -22,6 +22,7 @@ type commands struct {
 	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
 	RoadMemory roadMemoryCmd `cmd:"" hidden:"" help:"What serving a network file adds to the memory of this process."`
 	Photo      photoCmd      `cmd:"" help:"Dispatch with and without 1,000 photos of 3 MB beside it."`
+	Floor      floorCmd      `cmd:"" hidden:"" help:"The least that can answer a burst, which beacon is compared with."`
 }
 
 func main() {
