@@ -2,7 +2,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -12,8 +14,8 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
-// Socket takes an upgraded connection over and keeps it until it ends. ctx ends
-// with the request's connection or with the server; Serve closes conn.
+// Socket takes an upgraded connection over and keeps it until it ends. ctx ends with
+// the caller's right or with the server; Serve closes conn.
 type Socket interface {
 	Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer)
 }
@@ -43,24 +45,42 @@ func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.Handler
 		if !s.enter() {
 			return errDraining
 		}
-		defer s.sockets.Done()
+		handedOn := false
+		defer func() {
+			if !handedOn {
+				s.sockets.Done()
+			}
+		}()
 		u := upgrader
 		u.Subprotocols = offered // the first is answered; a ticket never is
 		conn, err := u.Upgrade(c.Response(), r, nil)
 		if err != nil {
 			return refuse(http.StatusBadRequest, "handshake", "The WebSocket handshake is not complete: "+err.Error())
 		}
-		// The request's context does not end with a hijacked connection; the server's
-		// own does when it drains.
-		ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-		who := theCaller(c)
-		endVigil := s.keepVigil(ctx, conn, who, cancel)
-		defer endVigil()
-		defer cancel() // before the vigil is waited for
-		defer context.AfterFunc(s.draining, cancel)()
-		to.Serve(ctx, conn, who.Viewer)
+		c.Response().Status = http.StatusSwitchingProtocols // for the log; echo did not see it
+		// A goroutine of its own lets go of all that the request needed: its reader, its
+		// writer, and a stack that grew while the caller was identified.
+		handedOn = true
+		go s.serveSocket(to, conn, theCaller(c))
 		return nil
 	}
+}
+
+// serveSocket stays with an upgraded connection until it ends, or the server drains.
+// Drain waits for it.
+func (s *Server) serveSocket(to Socket, conn *websocket.Conn, who caller) {
+	defer s.sockets.Done()
+	defer func() {
+		if r := recover(); r != nil {
+			conn.Close()
+			s.log.Error("a socket ended in a panic", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	ctx, cancel := context.WithCancel(s.draining)
+	endVigil := s.keepVigil(ctx, conn, who, cancel)
+	defer endVigil()
+	defer cancel() // before the vigil is waited for
+	to.Serve(ctx, conn, who.Viewer)
 }
 
 // enter counts a socket in, unless the door drains: Drain must not wait for one

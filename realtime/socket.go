@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -16,13 +17,12 @@ import (
 
 // Times and bounds of a device's socket.
 const (
-	pingAfter    = 30 * time.Second // without a word from the device
-	silentAfter  = 90 * time.Second // then it is taken for gone
-	writeWithin  = 10 * time.Second // one message to the device
-	closeWithin  = 2 * time.Second  // the device's answer to a close
-	helloWithin  = 2 * time.Second  // then "nothing is known to be safe" is said
-	maxOutBytes  = 128 << 10        // waiting for the device; beyond it is slow
-	readBufBytes = 4 << 10
+	pingAfter   = 30 * time.Second // without a word from the device
+	silentAfter = 90 * time.Second // then it is taken for gone
+	writeWithin = 10 * time.Second // one message to the device
+	closeWithin = 2 * time.Second  // the device's answer to a close
+	helloWithin = 2 * time.Second  // then "nothing is known to be safe" is said
+	maxOutBytes = 128 << 10        // waiting for the device; beyond it is slow
 )
 
 // socket is one device's connection. Its reader is the goroutine that called
@@ -60,7 +60,6 @@ func (s *socket) read(ctx context.Context) error {
 		s.hear()
 		return nil
 	})
-	buf := make([]byte, 0, readBufBytes)
 	for {
 		s.hear()
 		kind, r, err := s.conn.NextReader()
@@ -74,13 +73,9 @@ func (s *socket) read(ctx context.Context) error {
 			s.close(beacon.CloseProtocol, "a message is JSON text")
 			continue
 		}
-		if buf, err = readUpTo(r, buf[:0], beacon.MaxMessageBytes+1); err != nil {
-			return err
-		}
-		received := s.server.now()
-		message, err := decode(kind, buf)
+		message, err := receive(kind, r)
 		if err == nil {
-			err = s.take(ctx, message, received)
+			err = s.take(ctx, message, s.server.now())
 		}
 		var protocol *beacon.ProtocolError
 		switch {
@@ -90,10 +85,23 @@ func (s *socket) read(ctx context.Context) error {
 		default:
 			return err
 		}
-		if cap(buf) > 4*readBufBytes {
-			buf = make([]byte, 0, readBufBytes) // a burst is rare; do not keep its memory
-		}
 	}
+}
+
+// buffers hold messages while they are read and decoded: sockets share them, since
+// nearly all of them are silent at any moment.
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+// receive reads a message and takes it apart.
+func receive(kind int, r io.Reader) (any, error) {
+	buf := buffers.Get().(*bytes.Buffer)
+	defer buffers.Put(buf)
+	buf.Reset()
+	// One byte over the limit is enough for the decoder to say so.
+	if _, err := buf.ReadFrom(io.LimitReader(r, beacon.MaxMessageBytes+1)); err != nil {
+		return nil, err
+	}
+	return decode(kind, buf.Bytes())
 }
 
 func decode(kind int, message []byte) (any, error) {
@@ -101,25 +109,6 @@ func decode(kind int, message []byte) (any, error) {
 		return beacon.DecodeFixesBinary(message)
 	}
 	return beacon.DecodeUp(message)
-}
-
-func readUpTo(r io.Reader, buf []byte, limit int) ([]byte, error) {
-	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
-		}
-		n, err := r.Read(buf[len(buf):min(cap(buf), limit)])
-		buf = buf[:len(buf)+n]
-		if errors.Is(err, io.EOF) {
-			return buf, nil
-		}
-		if err != nil {
-			return buf, err
-		}
-		if len(buf) >= limit {
-			return buf, nil // over the limit; the decoder says so
-		}
-	}
 }
 
 // hear notes that the device is there.
