@@ -213,9 +213,10 @@ func TestMetrics(t *testing.T) {
 
 func TestNonsenseCursors(t *testing.T) {
 	t.Parallel()
-	b := setup(t)
+	b := setupTown(t)
 	token := b.as(dispatch.RoleOperator)
-	for _, path := range []string{"/grids?cursor=nonsense", "/grids?cursor=331004"} {
+	for _, path := range []string{"/grids?cursor=nonsense", "/grids?cursor=331004", "/patrols?cursor=nonsense", "/patrols?cursor=P-01", "/staff?cursor=S-1",
+		"/devices?cursor=van-07", "/cases?cursor=nonsense", "/reports?cursor=nonsense", "/operator-items?cursor=x", "/me/notices?cursor=x"} {
 		r := b.want(http.StatusBadRequest, call{path: "/api/v1" + path, token: token})
 		if !strings.Contains(string(r.body), "/query/cursor") || !strings.Contains(string(r.body), "next_cursor") {
 			t.Errorf("%s: %s", path, r.body)

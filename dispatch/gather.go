@@ -79,7 +79,9 @@ func (c Case) counts(a Assignment) bool {
 	return c.Flow.ReopenedAt == nil || a.EndedAt == nil || a.EndedAt.After(*c.Flow.ReopenedAt)
 }
 
-// barred answers the patrols that must not have the case again, and why.
+// barred answers the patrols that must not have the case again, and why. Whose offer
+// was taken back before it left never heard of the case and may have it: an operator
+// who undoes has changed their mind about this dispatch, not about the patrol.
 func barred(c Case) map[PatrolID]string {
 	out := map[PatrolID]string{}
 	for _, a := range c.Assignments {
@@ -89,9 +91,12 @@ func barred(c Case) map[PatrolID]string {
 		case Expired:
 			out[a.PatrolID] = barredExpired
 		case Recalled:
-			out[a.PatrolID] = barredRecalled
-			if a.Reason == reasonLost {
+			switch a.Reason {
+			case reasonUndone:
+			case reasonLost:
 				out[a.PatrolID] = barredLost
+			default:
+				out[a.PatrolID] = barredRecalled
 			}
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"sync"
@@ -87,7 +88,10 @@ func (c photoCmd) Run(ctx context.Context, all *commands) (err error) {
 	phase("warm", c.Within/20, 0, 90)
 	before, _ := phase("without, first half", c.Within/2, 0, 91)
 	with, sent := phase("with", c.Within, c.Photos/c.Each, 92)
-	waiting := unready(ctx, s)
+	waiting, err := unready(ctx, s)
+	if err != nil {
+		return err
+	}
 	after, _ := phase("without, second half", c.Within/2, 0, 93)
 	still()
 	if err := <-moved; err != nil && !errors.Is(err, context.Canceled) {
@@ -125,7 +129,7 @@ func (c photoCmd) Run(ctx context.Context, all *commands) (err error) {
 		one("a report with photos, p50", millis(sent.took, 0.5), "ms", nil),
 		one("a report with photos, p99", millis(sent.took, 0.99), "ms", nil),
 		one("errors", float64(before.errors+with.errors+after.errors+sent.errors), "reports", bar(0)),
-		one("photos of the last reports still to be copied at the end", float64(waiting), "photos", nil),
+		one("photos still to be copied at the end", float64(waiting), "photos", nil),
 		one("patrols moving", float64(patrols), "", nil),
 	})
 }
@@ -227,25 +231,31 @@ func (s *service) fileWith(ctx context.Context, report []byte, photos [][]byte) 
 	return err
 }
 
-// unready counts the photos of the newest reports that have no copies yet.
-func unready(ctx context.Context, s *service) int {
-	var page struct {
+// unready counts all photos that have no copies yet, through every page of reports.
+func unready(ctx context.Context, s *service) (n int, err error) {
+	type page struct {
 		Items []struct {
 			Photos []struct {
 				State string `json:"state"`
 			} `json:"photos"`
 		} `json:"items"`
+		Next *string `json:"next_cursor"`
 	}
-	if _, err := s.call(ctx, s.AdminToken, http.MethodGet, "/api/v1/reports?limit=200", nil, &page); err != nil {
-		fmt.Fprintln(os.Stderr, "look for copies:", err)
-	}
-	n := 0
-	for _, r := range page.Items {
-		for _, p := range r.Photos {
-			if p.State == "waiting" {
-				n++
+	for path := "/api/v1/reports?limit=200"; ; {
+		var p page
+		if _, err := s.call(ctx, s.AdminToken, http.MethodGet, path, nil, &p); err != nil {
+			return 0, fmt.Errorf("look for photos without copies: %w", err)
+		}
+		for _, r := range p.Items {
+			for _, k := range r.Photos {
+				if k.State == "waiting" {
+					n++
+				}
 			}
 		}
+		if p.Next == nil {
+			return n, nil
+		}
+		path = "/api/v1/reports?limit=200&cursor=" + url.QueryEscape(*p.Next)
 	}
-	return n
 }

@@ -71,6 +71,11 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			SELECT id, id, id, 1, gp_now() + interval '40 days', gp_now(), id, 1, 121, 28, false FROM districts`, "outside"},
 		{"no service runs", "service", doctor.Warn, `UPDATE nodes SET beat_at = gp_now() - interval '5 min'`, "No service"},
 		{"timers stand still", "service", doctor.Fail, `UPDATE nodes SET timers_late_s = 90`, "90 s late"},
+		{"photos wait", "photos", doctor.Warn, `INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
+			SELECT id, sha256('a'), 'image/jpeg', 1, 1, '', gp_now() - interval '40 min' FROM districts;
+			INSERT INTO photo_todo (district_id, sha256, tries, due_at) SELECT district_id, sha256, 3, gp_now() FROM photos`, "oldest for 40 minutes, tried 3 times"},
+		{"a photo came just now", "", doctor.OK, `INSERT INTO photos (district_id, sha256, media_type, width, height, content)
+			SELECT id, sha256('a'), 'image/jpeg', 1, 1, '' FROM districts; INSERT INTO photo_todo (district_id, sha256) SELECT district_id, sha256 FROM photos`, ""},
 		{"no map", "grids", doctor.Fail, `UPDATE grid_versions SET state = 'withdrawn', valid = NULL`, "No map"},
 		{"an old draft", "drafts", doctor.Warn, `INSERT INTO grid_versions (id, district_id, state, source, made_at)
 			SELECT gen_random_uuid(), id, 'draft', 'spring.geojson', gp_now() - interval '30 days' FROM districts`, "spring.geojson"},

@@ -49,6 +49,9 @@ INSERT INTO deadlines (id, district_id, case_id, stage, step, due_at, leased_unt
   SELECT gen_random_uuid(), district_id, id, 'handling', 'dispatch', gp_now() - interval '90 s', gp_now() + interval '1 h' FROM cases WHERE number = 'N1';
 INSERT INTO tracks (district_id, device_id, stream, seq, t, received_at, patrol_id, cell, lon, lat, mock)
   SELECT id, gen_random_uuid(), gen_random_uuid(), 1, gp_now() + interval '40 days', gp_now(), gen_random_uuid(), 1, 121, 28, false FROM districts;
+INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
+  SELECT id, sha256(n::text::bytea), 'image/jpeg', 1, 1, '', gp_now() - n * interval '10 min' FROM districts, generate_series(1, 3) n;
+INSERT INTO photo_todo (district_id, sha256, due_at, leased_until) SELECT district_id, sha256, gp_now() + interval '1 h', gp_now() + interval '1 h' FROM photos WHERE made_at > gp_now() - interval '25 min';
 DO $$ BEGIN EXECUTE 'DROP TABLE tracks_' || to_char((gp_now() AT TIME ZONE 'UTC')::date + 3, 'YYYYMMDD'); END $$`)
 		return err
 	})
@@ -64,6 +67,7 @@ DO $$ BEGIN EXECUTE 'DROP TABLE tracks_' || to_char((gp_now() AT TIME ZONE 'UTC'
 		`gridpatrol_shortfalls{reason="all_busy"}`:     3,
 		`gridpatrol_shortfalls{reason="out_of_reach"}`: 0,
 		`gridpatrol_deadlines_due`:                     1,
+		`gridpatrol_photos_waiting`:                    2,
 		`gridpatrol_track_default_partition_rows`:      1,
 		`gridpatrol_track_partitions_ahead_days`:       3,
 		`gridpatrol_road_network_version`:              0,
@@ -74,6 +78,9 @@ DO $$ BEGIN EXECUTE 'DROP TABLE tracks_' || to_char((gp_now() AT TIME ZONE 'UTC'
 	}
 	if late := got[`gridpatrol_deadline_late_seconds`]; late < 90 || late > 90+time.Minute.Seconds() {
 		t.Errorf("the deadline is %v s late, want a little over 90", late)
+	}
+	if wait := got[`gridpatrol_photo_wait_seconds`]; wait < 1200 || wait > 1200+time.Minute.Seconds() {
+		t.Errorf("the oldest photo has waited for %v s, want a little over 1200", wait)
 	}
 	for name := range got {
 		if bad := unbounded.FindString(name); bad != "" {

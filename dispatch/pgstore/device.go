@@ -84,8 +84,12 @@ func (s *Store) DeviceByCode(ctx context.Context, code string) (id dispatch.Devi
 
 // Devices implements dispatch.PeopleStore.
 func (s *Store) Devices(ctx context.Context, v dispatch.Viewer, f dispatch.DeviceFilter) (dispatch.Page[dispatch.Device], error) {
+	after, err := f.After()
+	if err != nil {
+		return dispatch.Page[dispatch.Device]{}, err
+	}
 	limit := limitOf(f.PageAsk)
-	found, err := readAs[deviceRow](ctx, s, v, listDevices, orNull(v.District), v.AreaCode, v.Department, f.Cursor, orNull(f.Patrol), f.Revoked, limit+1)
+	found, err := readAs[deviceRow](ctx, s, v, listDevices, orNull(v.District), v.AreaCode, v.Department, after, orNull(f.Patrol), f.Revoked, limit+1)
 	if err != nil {
 		return dispatch.Page[dispatch.Device]{}, err
 	}
@@ -93,7 +97,7 @@ func (s *Store) Devices(ctx context.Context, v dispatch.Viewer, f dispatch.Devic
 	for i, r := range found {
 		out[i] = s.device(r)
 	}
-	return pageOf(out, limit, func(d dispatch.Device) string { return d.Code }), nil
+	return pageOf(out, limit, func(d dispatch.Device) string { return dispatch.CursorAfter(d.Code) }), nil
 }
 
 // queueRevoked ends a device and all that opens a door to it. The triggers of

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 func mustJSON(b []byte, v any) {
@@ -133,6 +135,18 @@ func TestConfirmClaimsNobodyUntilAnOperatorSends(t *testing.T) {
 	eq(t, "E2", w.status("E2"), dispatch.Free)
 	eq(t, "stage", undone.Stage, dispatch.StageReported)
 	eq(t, "dispatch", undone.Dispatch, dispatch.DispatchNone)
+
+	// Taken back is not declined: the same patrol is the best one still.
+	again, err := w.desk.Dispatch(ctx, w.operator, c.ID, undone.Version, dispatch.Order{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eq(t, "sent again", who(again.Case, "environment"), "E2")
+	pgtest.Advance(t, w.db, 6*time.Second)
+	eq(t, "the offers leave", w.tick() > 0, true)
+	c = w.see(c.ID).Case
+	w.mustAnswer(c, "E2", dispatch.Decline)
+	eq(t, "after E2 has declined", who(w.see(c.ID).Case, "environment"), "E1")
 }
 
 func TestManualPlansNothing(t *testing.T) {

@@ -156,8 +156,12 @@ func (s *Store) Person(ctx context.Context, id dispatch.StaffID) (dispatch.Perso
 
 // People implements dispatch.PeopleStore.
 func (s *Store) People(ctx context.Context, v dispatch.Viewer, f dispatch.PeopleFilter) (dispatch.Page[dispatch.Person], error) {
+	after, err := f.After()
+	if err != nil {
+		return dispatch.Page[dispatch.Person]{}, err
+	}
 	limit := limitOf(f.PageAsk)
-	found, err := readAs[personRow](ctx, s, v, listPeople, orNull(v.District), v.AreaCode, v.Department, f.Cursor, f.Text, limit+1)
+	found, err := readAs[personRow](ctx, s, v, listPeople, orNull(v.District), v.AreaCode, v.Department, after, f.Text, limit+1)
 	if err != nil {
 		return dispatch.Page[dispatch.Person]{}, err
 	}
@@ -165,7 +169,7 @@ func (s *Store) People(ctx context.Context, v dispatch.Viewer, f dispatch.People
 	for i, r := range found {
 		out[i] = s.person(r)
 	}
-	return pageOf(out, limit, func(p dispatch.Person) string { return p.Code }), nil
+	return pageOf(out, limit, func(p dispatch.Person) string { return dispatch.CursorAfter(p.Code) }), nil
 }
 
 const gridRef = `SELECT g.code, g.name, gp_area_path(g.district_id, g.area_code) FROM grids g JOIN grid_versions v ON v.id = g.version_id

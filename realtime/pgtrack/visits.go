@@ -13,7 +13,8 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 )
 
-// VisitsKept is how far back visits can be asked for; older ones are dropped.
+// VisitsKept is how far back visits are counted and can be asked for. Older ones are
+// dropped by retention, whose floor for cell_visits this is.
 const VisitsKept = 32 * 24 * time.Hour
 
 // Fixes that say where a patrol was. One that is faked, impossible or wildly
@@ -41,9 +42,8 @@ ON CONFLICT (district_id, hour) DO UPDATE SET counted_at = excluded.counted_at`
 	// By lists: COPY does not go with row security.
 	addVisits = `INSERT INTO cell_visits (district_id, hour, cell, cell_8, cell_7, patrol_id, fixes)
 SELECT $1, $2, * FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::integer[])`
-	dropVisits   = `DELETE FROM cell_visits WHERE district_id = $1 AND hour = $2`
-	forgetVisits = `DELETE FROM cell_hours WHERE district_id = $1 AND hour < date_trunc('hour', gp_now()) - $2::interval`
-	hourOfFixes  = `SELECT patrol_id, lon, lat FROM tracks WHERE district_id = $1 AND t >= $2 AND t < $2 + interval '1 hour' AND ` + believed
+	dropVisits  = `DELETE FROM cell_visits WHERE district_id = $1 AND hour = $2`
+	hourOfFixes = `SELECT patrol_id, lon, lat FROM tracks WHERE district_id = $1 AND t >= $2 AND t < $2 + interval '1 hour' AND ` + believed
 )
 
 // CountVisits counts the visits of at most so many hours that are due, each in a
@@ -67,9 +67,6 @@ func (s *Store) CountVisits(ctx context.Context, hours int) (counted int, err er
 			return counted, nil
 		}
 		counted++
-	}
-	if _, err := s.db.Exec(ctx, forgetVisits, s.district, VisitsKept); err != nil {
-		return counted, fmt.Errorf("forget old visits: %w", err)
 	}
 	return counted, nil
 }

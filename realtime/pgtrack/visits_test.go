@@ -157,13 +157,6 @@ func TestLateFixesAreCountedLater(t *testing.T) {
 	if got := d.places(2*time.Hour, time.Hour, p); got != "A:here" {
 		t.Errorf("after eight hours the late fix counts: %q", got)
 	}
-	// A day far behind is forgotten.
-	pgtest.SetNow(t, d.db, d.now.Add(40*24*time.Hour))
-	d.countAll()
-	var old int
-	if err := d.db.QueryRow(t.Context(), `SELECT count(*) FROM cell_hours WHERE hour < $1`, d.now).Scan(&old); err != nil || old != 0 {
-		t.Errorf("%d hours are kept for ever, %v", old, err)
-	}
 }
 
 // What a program plays visits nothing, unless all is played.

@@ -257,6 +257,12 @@ func TestEveryKindByItsAge(t *testing.T) {
 		  INSERT INTO report_photos SELECT $2, $1, 1, sha256 FROM p`, id, pgdb.District, fmt.Sprint("photo ", i), b.start)
 		b.exec(`INSERT INTO notices (district_id, case_id, staff_id, why, made_at) VALUES ($2, $1, $3, 'grid_chief', $4)`, id, pgdb.District, open, b.start)
 	}
+	for _, id := range []uuid.UUID{open, closed} {
+		b.exec(`INSERT INTO report_contacts (report_id, district_id, name, phone, made_at) VALUES ($1, $2, '林', '13800000000', $3)`, id, pgdb.District, b.start)
+	}
+	b.exec(`INSERT INTO cell_hours (district_id, hour, counted_at) SELECT $1, $2::timestamptz + n * interval '1 h', $2 FROM generate_series(0, 2) n`, pgdb.District, b.start) // the last one is empty
+	b.exec(`INSERT INTO cell_visits (district_id, hour, cell, cell_8, cell_7, patrol_id, fixes) SELECT $1, hour, n, n, n, $2, 1
+	  FROM cell_hours, generate_series(1, 1500) n WHERE hour < $3::timestamptz + interval '2 h'`, pgdb.District, b.units[0].Patrol, b.start)
 	// One photo of both cases belongs to the open one.
 	b.exec(`INSERT INTO report_photos SELECT district_id, $1, 2, sha256 FROM report_photos WHERE report_id = $2`, open, closed)
 	b.exec(`INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
@@ -274,11 +280,11 @@ func TestEveryKindByItsAge(t *testing.T) {
 	events := b.count(`SELECT count(*) FROM case_events`)
 
 	policies, err := b.keeper.Policies(t.Context())
-	if err != nil || len(policies) != 13 {
+	if err != nil || len(policies) != 15 {
 		t.Fatalf("%d policies, %v", len(policies), err)
 	}
 	// By age, so that each kind's turn comes once.
-	want := map[string]int64{"quarantined_fixes": 2500, "plan_inputs": 1, "photos": 1}
+	want := map[string]int64{"quarantined_fixes": 2500, "cell_visits": 3000, "plan_inputs": 1, "photos": 1}
 	for _, p := range policies {
 		if p.Kind == "tracks" {
 			continue
@@ -324,6 +330,7 @@ func TestEveryKindByItsAge(t *testing.T) {
 	for what, query := range map[string]string{
 		"the open case's plan input": `SELECT count(*) FROM plans WHERE octet_length(input) > 0`,
 		"its notice":                 `SELECT count(*) FROM notices`,
+		"its reporter's telephone":   `SELECT count(*) FROM report_contacts`,
 		"the token without an end":   `SELECT count(*) FROM tokens`,
 	} {
 		if n := b.count(query); n != 1 {
@@ -332,6 +339,14 @@ func TestEveryKindByItsAge(t *testing.T) {
 	}
 	if n := b.count(`SELECT count(*) FROM case_events`); n != events {
 		t.Errorf("%d events of %d are left", n, events)
+	}
+	if n := b.count(`SELECT count(*) FROM cell_hours`); n != 0 {
+		t.Errorf("%d hours are still in the book of visits", n)
+	}
+	// What a newer program keeps is that program's matter.
+	b.exec(`INSERT INTO retention_policies (district_id, kind, keep_days, least_days) VALUES ($1, 'later', 1, 1)`, pgdb.District)
+	if report := b.run(); report.State != "done" {
+		t.Errorf("beside a kind of a newer program: %s %s", report.State, report.Fault)
 	}
 	if n := b.count(`SELECT rows FROM retention_removed WHERE kind = 'quarantined_fixes'`); n != 2500 {
 		t.Errorf("the report says %d of 2500 fixes", n)

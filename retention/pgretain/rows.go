@@ -2,7 +2,6 @@ package pgretain
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -19,9 +18,14 @@ type removal struct {
 	action                 string
 	// change removes the rows of the batch, "over"; empty deletes them.
 	change string
+	// after follows each batch, with the same $1: what has nothing left in it.
+	after string
 }
 
-const caseIsOver = `EXISTS (SELECT FROM cases k WHERE k.id = x.case_id AND k.closed_at < $1)`
+const (
+	caseIsOver   = `EXISTS (SELECT FROM cases k WHERE k.id = x.case_id AND k.closed_at < $1)`
+	reportIsOver = `EXISTS (SELECT FROM reports r JOIN cases k ON k.id = r.case_id WHERE r.id = x.report_id AND k.closed_at < $1)`
+)
 
 var removals = map[string]removal{
 	"quarantined_fixes": {table: "quarantined_fixes", where: "x.received_at < $1", at: "x.received_at"},
@@ -32,7 +36,12 @@ var removals = map[string]removal{
 	"sessions":          {table: "sessions", where: "x.expires_at < $1", at: "x.expires_at"},
 	"tickets":           {table: "tickets", where: "x.expires_at < $1", at: "x.expires_at"},
 	"tokens":            {table: "tokens", where: "least(x.expires_at, x.revoked_at) < $1", at: "least(x.expires_at, x.revoked_at)"},
-	"notices":           {table: "notices", where: "x.made_at < $1 AND " + caseIsOver, at: "x.made_at"},
+	// Somebody who is never called back again: a name and a telephone.
+	"report_contacts": {table: "report_contacts", where: "x.made_at < $1 AND " + reportIsOver, at: "x.made_at"},
+	// An hour that is taken out of the book is not asked from the counts any more.
+	"cell_visits": {table: "cell_visits", where: "x.hour < date_trunc('hour', $1::timestamptz)", at: "x.hour",
+		after: `DELETE FROM cell_hours h WHERE h.hour < date_trunc('hour', $1::timestamptz) AND NOT EXISTS (SELECT FROM cell_visits v WHERE v.district_id = h.district_id AND v.hour = h.hour)`},
+	"notices": {table: "notices", where: "x.made_at < $1 AND " + caseIsOver, at: "x.made_at"},
 	"grid_drafts": {table: "grid_versions", where: `x.state IN ('draft', 'withdrawn') AND x.made_at < $1
 		AND NOT EXISTS (SELECT FROM cases k WHERE k.map_id = x.id)
 		AND NOT EXISTS (SELECT FROM cases k JOIN grids g ON g.id = k.grid_id WHERE g.version_id = x.id)`, at: "x.made_at"},
@@ -78,8 +87,7 @@ const (
 func (r *run) remove(ctx context.Context, kind string, keepDays int) {
 	m, ok := removals[kind]
 	if !ok {
-		r.failed(kind, fmt.Errorf("this program does not know how to remove it"))
-		return
+		return // a newer program's kind, and its to remove
 	}
 	r.failed(kind, r.removeRows(ctx, kind, m, keepDays))
 }
@@ -149,7 +157,7 @@ func (r *run) takeBatch(ctx context.Context, tx pgx.Tx, m removal, over time.Tim
 		return gone, err
 	}
 	if len(ctids) == 0 {
-		return gone, nil
+		return gone, m.finish(ctx, tx, over)
 	}
 	if m.table == "photos" {
 		if _, err := tx.Exec(ctx, unlinkPhotos, ctids); err != nil {
@@ -158,5 +166,16 @@ func (r *run) takeBatch(ctx context.Context, tx pgx.Tx, m removal, over time.Tim
 	}
 	tag, err := tx.Exec(ctx, m.fill(takeOver), ctids)
 	gone.Rows = tag.RowsAffected()
-	return gone, err
+	if err != nil {
+		return gone, err
+	}
+	return gone, m.finish(ctx, tx, over)
+}
+
+func (m removal) finish(ctx context.Context, tx pgx.Tx, over time.Time) error {
+	if m.after == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, m.after, over)
+	return err
 }

@@ -197,6 +197,25 @@ func backup(ctx context.Context, p *Patient) (Finding, error) {
 	return ok("The last backup is %.0f hours old.", *seconds/3600), nil
 }
 
+// photoWait is how long a photo may wait for its copies: a burst takes minutes.
+const photoWait = 10 * time.Minute
+
+const photosWaiting = `SELECT count(*), coalesce(extract(epoch FROM gp_now() - min(p.made_at)), 0)::float8, coalesce(max(t.tries), 0)
+FROM photo_todo t JOIN photos p USING (district_id, sha256)`
+
+func photos(ctx context.Context, p *Patient) (Finding, error) {
+	var waiting, tries int
+	var seconds float64
+	if err := p.Conn.QueryRow(ctx, photosWaiting).Scan(&waiting, &seconds, &tries); err != nil {
+		return Finding{}, err
+	}
+	if seconds > photoWait.Seconds() {
+		return warn(fmt.Sprintf("%d photo(s) wait for their copies, the oldest for %.0f minutes, tried %d times at most; pages show a placeholder.", waiting, seconds/60, tries),
+			"The log says why (`journalctl -u gridpatrol -n 200`, \"copied again later\"): an object store that is away, or no memory for the copying program. Then `systemctl restart gridpatrol`; originals are kept."), nil
+	}
+	return ok("%d photo(s) wait for their copies.", waiting), nil
+}
+
 const running = `SELECT count(*), coalesce(string_agg(DISTINCT host, ', '), ''), coalesce(max(timers_late_s), 0)
 FROM nodes WHERE beat_at > gp_now() - interval '30 s'`
 

@@ -65,6 +65,7 @@ var checks = []check{
 	{"strays", strays},
 	{"backup", backup},
 	{"service", service},
+	{"photos", photos},
 	{"grids", grids},
 	{"drafts", drafts},
 	{"staffing", staffing},

@@ -77,6 +77,11 @@ var chapters = []chapter{
 		figures: []*prometheus.Desc{desc("notices_unseen", "Notices that nobody has seen yet, at most 10,000.")}},
 	{sql: `SELECT count(*)::float8 FROM (SELECT FROM outbox WHERE district_id = $1 LIMIT 100000) x`,
 		figures: []*prometheus.Desc{desc("outbox_rows", "Announcements kept for nodes that follow, at most 100,000.")}},
+	{sql: `SELECT count(*)::float8, coalesce(extract(epoch FROM gp_now() - min(p.made_at)), 0)::float8
+	  FROM (SELECT district_id, sha256 FROM photo_todo WHERE district_id = $1 LIMIT 100000) t JOIN photos p USING (district_id, sha256)`,
+		figures: []*prometheus.Desc{
+			desc("photos_waiting", "Photos whose copies are still to be made, at most 100,000."),
+			desc("photo_wait_seconds", "How long the oldest of those has waited since it was taken in.")}},
 	{sql: `SELECT count(*)::float8 FROM (SELECT FROM tracks_default WHERE district_id = $1 LIMIT 10000) x`,
 		figures: []*prometheus.Desc{desc("track_default_partition_rows", "Fixes outside every day's partition, at most 10,000.")}},
 	{sql: `SELECT coalesce(min(ahead) FILTER (WHERE NOT there), 30)::float8 FROM (

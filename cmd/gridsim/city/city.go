@@ -20,6 +20,7 @@ package city
 
 import (
 	"context"
+	crand "crypto/rand"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -89,7 +90,7 @@ func Run(ctx context.Context, config Config) (*Counters, error) {
 	defer stop()
 
 	r := &reporters{
-		rng: rand.New(rand.NewPCG(config.Seed, 2)), service: c.service, places: c.places, counters: counters,
+		run: crand.Text(), rng: rand.New(rand.NewPCG(config.Seed, 2)), service: c.service, places: c.places, counters: counters,
 		rate: config.ReportsPerMinute, kinds: kinds, people: c.witnesses, hotline: &hotline{signIn: c.signIn}, log: c.log,
 	}
 	if c.hasPassword("grid_worker") {

@@ -36,6 +36,8 @@ type fakeCity struct {
 	answers chan string
 	reports chan []byte // the JSON part
 	signIns atomic.Int64
+	start   atomic.Int64 // of the city, counted
+	keys    sync.Map     // of reports: the start they came in
 }
 
 func (f *fakeCity) serve() *httptest.Server {
@@ -88,8 +90,12 @@ func (f *fakeCity) report(w http.ResponseWriter, r *http.Request) {
 	if !byCookie && !strings.HasPrefix(r.Header.Get("Authorization"), "Bearer t") {
 		f.t.Error("a report is nobody's")
 	}
-	if r.Header.Get("Idempotency-Key") == "" {
+	key := r.Header.Get("Idempotency-Key")
+	if key == "" {
 		f.t.Error("a report has no key")
+	}
+	if before, there := f.keys.LoadOrStore(key, f.start.Load()); there && before != f.start.Load() {
+		f.t.Errorf("the key %s came at the start before, for another report", key)
 	}
 	_, params, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	form := multipart.NewReader(r.Body, params["boundary"])
@@ -204,6 +210,23 @@ func TestCity(t *testing.T) {
 	t.Log(r.counters.Line())
 	if f.fixes.Load() < 20 || f.offDuty.Load() != 0 || r.counters.Acked.Load() < 20 || r.counters.OnDuty.Load() != 2 || r.counters.ReportsFailed.Load() != 0 {
 		t.Errorf("%d fixes came, %d of somebody off duty; %s", f.fixes.Load(), f.offDuty.Load(), r.counters.Line())
+	}
+
+	// Started again with the same seed on what the service has from before, it reports anew.
+	for len(f.reports) > 0 {
+		<-f.reports
+	}
+	f.start.Add(1)
+	again, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	go func() {
+		counters, err := Run(again, Config{Demo: demo, ReportsPerMinute: 300, Interval: 50 * time.Millisecond})
+		done <- result{counters, err}
+	}()
+	<-f.reports
+	stop()
+	if r := <-done; r.err != nil {
+		t.Fatal(r.err)
 	}
 }
 

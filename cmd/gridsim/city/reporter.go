@@ -27,6 +27,9 @@ type reporters struct {
 	worker   *hotline // a grid worker with an account, who hears on the phone page; nil where there is none
 	log      func(format string, args ...any)
 	failed   sync.Once // the first failure is told in full
+	// run is of this start alone: the same seed draws the same keys again, and a service
+	// that still has the reports of the start before would take these for those, changed.
+	run string
 }
 
 // kind is a category as the service publishes it.
@@ -95,7 +98,7 @@ func (r *reporters) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		key := fmt.Sprintf("sim-%016x%016x", r.rng.Uint64(), r.rng.Uint64())
+		key := fmt.Sprintf("sim-%s-%016x%016x", r.run, r.rng.Uint64(), r.rng.Uint64())
 		jitter := rand.New(rand.NewPCG(r.rng.Uint64(), 1))
 		select {
 		case slots <- struct{}{}:
