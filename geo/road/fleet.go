@@ -91,6 +91,9 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 		times = append(times, Time{})
 	}
 	answers := times[first:]
+	for _, s := range stands {
+		a.touched |= s.label.Touch()
+	}
 	for left := len(stands); left > 0; {
 		// Of one mode and of the same durations each round; durations change rarely.
 		var of *Stand

@@ -82,6 +82,8 @@ type ask struct {
 	seeds  []cch.Seed
 	which  []uint32 // by seed: the target place it stands before
 	way    []uint32
+
+	touched uint32 // see cch.Label.Touch
 }
 
 // target sets where to.

@@ -59,19 +59,36 @@ func (s *Search) Mark(m *Metric, seeds []Seed) Label {
 	return l
 }
 
+// Touch reads what Meet is likely to read, and answers nothing of use. Memory is slow
+// to begin and quick to go on: touching many labels first and meeting them then takes
+// half the time of meeting each as it comes.
+func (l *Label) Touch() uint32 {
+	const line = 16 // words of a line of the cache
+	likely := l.words[:min(len(l.words), 12*line)]
+	sum := uint32(0)
+	for i := 0; i < len(likely); i += line {
+		sum |= likely[i]
+	}
+	return sum
+}
+
 // Meet answers, after Target, how far the target is from a marked place.
 func (s *Search) Meet(l *Label) Key {
 	best := Inf
 	if len(l.words) == 0 {
 		return best
 	}
-	back, chains := s.back, int(l.words[0])
+	back, near, chains := s.back, s.near, int(l.words[0])
 	rest := l.words[1+chains:]
 	for _, length := range l.words[1 : 1+chains] {
 		chain := rest[:length]
 		rest = rest[length:]
 		for i := 0; i+entryWords <= len(chain); i += entryWords {
-			k := back[chain[i]]
+			r := chain[i]
+			if !near[r>>6] {
+				break
+			}
+			k := back[r]
 			if k == unknown {
 				break
 			}

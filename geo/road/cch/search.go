@@ -9,6 +9,10 @@ type Search struct {
 	// unknown outside the lists that follow, which say what is to be forgotten.
 	back, sure []Key
 
+	// near says of every 64 ranks whether any of them is climbed. It is small
+	// enough to stay at hand, so that most ranks that are none need no look at back.
+	near []bool
+
 	climbed []uint32 // ranks whose back is known, ascending
 	ofChain []uint32 // by climbed: which chain of ancestors came there first
 	chains  uint32
@@ -64,6 +68,7 @@ func (s *Search) Target(m *Metric, seeds []Seed) {
 			s.starts[low].rank = p
 		}
 		s.climbed = append(s.climbed, v)
+		s.near[v>>6] = true
 		back := s.back[v]
 		if back >= Inf {
 			s.back[v] = Inf // its ancestors are known to be common ones all the same
@@ -90,13 +95,14 @@ func stands(starts []start, v uint32) bool {
 // forget readies the memory for another target.
 func (s *Search) forget(ranks int) {
 	if len(s.back) < ranks {
-		s.back, s.sure = make([]Key, ranks), make([]Key, ranks)
+		s.back, s.sure, s.near = make([]Key, ranks), make([]Key, ranks), make([]bool, ranks>>6+1)
 		for i := range s.back {
 			s.back[i], s.sure[i] = unknown, unknown
 		}
 	} else {
 		for _, r := range s.climbed {
 			s.back[r] = unknown
+			s.near[r>>6] = false
 		}
 		for _, r := range s.settled {
 			s.sure[r] = unknown
