@@ -125,7 +125,8 @@ func (n *Network) route(ctx context.Context, m Mode, v view, from, to geo.Point)
 		trace.arc(end.arc, 0, end.beforeCM, left)
 	}
 	trace.walk(to, end)
-	return trace.route(t, begin, end), nil
+	d := trace.drawing(t, begin, end)
+	return d.route(), nil
 }
 
 // tracer draws a route and tells its steps.
@@ -148,11 +149,11 @@ func (t *tracer) walk(p geo.Point, at place) {
 	}
 }
 
-// route is what was traced, with the walks that were taken.
-func (t *tracer) route(told Time, begin, end place) Route {
+// drawing is what was traced, with the walks that were taken.
+func (t *tracer) drawing(told Time, begin, end place) Drawing {
 	t.turns()
 	told.SnapFromM, told.SnapToM = float64(begin.walkCM)/100, float64(end.walkCM)/100
-	return Route{Time: told, Geometry: geom.NewLineStringFlat(geom.XY, t.line()).SetSRID(4326), Steps: t.steps}
+	return Drawing{Time: told, Flat: t.line(), Steps: t.steps}
 }
 
 // turns names how each step begins, by the line before it and after.
@@ -268,15 +269,25 @@ func (n *Network) along(first, last int, m float64) geo.Point {
 	return n.point(uint32(last))
 }
 
-// straightRoute is a way that leaves the roads alone.
-func straightRoute(t Time, from, to geo.Point) Route {
+// route is the drawing wrapped for the world.
+func (d *Drawing) route() Route {
+	return Route{Time: d.Time, Geometry: geom.NewLineStringFlat(geom.XY, d.Flat).SetSRID(4326), Steps: d.Steps}
+}
+
+// straight draws a way that leaves the roads alone.
+func (d *Drawing) straight(t Time, from, to geo.Point) {
+	d.Time = t
+	d.Flat = append(d.Flat[:0], from.Lon, from.Lat, to.Lon, to.Lat)
 	turn := Walking
 	if t.Kind == KindStraight {
 		turn = Depart
 	}
-	return Route{
-		Time:     t,
-		Geometry: geom.NewLineStringFlat(geom.XY, []float64{from.Lon, from.Lat, to.Lon, to.Lat}).SetSRID(4326),
-		Steps:    []Step{{Turn: turn, DurationS: t.DurationS, DistanceM: t.DistanceM}},
-	}
+	d.Steps = append(d.Steps[:0], Step{Turn: turn, DurationS: t.DurationS, DistanceM: t.DistanceM})
+}
+
+// straightRoute is a way that leaves the roads alone.
+func straightRoute(t Time, from, to geo.Point) Route {
+	var d Drawing
+	d.straight(t, from, to)
+	return d.route()
 }

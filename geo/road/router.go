@@ -82,6 +82,7 @@ type ask struct {
 	seeds  []cch.Seed
 	which  []uint32 // by seed: the target place it stands before
 	way    []uint32
+	begin  []int // see tracer
 
 	touched uint32 // see cch.Label.Touch
 }
@@ -187,11 +188,30 @@ func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, count int,
 
 // Route implements Engine. It finds a way as long as the one of ManyToOne.
 func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, error) {
+	var d Drawing
+	if err := r.Draw(ctx, m, from, to, &d); err != nil || !d.Reachable {
+		return Route{Time: d.Time}, err
+	}
+	return d.route(), nil
+}
+
+// Drawing is a Route in memory of the caller's: its line is lon, lat, lon, lat, ...,
+// empty where Reachable is false.
+type Drawing struct {
+	Time
+	Flat  []float64
+	Steps []Step
+}
+
+// Draw is Route into a drawing made before, which is lost: with room in it, asking
+// allocates nothing.
+func (r *Router) Draw(ctx context.Context, m Mode, from, to geo.Point, d *Drawing) error {
+	d.Time, d.Flat, d.Steps = Time{}, d.Flat[:0], d.Steps[:0]
 	if err := checkAsk(m, []geo.Point{from}, to); err != nil {
-		return Route{}, err
+		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return Route{}, fmt.Errorf("find a way: %w", err)
+		return fmt.Errorf("find a way: %w", err)
 	}
 	a := r.asks.Get().(*ask)
 	defer r.asks.Put(a)
@@ -203,11 +223,13 @@ func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, 
 	t, walked := timeOf(r.version(now), key, from, to, start, goal)
 	switch {
 	case !t.Reachable:
-		return Route{Time: t}, nil
+		d.Time = t
+		return nil
 	case walked:
-		return straightRoute(t, from, to), nil
+		d.straight(t, from, to)
+		return nil
 	}
-	trace := tracer{net: r.net}
+	trace := tracer{net: r.net, flat: d.Flat, steps: d.Steps, begin: a.begin[:0]}
 	trace.walk(from, begin)
 	var end place
 	if straight >= 0 {
@@ -217,7 +239,9 @@ func (r *Router) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, 
 		end = r.trace(&trace, a, m, now, begin, goal)
 	}
 	trace.walk(to, end)
-	return trace.route(t, begin, end), nil
+	a.begin = trace.begin
+	*d = trace.drawing(t, begin, end)
+	return nil
 }
 
 // trace draws the way from a place to the target that was asked for last, and answers
