@@ -24,6 +24,10 @@ const (
 	maxDetours     = 2
 )
 
+// headerEngine says who answered, where an answer has no field for it and it was not
+// the own engine as ever.
+const headerEngine = "X-Road-Engine"
+
 // avoidShapes reads what a request avoids.
 func avoidShapes(raw []json.RawMessage, crs geo.CRS) ([]geom.T, error) {
 	if len(raw) > maxAvoidShapes {
@@ -130,7 +134,8 @@ func onePlace(at string, err error) error {
 
 // answerRoute asks for a way and answers it, or why there is none.
 func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, from, to geo.Point) error {
-	way, err := roads.Route(c.Request().Context(), mode, from, to)
+	ctx, told := road.Witnessed(c.Request().Context())
+	way, err := roads.Route(ctx, mode, from, to)
 	if err != nil {
 		return avoidRefusal(err)
 	}
@@ -155,10 +160,28 @@ func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, 
 	}
 	version := way.Version.String()
 	out.RoadsVersion = &version
+	engine, why := engineOf(told, way.Kind)
+	out.Engine = RouteEngine(engine)
+	if why != "" {
+		out.EngineNote = &why
+	}
 	for i, step := range way.Steps {
 		out.Steps[i] = RouteStep{Road: step.Name, Turn: RouteStepTurn(step.Turn), DistanceM: step.DistanceM, DurationS: step.DurationS}
 	}
 	return answer(c, http.StatusOK, out)
+}
+
+// engineOf is who answered: the own engine where nobody else says so.
+func engineOf(told *road.Witness, kind string) (engine, why string) {
+	engine, why = told.By()
+	switch {
+	case engine != "" && engine != "own":
+	case kind == road.KindStraight:
+		engine = "straight"
+	default:
+		engine = "own"
+	}
+	return engine, why
 }
 
 // nearestAsk is NearestAsk with the drawings as they came.
@@ -197,10 +220,14 @@ func (s *Server) nearestAround(c echo.Context) error {
 }
 
 func (s *Server) answerNearest(c echo.Context, ask dispatch.NearestAsk) error {
-	ctx, v := c.Request().Context(), viewer(c)
+	ctx, told := road.Witnessed(c.Request().Context())
+	v := viewer(c)
 	items, err := s.places.Nearest(ctx, v, ask)
 	if err != nil {
 		return avoidRefusal(err)
+	}
+	if told.String() != "" {
+		c.Response().Header().Set(headerEngine, told.String())
 	}
 	seen := make([]dispatch.PatrolID, len(items))
 	for i, n := range items {

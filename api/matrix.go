@@ -61,7 +61,7 @@ func (s *Server) matrix(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
+	ctx, told := road.Witnessed(c.Request().Context())
 	done, err := s.detour(ctx, shapes)
 	if err != nil {
 		return err
@@ -78,7 +78,8 @@ func (s *Server) matrix(c echo.Context) error {
 	err = road.Matrix(ctx, roads, mode, from, to, func(i int, times []road.Time) error {
 		lead := ","
 		if !begun {
-			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"roads_version":%q,"rows":[`, times[0].Kind, times[0].Version), true
+			engine, _ := engineOf(told, times[0].Kind)
+			lead, begun = fmt.Sprintf(`{"eta_kind":%q,"engine":%q,"roads_version":%q,"rows":[`, times[0].Kind, engine, times[0].Version), true
 		}
 		row, err := json.Marshal(matrixRow(times))
 		if err != nil {

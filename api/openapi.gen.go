@@ -621,6 +621,30 @@ func (e LineStringType) Valid() bool {
 	}
 }
 
+// Defines values for MatrixEngine.
+const (
+	MatrixEngineOsrm     MatrixEngine = "osrm"
+	MatrixEngineOwn      MatrixEngine = "own"
+	MatrixEngineStraight MatrixEngine = "straight"
+	MatrixEngineValhalla MatrixEngine = "valhalla"
+)
+
+// Valid indicates whether the value is a known member of the MatrixEngine enum.
+func (e MatrixEngine) Valid() bool {
+	switch e {
+	case MatrixEngineOsrm:
+		return true
+	case MatrixEngineOwn:
+		return true
+	case MatrixEngineStraight:
+		return true
+	case MatrixEngineValhalla:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Mode.
 const (
 	ModeCar   Mode = "car"
@@ -1014,6 +1038,30 @@ func (e Role) Valid() bool {
 	case RolePartTimer:
 		return true
 	case RoleTownLeader:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RouteEngine.
+const (
+	RouteEngineOsrm     RouteEngine = "osrm"
+	RouteEngineOwn      RouteEngine = "own"
+	RouteEngineStraight RouteEngine = "straight"
+	RouteEngineValhalla RouteEngine = "valhalla"
+)
+
+// Valid indicates whether the value is a known member of the RouteEngine enum.
+func (e RouteEngine) Valid() bool {
+	switch e {
+	case RouteEngineOsrm:
+		return true
+	case RouteEngineOwn:
+		return true
+	case RouteEngineStraight:
+		return true
+	case RouteEngineValhalla:
 		return true
 	default:
 		return false
@@ -2022,7 +2070,9 @@ type LonLat = []float64
 
 // Matrix defines model for Matrix.
 type Matrix struct {
-	EtaKind EtaKind `json:"eta_kind"`
+	// Engine Who answered
+	Engine  MatrixEngine `json:"engine"`
+	EtaKind EtaKind      `json:"eta_kind"`
 
 	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
 	//
@@ -2030,6 +2080,9 @@ type Matrix struct {
 	RoadsVersion *RoadsVersion `json:"roads_version,omitempty"`
 	Rows         []MatrixRow   `json:"rows"`
 }
+
+// MatrixEngine Who answered
+type MatrixEngine string
 
 // MatrixAsk defines model for MatrixAsk.
 type MatrixAsk struct {
@@ -2621,10 +2674,16 @@ type Role string
 
 // Route defines model for Route.
 type Route struct {
-	DistanceM float64    `json:"distance_m"`
-	DurationS float64    `json:"duration_s"`
-	EtaKind   EtaKind    `json:"eta_kind"`
-	Geometry  LineString `json:"geometry"`
+	DistanceM float64 `json:"distance_m"`
+	DurationS float64 `json:"duration_s"`
+
+	// Engine Who answered
+	Engine RouteEngine `json:"engine"`
+
+	// EngineNote Why the own engine answered and not the outside server that is configured
+	EngineNote *string    `json:"engine_note,omitempty"`
+	EtaKind    EtaKind    `json:"eta_kind"`
+	Geometry   LineString `json:"geometry"`
 
 	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
 	//
@@ -2634,6 +2693,9 @@ type Route struct {
 	SnapToM      float64       `json:"snap_to_m"`
 	Steps        []RouteStep   `json:"steps"`
 }
+
+// RouteEngine Who answered
+type RouteEngine string
 
 // RouteAsk defines model for RouteAsk.
 type RouteAsk struct {

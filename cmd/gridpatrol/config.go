@@ -22,6 +22,8 @@ type serveConfig struct {
 	MetricsListen string     `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
 	Photos        s3Config   `embed:""`
 	Heads         headConfig `embed:""`
+
+	Outside outsideConfig `embed:""`
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in
@@ -54,6 +56,7 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 			fault("GRIDPATROL_S3_"+f.Setting, "%s", f.Detail)
 		}
 	}
+	faults = append(faults, c.Outside.faults()...)
 	if common.DatabaseURL != "" {
 		if _, err := pgxpool.ParseConfig(common.DatabaseURL); err != nil {
 			fault("--database-url / DATABASE_URL", "cannot be read; give postgres://user@host:5432/name or key=value pairs")

@@ -67,6 +67,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	roads := &road.Switch{}
 	fleet := road.NewFleet(roads)
+	ways := c.Outside.ways(fleet, figures.Outside)
 	atlas := dispatch.NewAtlas(time.Now)
 	store := pgstore.New(env.DB)
 	works := pgroad.NewWorks(env.DB, roads)
@@ -90,7 +91,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: fleet, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
 		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(),
 	})
 	if err != nil {
@@ -133,7 +134,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Zone: zone,
-		Roads: roads, Works: works, Tiles: pgtiles.New(env.DB),
+		Roads: ways, Works: works, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
 		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
 	})

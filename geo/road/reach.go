@@ -44,11 +44,15 @@ func checkSpread(m Mode, from geo.Point, to []geo.Point) error {
 	return checkAsk(m, []geo.Point{from}, from)
 }
 
-// Serving is the engine behind a Switch or a Fleet, or the engine itself: what several questions
-// that belong together are asked of.
+// Serving is the engine behind a Switch or a Fleet, the own engine behind a server
+// outside, or the engine itself: what several questions that belong together are asked
+// of.
 func Serving(e Engine) Engine {
-	if s, ok := e.(interface{ Engine() Engine }); ok {
-		return s.Engine()
+	switch e := e.(type) {
+	case interface{ Engine() Engine }:
+		return e.Engine()
+	case interface{ Own() Engine }:
+		return Serving(e.Own())
 	}
 	return e
 }

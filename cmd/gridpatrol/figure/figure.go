@@ -31,6 +31,7 @@ type Figures struct {
 	seal     prometheus.Histogram
 	sealed   prometheus.Counter
 	batch    prometheus.Histogram
+	outside  *prometheus.CounterVec
 }
 
 // waits are bounds for what people and devices wait for.
@@ -53,6 +54,8 @@ func New() (*Figures, error) {
 			Help: "Events that this node chained."}),
 		batch: histogram("gridpatrol_beacon_batch_fixes", "Fixes in one commit of the beacon writer.",
 			[]float64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000}),
+		outside: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gridpatrol_roads_outside_total",
+			Help: "Questions for an outside routing server by how they ended: ok, or why the own engine answered (failed, resting, closed, unknown)."}, []string{"server", "result"}),
 	}
 	for _, d := range []dispatch.DispatchState{dispatch.DispatchDone, dispatch.DispatchProposed, dispatch.DispatchNone} {
 		f.plan.WithLabelValues(string(d)) // there from the start, so that a rate has a beginning
@@ -62,7 +65,7 @@ func New() (*Figures, error) {
 	version, goVersion, h3 := made()
 	build.WithLabelValues(version, goVersion, h3).Set(1)
 	for _, c := range []prometheus.Collector{
-		f.plan, f.announce, f.ack, f.commit, f.batch, f.seal, f.sealed, build,
+		f.plan, f.announce, f.ack, f.commit, f.batch, f.seal, f.sealed, f.outside, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	} {
 		if err := f.Registry.Register(c); err != nil {
@@ -76,6 +79,9 @@ func New() (*Figures, error) {
 func (f *Figures) Planned(end dispatch.DispatchState, took time.Duration) {
 	f.plan.WithLabelValues(string(end)).Observe(took.Seconds())
 }
+
+// Outside is outside.Config's hook.
+func (f *Figures) Outside(server, result string) { f.outside.WithLabelValues(server, result).Inc() }
 
 // Announced hears how long a change waited in the outbox.
 func (f *Figures) Announced(waited time.Duration) { f.announce.Observe(waited.Seconds()) }

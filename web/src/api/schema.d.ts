@@ -2402,6 +2402,13 @@ export interface components {
             items: components["schemas"]["Nearest"][];
         };
         Route: {
+            /**
+             * @description Who answered
+             * @enum {string}
+             */
+            engine: "own" | "straight" | "osrm" | "valhalla";
+            /** @description Why the own engine answered and not the outside server that is configured */
+            engine_note?: string;
             /** Format: double */
             duration_s: number;
             /** Format: double */
@@ -2498,6 +2505,11 @@ export interface components {
         LonLat: number[];
         Matrix: {
             eta_kind: components["schemas"]["EtaKind"];
+            /**
+             * @description Who answered
+             * @enum {string}
+             */
+            engine: "own" | "straight" | "osrm" | "valhalla";
             roads_version?: components["schemas"]["RoadsVersion"];
             rows: components["schemas"]["MatrixRow"][];
         };
