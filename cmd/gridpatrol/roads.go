@@ -17,8 +17,9 @@ import (
 // roadsCmd looks at the roads in the database.
 type roadsCmd struct {
 	Info  roadsInfoCmd  `cmd:"" help:"What roads there are, and since when."`
-	Check roadsCheckCmd `cmd:"" help:"Load the roads as the service does and check them."`
-	Route roadsRouteCmd `cmd:"" help:"Find a way."`
+	Check roadsCheckCmd `cmd:"" help:"Load the roads as the service does and say what is wrong with them, with what to do: islands, one-way traps, dead ends, grids that no road reaches."`
+	Route roadsRouteCmd `cmd:"" help:"Find a way, street by street."`
+	Bench roadsBenchCmd `cmd:"" help:"Quick figures of these roads on this machine, each answer compared with Dijkstra's algorithm."`
 
 	Import roadsImportCmd `cmd:"" help:"Replace the roads by those of a file or of a table with PostGIS."`
 }
@@ -44,8 +45,11 @@ func (c roadsInfoCmd) Run(ctx context.Context, env *Env) error {
 	if err := json.Unmarshal(info.Stats, &stats); err != nil {
 		return fmt.Errorf("read the figures of the roads: %w", err)
 	}
-	fmt.Fprintf(env.Stdout, "version %d from %s, imported %s\n%.1f MB, SHA-256 %x\n",
-		info.Version, info.Source, info.MadeAt.Format(time.RFC3339), float64(info.Size)/1e6, info.SHA256)
+	fmt.Fprintf(env.Stdout, "version %d from %s, imported %s (%s ago)\nformat %d, %.1f MB, SHA-256 %x\n",
+		info.Version, info.Source, info.MadeAt.Format(time.RFC3339), time.Since(info.MadeAt).Round(time.Minute), info.Format, float64(info.Size)/1e6, info.SHA256)
+	if err := road.CheckFormat(info.Format); err != nil {
+		return fmt.Errorf("version %d from %s: %w", info.Version, info.Source, err)
+	}
 	return printRoadStats(env.Stdout, stats)
 }
 
@@ -61,28 +65,11 @@ func printRoadStats(w io.Writer, s road.Stats) error {
 	return err
 }
 
-type roadsCheckCmd struct{}
-
-func (roadsCheckCmd) Run(ctx context.Context, env *Env) error {
-	done, err := env.openDatabase(ctx, 2)
-	if err != nil {
-		return err
-	}
-	defer done()
-	begin := time.Now()
-	network, version, err := pgroad.Load(ctx, env.DB)
-	if err != nil {
-		return err
-	}
-	took := time.Since(begin).Round(time.Millisecond)
-	fmt.Fprintf(env.Stdout, "version %d from %s is sound, loaded in %v\n", version, network.Source(), took)
-	return printRoadStats(env.Stdout, network.Stats())
-}
-
 type roadsRouteCmd struct {
 	From string `required:"" placeholder:"LON,LAT" help:"Where to start."`
 	To   string `required:"" placeholder:"LON,LAT" help:"Where to go."`
 	Mode string `default:"car" enum:"foot,ebike,car" help:"foot, ebike or car."`
+	Lang string `default:"zh" enum:"zh,en" help:"The words of the steps: zh or en."`
 	JSON bool   `name:"json" help:"Print as JSON."`
 }
 
@@ -116,18 +103,42 @@ func (c roadsRouteCmd) Run(ctx context.Context, env *Env) error {
 		return json.NewEncoder(env.Stdout).Encode(route)
 	}
 	if !route.Reachable {
-		return fmt.Errorf("there is no way by %v; the nearest roads are %.0f m and %.0f m away", mode, route.SnapFromM, route.SnapToM)
-	}
-	fmt.Fprintf(env.Stdout, "%.0f s, %.0f m by %v; %.0f m to the road, %.0f m from it\n",
-		route.DurationS, route.DistanceM, mode, route.SnapFromM, route.SnapToM)
-	for _, s := range route.Steps {
-		name := s.Name
-		if name == "" {
-			name = "-"
+		for _, end := range []struct {
+			flag string
+			p    geo.Point
+		}{{"--from", from}, {"--to", to}} {
+			if why := network.Outside(mode, end.p); why != "" {
+				return fmt.Errorf("there is no way: %s %s", end.flag, why)
+			}
 		}
-		fmt.Fprintf(env.Stdout, "%6.0f m %5.0f s  %s\n", s.DistanceM, s.DurationS, name)
+		return fmt.Errorf("there is no way by %v; the nearest roads are %.0f m and %.0f m away: try another mode, or see gridpatrol roads check for islands", mode, route.SnapFromM, route.SnapToM)
 	}
-	return nil
+	return printRoute(env.Stdout, route, mode, c.Lang == "zh")
+}
+
+// printRoute tells a way street by street.
+func printRoute(out io.Writer, r road.Route, m road.Mode, chinese bool) error {
+	w := &errWriter{w: out}
+	nameless := "a road without a name"
+	if chinese {
+		nameless = "无名道路"
+	}
+	w.printf("%.0f s, %.0f m by %v; %.0f m to the road, %.0f m from it\n", r.DurationS, r.DistanceM, m, r.SnapFromM, r.SnapToM)
+	for _, s := range r.Steps {
+		name := s.Name
+		switch {
+		case s.Turn == road.Walking:
+			name = ""
+		case name == "":
+			name = nameless
+		}
+		space := " "
+		if chinese || name == "" {
+			space = ""
+		}
+		w.printf("%6.0f m %5.0f s  %s%s%s\n", s.DistanceM, s.DurationS, s.Turn.Words(chinese), space, name)
+	}
+	return w.err
 }
 
 // lonLat reads "lon,lat".

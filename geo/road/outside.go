@@ -14,13 +14,24 @@ func Outside(e Engine, m Mode, p geo.Point) string {
 	if !ok || m >= Modes || p.Check() != nil {
 		return ""
 	}
+	return r.net.outside(m, r.now[m].Load().durationMS, p)
+}
+
+// Outside is the function of that name by the roads as they were built.
+func (n *Network) Outside(m Mode, p geo.Point) string {
+	if m >= Modes || p.Check() != nil {
+		return ""
+	}
+	return n.outside(m, n.modes[m].durationMS, p)
+}
+
+func (n *Network) outside(m Mode, durationMS []uint32, p geo.Point) string {
 	var s snapper
-	at := r.net.snap(m, r.now[m].Load().durationMS, p, &s)
-	if len(at.at) > 0 {
+	if at := n.snap(m, durationMS, p, &s); len(at.at) > 0 {
 		return ""
 	}
 	why := fmt.Sprintf("lies outside the road network, more than %d km from any road for %v", maxSnapM/1000, m)
-	if back := (geo.Point{Lon: p.Lat, Lat: p.Lon}); back.Check() == nil && r.net.Box().Contains(back) {
+	if back := (geo.Point{Lon: p.Lat, Lat: p.Lon}); back.Check() == nil && n.Box().Contains(back) {
 		why += fmt.Sprintf("; did you mean %v,%v? longitude comes first", back.Lon, back.Lat)
 	}
 	return why

@@ -183,6 +183,7 @@ func Load(ctx context.Context, db *pgdb.DB) (*road.Network, int64, error) {
 func load(ctx context.Context, db *pgdb.DB, find func(context.Context, querier) (Info, error)) (*road.Network, int64, error) {
 	var network *road.Network
 	var version int64
+	var source string
 	// Both statements must see the same roads while somebody imports others.
 	err := pgx.BeginTxFunc(ctx, db.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		info, err := find(ctx, tx)
@@ -190,6 +191,7 @@ func load(ctx context.Context, db *pgdb.DB, find func(context.Context, querier) 
 			return err
 		}
 		version = info.Version
+		source = info.Source
 		if err := road.CheckFormat(info.Format); err != nil {
 			return err
 		}
@@ -215,7 +217,7 @@ func load(ctx context.Context, db *pgdb.DB, find func(context.Context, querier) 
 		return nil, 0, ErrNone
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("load roads: %w", err)
+		return nil, 0, fmt.Errorf("load roads, version %d from %s: %w", version, source, err)
 	}
 	return network, version, nil
 }
