@@ -7,10 +7,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/alecthomas/kong"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+	"github.com/gridpatrol/gridpatrol/retention/pgretain"
 	"gopkg.in/yaml.v3"
 )
 
@@ -161,7 +164,11 @@ func TestPagesNameCommandsThatExist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	pages = append(pages, "../../README.md", operations+"README.md")
+	others, err := filepath.Glob(operations + "*.md")
+	if err != nil || len(others) < 4 {
+		t.Fatalf("%v, %v", others, err)
+	}
+	pages = append(append(pages, "../../README.md"), others...)
 	found := 0
 	for _, page := range pages {
 		for _, command := range commandsIn(read(t, page)) {
@@ -180,6 +187,27 @@ var (
 	codeIn    = regexp.MustCompile("(?s)```.*?```|`[^`]+`")
 	commandIn = regexp.MustCompile(`(?:^|[\s;|(]|bin/)gridpatrol ([a-z][^\n#|]*)`)
 )
+
+// The page of retention names every kind there is with the days it is kept.
+func TestThePageOfRetentionIsThePolicy(t *testing.T) {
+	t.Parallel()
+	policies, err := pgretain.New(pgtest.New(t)).Policies(t.Context())
+	if err != nil || len(policies) == 0 {
+		t.Fatal(policies, err)
+	}
+	lines := strings.Split(read(t, operations+"retention.md"), "\n")
+	for _, p := range policies {
+		days := strconv.Itoa(*p.KeepDays)
+		if len(days) > 3 {
+			days = days[:len(days)-3] + "," + days[len(days)-3:]
+		}
+		if !slices.ContainsFunc(lines, func(line string) bool {
+			return strings.HasPrefix(line, "|") && strings.Contains(line, "`"+p.Kind+"`") && strings.Contains(line, days)
+		}) {
+			t.Errorf("the table of retention.md does not say that %s are kept for %s days", p.Kind, days)
+		}
+	}
+}
 
 // commandsIn finds what a page's code calls gridpatrol with.
 func commandsIn(page string) []string {
