@@ -34,18 +34,19 @@ type commands struct {
 
 	Serve serveCmd `cmd:"" help:"Run the service."`
 
-	Demo    demoCmd    `cmd:"" help:"Run the synthetic demo district, with everyone moving."`
-	Import  importCmd  `cmd:"" help:"Bring departments, areas, staff, categories, places, shifts, grids or roads in."`
-	Replay  replayCmd  `cmd:"" help:"Play recorded tracks as devices, and give an account of every point."`
-	Doctor  doctorCmd  `cmd:"" help:"Look at the database and the district, and say what is wrong and what to do."`
-	Explain explainCmd `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
-	Migrate migrateCmd `cmd:"" help:"Bring the database's schema up to date."`
-	User    userCmd    `cmd:"" help:"Accounts of people."`
-	Device  deviceCmd  `cmd:"" help:"Devices of patrols."`
-	Token   tokenCmd   `cmd:"" help:"Tokens of programs and devices."`
-	Roads   roadsCmd   `cmd:"" help:"Look at the roads in force."`
-	Backup  backupCmd  `cmd:"" help:"Write everything into one file, while the service runs or not."`
-	Restore restoreCmd `cmd:"" help:"Read a backup into an empty database, and compare."`
+	Demo        demoCmd        `cmd:"" help:"Run the synthetic demo district, with everyone moving."`
+	Import      importCmd      `cmd:"" help:"Bring departments, areas, staff, categories, places, shifts, grids or roads in."`
+	Replay      replayCmd      `cmd:"" help:"Play recorded tracks as devices, and give an account of every point."`
+	BeaconCheck beaconCheckCmd `cmd:"" name:"beacon-check" help:"Go through the beacon channel of a service as a device would, and say what is not as it must be."`
+	Doctor      doctorCmd      `cmd:"" help:"Look at the database and the district, and say what is wrong and what to do."`
+	Explain     explainCmd     `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
+	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to date."`
+	User        userCmd        `cmd:"" help:"Accounts of people."`
+	Device      deviceCmd      `cmd:"" help:"Devices of patrols."`
+	Token       tokenCmd       `cmd:"" help:"Tokens of programs and devices."`
+	Roads       roadsCmd       `cmd:"" help:"Look at the roads in force."`
+	Backup      backupCmd      `cmd:"" help:"Write everything into one file, while the service runs or not."`
+	Restore     restoreCmd     `cmd:"" help:"Read a backup into an empty database, and compare."`
 
 	Events eventsCmd `cmd:"" help:"The chain of events: export it, rotate the key that signs it."`
 	Verify verifyCmd `cmd:"" help:"Find the first event of a chain that is not as it was sealed, in an export or in the database."`
