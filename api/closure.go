@@ -16,6 +16,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
+	"github.com/gridpatrol/gridpatrol/geo/road/pace"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
 	"github.com/gridpatrol/gridpatrol/proof"
 )
@@ -28,6 +29,12 @@ type RoadWorks interface {
 	Lift(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error
 	Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Closure, error)
 	Effect(context.Context, pgroad.Closure) (pgroad.Effect, error)
+
+	SetSpeeds(ctx context.Context, rules []pace.Rule, by uuid.UUID, actor proof.Actor) ([]pgroad.Speed, error)
+	EndSpeed(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error
+	Speeds(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Speed, error)
+	SpeedRoads(pace.Rule) (roads road.Extent, none string)
+	SpeedsInForce() map[uuid.UUID]bool
 }
 
 // Bounds of one closure.

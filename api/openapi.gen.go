@@ -1176,6 +1176,27 @@ func (e ShortfallReason) Valid() bool {
 	}
 }
 
+// Defines values for SpeedDirection.
+const (
+	SpeedDirectionAgainst SpeedDirection = "against"
+	SpeedDirectionAlong   SpeedDirection = "along"
+	SpeedDirectionEmpty   SpeedDirection = ""
+)
+
+// Valid indicates whether the value is a known member of the SpeedDirection enum.
+func (e SpeedDirection) Valid() bool {
+	switch e {
+	case SpeedDirectionAgainst:
+		return true
+	case SpeedDirectionAlong:
+		return true
+	case SpeedDirectionEmpty:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Stage.
 const (
 	StageAccepted    Stage = "accepted"
@@ -2299,6 +2320,14 @@ type NewShift struct {
 	Until time.Time `json:"until"`
 }
 
+// NewSpeeds defines model for NewSpeeds.
+type NewSpeeds struct {
+	// Rules Each with the fields of a table: way (the id of OpenStreetMap) or class; direction (along, against; both when
+	// left out) of a way; modes; days (mon-fri, sat;sun; every day when left out); hours (07:00-09:30, past midnight
+	// too; the whole day when left out); kmh or factor (of the usual speed); note.
+	Rules []map[string]interface{} `json:"rules"`
+}
+
 // NewStatus defines model for NewStatus.
 type NewStatus struct {
 	Status  PatrolStatus `json:"status"`
@@ -2820,6 +2849,58 @@ type SignIn struct {
 	Username string `json:"username"`
 }
 
+// Speed defines model for Speed.
+type Speed struct {
+	Class *string `json:"class"`
+
+	// Days Empty for every day
+	Days      string         `json:"days"`
+	Direction SpeedDirection `json:"direction"`
+	EndedAt   *time.Time     `json:"ended_at"`
+	Factor    *float64       `json:"factor"`
+
+	// Hours Empty for the whole day
+	Hours string             `json:"hours"`
+	Id    openapi_types.UUID `json:"id"`
+
+	// InForce Whether it counts at this hour
+	InForce bool      `json:"in_force"`
+	Kmh     *float64  `json:"kmh"`
+	MadeAt  time.Time `json:"made_at"`
+
+	// MadeBy Null where the command line brought it
+	MadeBy *openapi_types.UUID `json:"made_by"`
+	Modes  []Mode              `json:"modes"`
+	Note   string              `json:"note"`
+	Roads  RoadExtent          `json:"roads"`
+	Way    *int64              `json:"way"`
+}
+
+// SpeedDirection defines model for Speed.Direction.
+type SpeedDirection string
+
+// SpeedList defines model for SpeedList.
+type SpeedList struct {
+	Items      []Speed `json:"items"`
+	NextCursor *string `json:"next_cursor"`
+}
+
+// SpeedsSet defines model for SpeedsSet.
+type SpeedsSet struct {
+	Accepted int     `json:"accepted"`
+	Items    []Speed `json:"items"`
+	Refused  []struct {
+		Code string `json:"code"`
+
+		// Column The field
+		Column string `json:"column"`
+		Detail string `json:"detail"`
+
+		// Line The rule, from 1
+		Line int `json:"line"`
+	} `json:"refused"`
+}
+
 // Stage defines model for Stage.
 type Stage string
 
@@ -3328,6 +3409,28 @@ type LiftClosureParams struct {
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
+// ListSpeedsParams defines parameters for ListSpeeds.
+type ListSpeedsParams struct {
+	// Ended Those that were ended, too
+	Ended *bool  `form:"ended,omitempty" json:"ended,omitempty"`
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// SetSpeedsParams defines parameters for SetSpeeds.
+type SetSpeedsParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// EndSpeedParams defines parameters for EndSpeed.
+type EndSpeedParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // RouteParams defines parameters for Route.
 type RouteParams struct {
 	// From lon,lat
@@ -3455,6 +3558,9 @@ type FileReportMultipartRequestBody FileReportMultipartBody
 
 // CloseRoadsJSONRequestBody defines body for CloseRoads for application/json ContentType.
 type CloseRoadsJSONRequestBody = NewClosure
+
+// SetSpeedsJSONRequestBody defines body for SetSpeeds for application/json ContentType.
+type SetSpeedsJSONRequestBody = NewSpeeds
 
 // RouteAroundJSONRequestBody defines body for RouteAround for application/json ContentType.
 type RouteAroundJSONRequestBody = RouteAsk

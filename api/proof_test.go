@@ -76,6 +76,11 @@ var deeds = map[string]deed{
 		made := read[api.Closure](w.t, w.want(http.StatusCreated, call{method: "POST", path: "/api/v1/roads/closures", token: w.visitors[dispatch.RoleOperator].token, body: overTheBridge}))
 		return send("DELETE", "/api/v1/roads/closures/"+made.Id.String(), "")
 	},
+	"DELETE /api/v1/roads/speeds/:id": func(w *scopeWorld, _ string) call {
+		made := read[api.SpeedsSet](w.t, w.want(http.StatusCreated, call{method: "POST", path: "/api/v1/roads/speeds", token: w.visitors[dispatch.RoleOperator].token,
+			body: `{"rules":[{"class":"primary","kmh":30}]}`}))
+		return send("DELETE", "/api/v1/roads/speeds/"+made.Items[0].Id.String(), "")
+	},
 	"POST /api/v1/patrols/:id/members": func(w *scopeWorld, name string) call {
 		p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
 		w.exec(`DELETE FROM patrol_members WHERE patrol_id = $1`, p.patrol)

@@ -29,6 +29,7 @@ type importCmd struct {
 	Shifts      importShiftsCmd      `cmd:"" help:"When patrols are on duty: patrol_code,from,until; times in RFC 3339, or offsets from now such as -1h or +8h30m."`
 	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked; a draft, unless it is put in force."`
 	Water       importWaterCmd       `cmd:"" help:"Rivers, canals and lakes to draw: lines and polygons with the properties kind, name, width_m. All that was there is replaced."`
+	Speeds      importSpeedsCmd      `cmd:"" help:"Speeds on some roads at some hours: way or class, direction, modes, days, hours, kmh or factor, note."`
 	Roads       importRoadsCmd       `cmd:"" help:"Roads, from OpenStreetMap or drawn lines."`
 }
 

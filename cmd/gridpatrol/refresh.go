@@ -67,7 +67,7 @@ func (r *refresher) now(ctx context.Context) error {
 	if network == r.network {
 		changed, err := r.works.Look(ctx)
 		if changed {
-			r.env.Log.Info("closures taken over")
+			r.env.Log.Info("closures and speeds taken over")
 		}
 		return err
 	}

@@ -71,6 +71,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	atlas := dispatch.NewAtlas(time.Now)
 	store := pgstore.New(env.DB)
 	works := pgroad.NewWorks(env.DB, roads)
+	works.InZone(zone)
 	refresh := newRefresher(env, store, atlas, works)
 	if err := refresh.now(ctx); err != nil {
 		return nil, err

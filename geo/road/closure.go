@@ -269,31 +269,41 @@ func (n *Network) within(west, south, east, north float64, visit func(segment ui
 type Conditions struct {
 	// Closed lists the segments that are shut, by mode.
 	Closed [Modes][]uint32
+	// Paces are the speeds that differ, see Network.paced for which counts.
+	Paces []Pace
 }
 
 // Impose puts conditions in force, instead of any before. Questions under way are
 // answered by the durations they began with. Version is the caller's name for the
 // conditions; a mode whose durations stay the same keeps the one it has, and one with
-// nothing closed has 1, that of the roads as they were built.
+// nothing closed and no other speeds has 1, that of the roads as they were built.
 func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error {
-	var next [Modes]*metric
+	var open, next [Modes]*metric
 	for m := range Mode(Modes) {
-		durationMS := r.net.under(m, c.Closed[m])
-		was := r.now[m].Load()
-		if len(c.Closed[m]) == 0 {
-			next[m] = r.built.now[m].Load()
-			continue
+		// The metric of some durations, one there is already where it has the same.
+		of := func(durationMS []uint32) (*metric, error) {
+			for _, have := range []*metric{r.plain[m], open[m], r.now[m].Load(), r.unclosed.now[m].Load()} {
+				if have != nil && slices.Equal(durationMS, have.durationMS) {
+					return have, nil
+				}
+			}
+			made, err := r.net.customize(ctx, m, r.modes[m], durationMS, version)
+			if err != nil {
+				return nil, fmt.Errorf("impose conditions on %v: %w", m, err)
+			}
+			return made, nil
 		}
-		if slices.Equal(durationMS, was.durationMS) {
-			next[m] = was
-			continue
-		}
+		durationMS := r.net.paced(m, c.Paces)
 		var err error
-		if next[m], err = r.net.customize(ctx, m, r.modes[m], durationMS, version); err != nil {
-			return fmt.Errorf("impose conditions on %v: %w", m, err)
+		if open[m], err = of(durationMS); err != nil {
+			return err
+		}
+		if next[m], err = of(closing(durationMS, c.Closed[m])); err != nil {
+			return err
 		}
 	}
 	for m, now := range next {
+		r.unclosed.now[m].Store(open[m])
 		r.now[m].Store(now)
 	}
 	return nil
@@ -302,12 +312,17 @@ func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error
 // ConditionsVersion names the conditions in force for a mode, see Impose.
 func (r *Router) ConditionsVersion(m Mode) uint64 { return r.now[m].Load().version }
 
-// under are the durations of a mode with some segments shut.
+// under are the built durations of a mode with some segments shut.
 func (n *Network) under(m Mode, closed []uint32) []uint32 {
+	return closing(n.modes[m].durationMS, closed)
+}
+
+// closing are durations with some segments shut.
+func closing(open []uint32, closed []uint32) []uint32 {
 	if len(closed) == 0 {
-		return n.modes[m].durationMS
+		return open
 	}
-	durationMS := slices.Clone(n.modes[m].durationMS)
+	durationMS := slices.Clone(open)
 	for _, s := range closed {
 		durationMS[2*s], durationMS[2*s+1] = shut, shut
 	}

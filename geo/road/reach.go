@@ -179,7 +179,7 @@ func (r *Router) frozen(m Mode, now *metric) *Router {
 	f := &Router{net: r.net, modes: r.modes}
 	f.asks.New = func() any { return new(ask) }
 	f.now[m].Store(now)
-	f.built = f
+	f.unclosed = f
 	f.number.Store(r.number.Load())
 	return f
 }

@@ -19,8 +19,10 @@ type Router struct {
 	modes [Modes]*hierarchy
 	now   [Modes]atomic.Pointer[metric]
 	asks  sync.Pool // *ask
-	// built answers by the durations the network was built with.
-	built *Router
+	// unclosed answers by the durations in force with nothing closed.
+	unclosed *Router
+	// plain is by the durations the network was built with.
+	plain [Modes]*metric
 	// number is what Switch.Set calls the network; the switch writes it.
 	number atomic.Uint32
 }
@@ -31,9 +33,9 @@ var _ Engine = (*Router)(nil)
 // that Build made carry the order this needs; for those of old files it is found
 // here, which takes longer.
 func Prepare(ctx context.Context, n *Network) (*Router, error) {
-	r := &Router{net: n, built: &Router{net: n}}
+	r := &Router{net: n, unclosed: &Router{net: n}}
 	r.asks.New = func() any { return new(ask) }
-	r.built.asks.New = r.asks.New
+	r.unclosed.asks.New = r.asks.New
 	var faults [Modes]error
 	var working sync.WaitGroup
 	for m := range Mode(Modes) {
@@ -55,16 +57,16 @@ func (r *Router) prepare(ctx context.Context, m Mode) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", m, err)
 	}
-	r.modes[m], r.built.modes[m] = h, h
+	r.modes[m], r.unclosed.modes[m], r.plain[m] = h, h, now
 	r.now[m].Store(now)
-	r.built.now[m].Store(now)
+	r.unclosed.now[m].Store(now)
 	return nil
 }
 
 // Unclosed is how the roads would be with nothing closed, and whether anything is
 // closed to a mode.
 func (r *Router) Unclosed(m Mode) (Engine, bool) {
-	return r.built, r.now[m].Load() != r.built.now[m].Load()
+	return r.unclosed, r.now[m].Load() != r.unclosed.now[m].Load()
 }
 
 // version is what answers by a metric carry.

@@ -27,7 +27,7 @@ var _ Engine = (*Switch)(nil)
 func (s *Switch) Set(e Engine, version int64) {
 	if r, ok := e.(*Router); ok {
 		r.number.Store(uint32(version))
-		r.built.number.Store(uint32(version))
+		r.unclosed.number.Store(uint32(version))
 	}
 	s.now.Store(&served{engine: e, version: version})
 }

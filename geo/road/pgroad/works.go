@@ -24,15 +24,20 @@ type Works struct {
 	router  *road.Router
 	version int64       // of the network
 	closed  []uuid.UUID // in force when last imposed
-	force   inForce     // the same, whole
-	impose  uint64      // counts what was imposed
+	paced   []uuid.UUID // speeds in force then
+	force   inForce     // both, whole
+
+	speeds   []Speed // that stand, as of revision speedsAt
+	speedsAt int64
+	impose   uint64 // counts what was imposed
 
 	beside *shelf // networks of other profiles
+	zone   *time.Location
 }
 
 // NewWorks makes Works that serve through a switch.
 func NewWorks(db *pgdb.DB, roads *road.Switch) *Works {
-	return &Works{db: db, roads: roads, impose: 1, beside: &shelf{now: time.Now}}
+	return &Works{db: db, roads: roads, impose: 1, beside: &shelf{now: time.Now}, zone: time.UTC, speedsAt: -1}
 }
 
 // Load takes the active network over, with the closures in force, while the roads
@@ -52,10 +57,10 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was, wasClosed := w.router, w.closed
-	w.router, w.closed = router, nil
+	was, wasClosed, wasPaced := w.router, w.closed, w.paced
+	w.router, w.closed, w.paced = router, nil, nil
 	if _, err := w.look(ctx); err != nil {
-		w.router, w.closed = was, wasClosed
+		w.router, w.closed, w.paced = was, wasClosed, wasPaced
 		return 0, err
 	}
 	w.version = version
@@ -64,8 +69,8 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	return version, nil
 }
 
-// Look takes over which closures are in force now and says whether that changed
-// anything. Call it often: a closure begins and ends by the database's clock.
+// Look takes over which closures and speeds are in force now and says whether that
+// changed anything. Call it often: they begin and end by the database's clock.
 func (w *Works) Look(ctx context.Context) (changed bool, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,14 +105,22 @@ func (w *Works) Closures(ctx context.Context, ended bool, before uuid.UUID, limi
 	return listOf(ctx, w.db, ended, before, limit)
 }
 
-const idsInForce = `SELECT coalesce(array_agg(id ORDER BY id), '{}') FROM road_closures
-WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now()`
+const idsInForce = `SELECT coalesce(array_agg(id ORDER BY id), '{}'),
+  coalesce((SELECT revision FROM road_speed_revisions WHERE district_id = $1), 0), gp_now()
+FROM road_closures WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now()`
 
 // inForce is what differs from the roads as they were built. It is never changed.
-type inForce struct{ closures []Closure }
+type inForce struct {
+	closures []Closure
+	paces    []road.Pace
+}
 
 // on is what is in force as conditions of a network.
-func (in inForce) on(n *road.Network) (road.Conditions, error) { return ConditionsOf(n, in.closures) }
+func (in inForce) on(n *road.Network) (road.Conditions, error) {
+	c, err := ConditionsOf(n, in.closures)
+	c.Paces = in.paces
+	return c, err
+}
 
 // inForce answers what is in force on this node, and the number it was imposed as.
 func (w *Works) inForce() (uint64, inForce) {
@@ -121,17 +134,23 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 		return false, nil
 	}
 	var ids []uuid.UUID
-	if err := w.db.QueryRow(ctx, idsInForce, pgdb.District).Scan(&ids); err != nil {
-		return false, fmt.Errorf("ask which closures are in force: %w", err)
+	var revision int64
+	var now time.Time
+	if err := w.db.QueryRow(ctx, idsInForce, pgdb.District).Scan(&ids, &revision, &now); err != nil {
+		return false, fmt.Errorf("ask what is in force on the roads: %w", err)
 	}
-	if slices.Equal(ids, w.closed) {
+	paced, paces, err := w.lookAtSpeeds(ctx, revision, now)
+	if err != nil {
+		return false, err
+	}
+	if slices.Equal(ids, w.closed) && slices.Equal(paced, w.paced) {
 		return false, nil
 	}
 	closures, err := ClosuresInForce(ctx, w.db)
 	if err != nil {
 		return false, err
 	}
-	force := inForce{closures: closures}
+	force := inForce{closures: closures, paces: paces}
 	conditions, err := force.on(w.router.Network())
 	if err != nil {
 		return false, err
@@ -140,7 +159,7 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err := w.router.Impose(ctx, conditions, w.impose); err != nil {
 		return false, err
 	}
-	w.force = force
+	w.force, w.paced = force, paced
 	w.closed = w.closed[:0]
 	for _, c := range closures {
 		w.closed = append(w.closed, c.ID)

@@ -1013,6 +1013,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/roads/speeds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Speeds set for some roads at some hours, newest first */
+        get: operations["listSpeeds"];
+        put?: never;
+        /**
+         * Set speeds
+         * @description Rules for a way or a class of roads, in force within a second on every node whenever their days and hours
+         *     say so, by the clock of the district. Of rules for the same road the newest counts, and one for a way before one
+         *     for its class. A bad rule is refused by field and takes no other with it; 400 where none is left.
+         */
+        post: operations["setSpeeds"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/roads/speeds/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** End a speed */
+        delete: operations["endSpeed"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cells": {
         parameters: {
             query?: never;
@@ -2545,6 +2587,61 @@ export interface components {
              */
             until?: string;
             reason: string;
+        };
+        NewSpeeds: {
+            /**
+             * @description Each with the fields of a table: way (the id of OpenStreetMap) or class; direction (along, against; both when
+             *     left out) of a way; modes; days (mon-fri, sat;sun; every day when left out); hours (07:00-09:30, past midnight
+             *     too; the whole day when left out); kmh or factor (of the usual speed); note.
+             */
+            rules: Record<string, never>[];
+        };
+        Speed: {
+            /** Format: uuid */
+            id: string;
+            /** Format: int64 */
+            way: number | null;
+            class: string | null;
+            /** @enum {string} */
+            direction: "" | "along" | "against";
+            modes: components["schemas"]["Mode"][];
+            /** @description Empty for every day */
+            days: string;
+            /** @description Empty for the whole day */
+            hours: string;
+            /** Format: double */
+            kmh: number | null;
+            /** Format: double */
+            factor: number | null;
+            note: string;
+            /**
+             * Format: uuid
+             * @description Null where the command line brought it
+             */
+            made_by: string | null;
+            /** Format: date-time */
+            made_at: string;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @description Whether it counts at this hour */
+            in_force: boolean;
+            roads: components["schemas"]["RoadExtent"];
+        };
+        SpeedList: {
+            items: components["schemas"]["Speed"][];
+            next_cursor: string | null;
+        };
+        SpeedsSet: {
+            accepted: number;
+            refused: {
+                /** @description The rule, from 1 */
+                line: number;
+                /** @description The field */
+                column: string;
+                code: string;
+                detail: string;
+            }[];
+            items: components["schemas"]["Speed"][];
         };
         RoadExtent: {
             segments: number;
@@ -4300,6 +4397,85 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description Lifted; it stays in the list of those that have ended. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listSpeeds: {
+        parameters: {
+            query?: {
+                /** @description Those that were ended, too */
+                ended?: boolean;
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Speeds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpeedList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setSpeeds: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSpeeds"];
+            };
+        };
+        responses: {
+            /** @description What was accepted and what was not. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpeedsSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    endSpeed: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Ended; it stays in the list of those that were. */
             204: {
                 headers: {
                     [name: string]: unknown;
