@@ -85,7 +85,7 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	b.server, err = api.New(api.Config{
 		People: people,
 		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
-		Book: view, Register: view, Tracks: b.desk, Roster: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
+		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: b.socket,
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{

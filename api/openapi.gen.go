@@ -1302,6 +1302,24 @@ func (e Urgency) Valid() bool {
 	}
 }
 
+// Defines values for DossierParamsLang.
+const (
+	DossierParamsLangEn DossierParamsLang = "en"
+	DossierParamsLangZh DossierParamsLang = "zh"
+)
+
+// Valid indicates whether the value is a known member of the DossierParamsLang enum.
+func (e DossierParamsLang) Valid() bool {
+	switch e {
+	case DossierParamsLangEn:
+		return true
+	case DossierParamsLangZh:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for CountCellsParamsLayer.
 const (
 	CountCellsParamsLayerPatrols CountCellsParamsLayer = "patrols"
@@ -2158,6 +2176,12 @@ type MultiPolygon struct {
 // MultiPolygonType defines model for MultiPolygon.Type.
 type MultiPolygonType string
 
+// NamedPerson defines model for NamedPerson.
+type NamedPerson struct {
+	Name    string             `json:"name"`
+	StaffId openapi_types.UUID `json:"staff_id"`
+}
+
 // Nearby What stands around a case and is on the caller's map, each the nearest first
 type Nearby struct {
 	// Cameras The three nearest, however far
@@ -2505,6 +2529,21 @@ type PersonList struct {
 	NextCursor *string  `json:"next_cursor"`
 }
 
+// PersonThen defines model for PersonThen.
+type PersonThen struct {
+	Code   string   `json:"code"`
+	Name   string   `json:"name"`
+	OnDuty bool     `json:"on_duty"`
+	Part   GridPart `json:"part"`
+
+	// Patrol The one they were in
+	Patrol      *PatrolRef         `json:"patrol"`
+	Since       *time.Time         `json:"since"`
+	StaffId     openapi_types.UUID `json:"staff_id"`
+	StandsInFor *NamedPerson       `json:"stands_in_for"`
+	Until       *time.Time         `json:"until"`
+}
+
 // Photo defines model for Photo.
 type Photo struct {
 	Bytes     int64          `json:"bytes"`
@@ -2682,6 +2721,22 @@ type Responsible struct {
 
 	// Share Share of the accuracy disc that lies in this grid
 	Share float64 `json:"share"`
+}
+
+// ResponsibleThen defines model for ResponsibleThen.
+type ResponsibleThen struct {
+	// Answers The staff member of people who had to come
+	Answers *openapi_types.UUID `json:"answers"`
+	At      time.Time           `json:"at"`
+
+	// MapFrom Since when the grids had been drawn so
+	MapFrom  *time.Time   `json:"map_from"`
+	MapUntil *time.Time   `json:"map_until"`
+	People   []PersonThen `json:"people"`
+
+	// Responsible A grid that answers for a place. Basis none has no grid.
+	Responsible Responsible  `json:"responsible"`
+	RunnerUp    *Responsible `json:"runner_up"`
 }
 
 // RoadExtent defines model for RoadExtent.
@@ -3067,6 +3122,15 @@ type DispatchCaseParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// DossierParams defines parameters for Dossier.
+type DossierParams struct {
+	// Lang Else by Accept-Language; Chinese where both are taken
+	Lang *DossierParamsLang `form:"lang,omitempty" json:"lang,omitempty"`
+}
+
+// DossierParamsLang defines parameters for Dossier.
+type DossierParamsLang string
+
 // MoveCaseParams defines parameters for MoveCase.
 type MoveCaseParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -3385,6 +3449,19 @@ type FileReportParams struct {
 
 	// IdempotencyKey Kept 72 h, one space a caller
 	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
+}
+
+// ResponsibleAtParams defines parameters for ResponsibleAt.
+type ResponsibleAtParams struct {
+	Lon Lon `form:"lon" json:"lon"`
+	Lat Lat `form:"lat" json:"lat"`
+
+	// At The time that is asked about
+	At time.Time `form:"at" json:"at"`
+
+	// Category A special grid answers for its own categories
+	Category *string `form:"category,omitempty" json:"category,omitempty"`
+	Crs      *CRS    `form:"crs,omitempty" json:"crs,omitempty"`
 }
 
 // ListClosuresParams defines parameters for ListClosures.

@@ -81,8 +81,9 @@ var doors = map[string]door{
 			return send("POST", "/api/v1/operator-items/"+number(p.item)+"/settle", `{"note":"已电话"}`)
 		}},
 
-	"GET /api/v1/cases":     {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/cases")},
-	"GET /api/v1/cases/:id": {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/cases/" + p.caseID.String()) }},
+	"GET /api/v1/cases":             {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/cases")},
+	"GET /api/v1/cases/:id":         {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/cases/" + p.caseID.String()) }},
+	"GET /api/v1/cases/:id/dossier": {needs: []dispatch.Action{dispatch.ActDossier}, at: func(p *planted) call { return get("/api/v1/cases/" + p.caseID.String() + "/dossier") }},
 	"POST /api/v1/cases/:id/dispatch": {needs: []dispatch.Action{dispatch.ActDispatch},
 		at: func(p *planted) call { return send("POST", "/api/v1/cases/"+p.caseID.String()+"/dispatch", "") }},
 	"POST /api/v1/cases/:id/undo": {needs: []dispatch.Action{dispatch.ActDispatch}, settles: http.StatusConflict,
@@ -121,14 +122,15 @@ var doors = map[string]door{
 	"GET /api/v1/grids":                 {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/grids")},
 	"GET /api/v1/grids/:id":             {needs: []dispatch.Action{dispatch.ActMapData}, byMap: true, at: func(p *planted) call { return get("/api/v1/grids/" + p.grid.String()) }},
 	// A report may be made anywhere, and who answers for the place is no secret.
-	"GET /api/v1/locate":   {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/locate?lon=121.3851&lat=28.5851"), tells: []string{"GRID-"}},
-	"GET /api/v1/nearest":  {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/nearest?lon=121.3856&lat=28.5856&limit=50")},
-	"GET /api/v1/route":    {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/route?from=121.38,28.58&to=121.39,28.58")},
-	"POST /api/v1/nearest": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: send("POST", "/api/v1/nearest", `{"lon":121.3856,"lat":28.5856,"limit":50}`)},
-	"POST /api/v1/route":   {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/route", `{"from":[121.38,28.58],"to":[121.39,28.58]}`)},
-	"POST /api/v1/matrix":  {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/matrix", `{"from":[[121.38,28.58]],"to":[[121.39,28.58]]}`)},
-	"GET /api/v1/reach":    {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/reach?lon=121.3856&lat=28.5856&minutes=5")},
-	"GET /api/v1/coverage": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/coverage?department=police")},
+	"GET /api/v1/locate":      {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/locate?lon=121.3851&lat=28.5851"), tells: []string{"GRID-"}},
+	"GET /api/v1/responsible": {needs: []dispatch.Action{dispatch.ActDossier}, plain: get("/api/v1/responsible?lon=121.3851&lat=28.5851&at=2026-05-03T21:40:00%2B08:00"), tells: []string{"GRID-"}},
+	"GET /api/v1/nearest":     {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/nearest?lon=121.3856&lat=28.5856&limit=50")},
+	"GET /api/v1/route":       {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/route?from=121.38,28.58&to=121.39,28.58")},
+	"POST /api/v1/nearest":    {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: send("POST", "/api/v1/nearest", `{"lon":121.3856,"lat":28.5856,"limit":50}`)},
+	"POST /api/v1/route":      {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/route", `{"from":[121.38,28.58],"to":[121.39,28.58]}`)},
+	"POST /api/v1/matrix":     {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/matrix", `{"from":[[121.38,28.58]],"to":[[121.39,28.58]]}`)},
+	"GET /api/v1/reach":       {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/reach?lon=121.3856&lat=28.5856&minutes=5")},
+	"GET /api/v1/coverage":    {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/coverage?department=police")},
 	// Roads are everybody's, and so is what closes them.
 	"GET /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/closures")},
 	"POST /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActCloseRoads}, settles: http.StatusBadRequest, // there are no roads here

@@ -37,6 +37,8 @@ type Config struct {
 	Book     Book
 	Register Register
 	Tracks   Tracks
+	// Records is what a dossier is made of; pgview.Store is one.
+	Records Records
 	// Roster is what the duty sheet is printed from; pgview.Store is one.
 	Roster DutyRoster
 	Roads  Roads
@@ -80,6 +82,7 @@ type Server struct {
 	register Register
 	tracks   Tracks
 	roster   DutyRoster
+	records  Records
 	zone     *time.Location
 	roads    Roads
 	works    RoadWorks
@@ -120,7 +123,7 @@ func New(c Config) (*Server, error) {
 		{"People", c.People == nil},
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
 		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
-		{"Roster", c.Roster == nil}, {"Roads", c.Roads == nil}, {"Works", c.Works == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
+		{"Roster", c.Roster == nil}, {"Records", c.Records == nil}, {"Roads", c.Roads == nil}, {"Works", c.Works == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
 		{"Ready", c.Ready == nil},
 	} {
 		if part.missing {
@@ -149,7 +152,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		people: c.People,
 		auth:   c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
-		register: c.Register, tracks: c.Tracks, roster: c.Roster, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
+		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.uploads = &uploads{most: maxUploads}
@@ -210,6 +213,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/photos/:sha256", see, s.getPhoto)
 	s.add("GET", "/api/v1/cases", see, s.listCases)
 	s.add("GET", "/api/v1/cases/:id", see, s.getCase)
+	s.add("GET", "/api/v1/cases/:id/dossier", may(dispatch.ActDossier), s.dossier)
 	s.add("POST", "/api/v1/cases/:id/dispatch", may(dispatch.ActDispatch), s.dispatchCase)
 	s.add("POST", "/api/v1/cases/:id/undo", may(dispatch.ActDispatch), s.undoDispatch)
 	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
@@ -231,6 +235,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/grids", mapData, s.listGrids)
 	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)
 	s.add("GET", "/api/v1/locate", mapData, s.locate)
+	s.add("GET", "/api/v1/responsible", may(dispatch.ActDossier), s.responsibleAt)
 	s.add("GET", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearest)
 	s.add("POST", "/api/v1/nearest", may(dispatch.ActSeePatrols), s.nearestAround)
 	s.add("GET", "/api/v1/route", mapData, s.route)

@@ -47,6 +47,7 @@ const (
 	ActCloseRoads    Action = "close_roads"
 	ActAdminister    Action = "administer"
 	ActEditCalendar  Action = "edit_calendar" // holidays, make-up days, working hours
+	ActDossier       Action = "dossier"       // read the dossier of a case, and who was responsible when
 
 	// People and devices; staffing grants these.
 	ActManagePeople Action = "manage_people" // members, posts, shifts, bindings within scope
@@ -86,9 +87,14 @@ var staffing = map[Action][]Role{
 		RoleGridChief, RoleInstructor},
 }
 
+// accounting is the part of it about answering for what was done.
+var accounting = map[Action][]Role{
+	ActDossier: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleDistrictSupervisor, RoleTownLeader, RoleAuditor},
+}
+
 // May says whether the viewer's role grants the action at all.
 func May(v Viewer, a Action) bool {
-	return slices.Contains(policy[v.Role], a) || slices.Contains(staffing[a], v.Role)
+	return slices.Contains(policy[v.Role], a) || slices.Contains(staffing[a], v.Role) || slices.Contains(accounting[a], v.Role)
 }
 
 // Manages says whether the viewer may do this to people, shifts and devices that

@@ -194,6 +194,23 @@ func TestLateCommitIsNotSkipped(t *testing.T) {
 	}
 }
 
+// Transactions are numbers, and 99 comes before 100.
+func TestOrderIsThatOfNumbers(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	for _, xid := range []string{"1000", "9", "99", "100", "101", "999"} {
+		owner(t, db, `INSERT INTO case_events (xid, district_id, kind, at, canonical, body) VALUES ($1::text::xid8, $2, $1, gp_now(), '{}', '{}')`, xid, pgdb.District)
+	}
+	seal(t, db, 6)
+	rows, err := db.Query(t.Context(), `SELECT e.kind FROM event_chain c JOIN case_events e ON (e.xid, e.id) = (c.xid, c.event_id) ORDER BY position`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if order, err := pgx.CollectRows(rows, pgx.RowTo[string]); err != nil || strings.Join(order, " ") != "9 99 100 101 999 1000" {
+		t.Errorf("the order is %v (%v)", order, err)
+	}
+}
+
 // What is done to the tables behind the program's back is found where it was done.
 func TestVerifyFindsWhatWasDoneToTheTables(t *testing.T) {
 	t.Parallel()

@@ -76,12 +76,14 @@ const tryLock = `SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))`
 const lastSealed = `
 SELECT position, hash, xid::text, event_id FROM event_chain WHERE district_id = $1 ORDER BY position DESC LIMIT 1`
 
+// In the order a plain xid would be the text that is answered, and "99" after "100".
+//
 // The snapshot of the statement is the one that its xmin is asked of, so that every
 // transaction below it is over and visible.
 const toSeal = `
-SELECT xid::text, id, canonical, greatest(extract(epoch FROM gp_now() - at), 0)::float8 FROM case_events
+SELECT e.xid::text, e.id, e.canonical, greatest(extract(epoch FROM gp_now() - e.at), 0)::float8 FROM case_events e
 WHERE district_id = $1 AND (xid, id) > ($2::text::xid8, $3::bigint) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-ORDER BY xid, id LIMIT $4`
+ORDER BY e.xid, e.id LIMIT $4`
 
 const insertLinks = `
 INSERT INTO event_chain (district_id, position, xid, event_id, before, hash)

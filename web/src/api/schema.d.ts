@@ -237,6 +237,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/dossier": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * Everything about a case on one page of HTML, to be printed and kept
+         * @description For whoever judges the case later: a map with the ways of those who came, photos with the hashes of their
+         *     originals, who was responsible at that moment, all events with their place in the chain, and the signed heads. It
+         *     holds all it shows and asks nobody for anything. That it was handed out is an event of the case.
+         */
+        get: operations["dossier"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{id}/dispatch": {
         parameters: {
             query?: never;
@@ -859,6 +883,28 @@ export interface paths {
         };
         /** Which grid answers for a place, and how sure that is */
         get: operations["locate"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/responsible": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who was responsible for a place at a time
+         * @description The grid as it was drawn then, the people who had a part in it then, and whether each was on duty. `answers` is who
+         *     had to come by the rules: the worker if on duty, else a substitute, else a part-timer, else the chief. People outside
+         *     the caller's scope are left out.
+         */
+        get: operations["responsibleAt"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2416,6 +2462,45 @@ export interface components {
             accuracy_m: number;
             accuracy_assumed: boolean;
         };
+        ResponsibleThen: {
+            /** Format: date-time */
+            at: string;
+            responsible: components["schemas"]["Responsible"];
+            runner_up: components["schemas"]["Responsible"] | null;
+            /**
+             * Format: date-time
+             * @description Since when the grids had been drawn so
+             */
+            map_from: string | null;
+            /** Format: date-time */
+            map_until: string | null;
+            people: components["schemas"]["PersonThen"][];
+            /**
+             * Format: uuid
+             * @description The staff member of people who had to come
+             */
+            answers: string | null;
+        };
+        PersonThen: {
+            part: components["schemas"]["GridPart"];
+            /** Format: uuid */
+            staff_id: string;
+            code: string;
+            name: string;
+            /** Format: date-time */
+            since: string | null;
+            /** Format: date-time */
+            until: string | null;
+            stands_in_for: components["schemas"]["NamedPerson"] | null;
+            /** @description The one they were in */
+            patrol: components["schemas"]["PatrolRef"] | null;
+            on_duty: boolean;
+        };
+        NamedPerson: {
+            /** Format: uuid */
+            staff_id: string;
+            name: string;
+        };
         Nearest: {
             /** Format: uuid */
             patrol_id: string;
@@ -3205,6 +3290,32 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    dossier: {
+        parameters: {
+            query?: {
+                /** @description Else by Accept-Language; Chinese where both are taken */
+                lang?: "zh" | "en";
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };
@@ -4120,6 +4231,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Located"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    responsibleAt: {
+        parameters: {
+            query: {
+                lon: components["parameters"]["Lon"];
+                lat: components["parameters"]["Lat"];
+                /** @description The time that is asked about */
+                at: string;
+                /** @description A special grid answers for its own categories */
+                category?: string;
+                crs?: components["parameters"]["CRS"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResponsibleThen"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1,0 +1,252 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"net/http"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/proof"
+)
+
+// Records answers what is kept of a case beside the case itself: its events with what
+// proves them, who was responsible, and what lies around it. Whether the caller may see
+// the case has been settled.
+type Records interface {
+	Dossier(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) (DossierRecord, error)
+	PeopleThen(ctx context.Context, v dispatch.Viewer, grid string, at time.Time) ([]PersonThen, error)
+	Ground(ctx context.Context, v dispatch.Viewer, low, high geo.Point, at time.Time) (DossierGround, error)
+}
+
+// DossierRecord is the events of a case in the order of the chain. Names are those of
+// "account:ID", "device:ID", "patrol:ID", "staff:ID" and "grid:ID" that stand in them.
+type DossierRecord struct {
+	Now    time.Time
+	Events []DossierEvent
+	Heads  []proof.Head
+	Names  map[string]string
+}
+
+// DossierEvent is an event with its place in the chain; 0 where it is not sealed yet.
+type DossierEvent struct {
+	Kind     string
+	At       time.Time
+	Body     map[string]any
+	Position int64
+	Hash     string
+}
+
+// DossierGround is what is drawn under a case.
+type DossierGround struct{ Roads, Grids, Waters []GroundShape }
+
+// GroundShape is something drawn: rank is the importance of a road, or the dimension
+// of a water.
+type GroundShape struct {
+	Rank  int
+	Name  string
+	Lines [][][2]float64
+}
+
+// What a dossier holds at most.
+const (
+	dossierFixes    = 3000
+	dossierPhotos   = 24
+	dossierTrackFor = 24 * time.Hour
+)
+
+// track is where a patrol was while it was on the case.
+type dossierTrack struct {
+	assignment dispatch.Assignment
+	fixes      []TrackPoint
+}
+
+// dossier prints everything about a case, for whoever has to judge it later. It is
+// written down who was handed it before it leaves.
+func (s *Server) dossier(c echo.Context) error {
+	var id dispatch.CaseID
+	if err := pathID(c, "id", &id); err != nil {
+		return err
+	}
+	q := query{c: c}
+	lang := q.oneOf("lang", "zh", "en")
+	if err := q.err(); err != nil {
+		return err
+	}
+	if lang == "" {
+		lang = preferred(c.Request().Header.Get("Accept-Language"))
+	}
+	ctx, v := c.Request().Context(), viewer(c)
+	found, err := s.cases.Case(ctx, v, id)
+	if err != nil {
+		return err
+	}
+	in := dossierContext{zone: s.zone, by: theCaller(c).Name, words: dossierWords[lang], text: sheetWords[lang], c: found}
+	if in.record, err = s.records.Dossier(ctx, v, id); err != nil {
+		return err
+	}
+	if in.tracks, err = s.dossierTracks(ctx, v, found, in.record.Now); err != nil {
+		return err
+	}
+	in.tracksHidden = !dispatch.May(v, dispatch.ActSeeTracks)
+	if in.thumbs, err = s.dossierThumbs(ctx, v, found); err != nil {
+		return err
+	}
+	if found.Responsible.Code != nil {
+		if in.people, err = s.records.PeopleThen(ctx, v, *found.Responsible.Code, found.MadeAt); err != nil {
+			return err
+		}
+	}
+	in.frame = frameOf(found, in.tracks)
+	if in.ground, err = s.records.Ground(ctx, v, in.frame.low, in.frame.high, found.MadeAt); err != nil {
+		return err
+	}
+	if in.departments, err = s.register.Departments(ctx, v.District); err != nil {
+		return err
+	}
+	if in.categories, err = s.register.Categories(ctx, v.District, nil); err != nil {
+		return err
+	}
+	var body bytes.Buffer
+	if err := dossierTemplate.Execute(&body, newDossierPage(in)); err != nil {
+		return err
+	}
+	if err := s.auth.RecordLook(ctx, v, "dossier", id, map[string]any{"photos": len(in.thumbs), "tracks": len(in.tracks), "events": len(in.record.Events)}); err != nil {
+		return err
+	}
+	h := c.Response().Header()
+	h.Set("Content-Security-Policy", dossierPolicy)
+	h.Set(echo.HeaderCacheControl, "no-store")
+	h.Set("Content-Language", in.text.Lang)
+	h.Set("Vary", "Accept-Language, Cookie, Authorization")
+	return c.HTMLBlob(http.StatusOK, body.Bytes())
+}
+
+// dossierTracks reads where those who were sent went, from being sent until they were
+// done, as far as the caller may see tracks at all.
+func (s *Server) dossierTracks(ctx context.Context, v dispatch.Viewer, c dispatch.CaseDetail, now time.Time) ([]dossierTrack, error) {
+	if !dispatch.May(v, dispatch.ActSeeTracks) {
+		return nil, nil
+	}
+	var out []dossierTrack
+	var seen []dispatch.PatrolID
+	for _, a := range c.Assignments {
+		if a.OfferedAt == nil {
+			continue
+		}
+		until := now
+		if a.EndedAt != nil {
+			until = *a.EndedAt
+		}
+		if until.Sub(*a.OfferedAt) > dossierTrackFor {
+			until = a.OfferedAt.Add(dossierTrackFor)
+		}
+		fixes, err := s.tracks.Track(ctx, v, a.PatrolID, *a.OfferedAt, until.Add(time.Second), dossierFixes)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, dossierTrack{a, fixes})
+		seen = append(seen, a.PatrolID)
+	}
+	return out, s.auth.RecordViews(ctx, v, pgauth.ViewedTrack, seen)
+}
+
+// dossierThumbs reads the small copies of the photos, as data to stand in the page. One
+// that is not there is left out; its hash is on the page all the same.
+func (s *Server) dossierThumbs(ctx context.Context, v dispatch.Viewer, c dispatch.CaseDetail) (map[string]string, error) {
+	out := map[string]string{}
+	for _, r := range c.Reports {
+		for _, p := range r.Photos {
+			if len(out) >= dossierPhotos || out[p.SHA256] != "" || p.State == dispatch.PhotoBroken {
+				continue
+			}
+			var sum [32]byte
+			if _, err := hex.Decode(sum[:], []byte(p.SHA256)); err != nil {
+				return nil, err
+			}
+			content, err := s.reports.Photo(ctx, v, sum, dispatch.PhotoThumb)
+			switch dispatch.KindOf(err) {
+			case dispatch.Unavailable, dispatch.Conflict, dispatch.NotFound:
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			out[p.SHA256] = "data:" + content.MediaType + ";base64," + base64.StdEncoding.EncodeToString(content.Content)
+		}
+	}
+	return out, nil
+}
+
+// thenAnswer is ResponsibleThen as the desk has it.
+type thenAnswer struct {
+	At          time.Time             `json:"at"`
+	Responsible dispatch.Responsible  `json:"responsible"`
+	RunnerUp    *dispatch.Responsible `json:"runner_up"`
+	MapFrom     *time.Time            `json:"map_from"`
+	MapUntil    *time.Time            `json:"map_until"`
+	People      []PersonThen          `json:"people"`
+	Answers     *uuid.UUID            `json:"answers"`
+}
+
+// responsibleAt answers who was responsible for a place at a time: the grid as it was
+// drawn then, its people then, and whether they were on duty.
+func (s *Server) responsibleAt(c echo.Context) error {
+	q := query{c: c}
+	ask := dispatch.LocateAsk{CRS: q.crs(), Category: q.category("category")}
+	ask.Point = q.point()
+	at := q.moment("at")
+	if at == nil && len(q.faults) == 0 {
+		q.wrong("at", "is missing; give the time, such as 2026-05-03T21:40:00+08:00")
+	}
+	if err := q.err(); err != nil {
+		return err
+	}
+	ask.At = *at
+	ctx, v := c.Request().Context(), viewer(c)
+	found, err := s.places.Locate(ctx, v, ask)
+	if err != nil {
+		return err
+	}
+	out := thenAnswer{At: utc(*at), Responsible: found.Responsible, RunnerUp: found.RunnerUp, People: []PersonThen{}}
+	if found.Responsible.GridID == nil {
+		return answer(c, http.StatusOK, out)
+	}
+	grid, err := s.book.Grid(ctx, v, *found.Responsible.GridID, at)
+	if dispatch.KindOf(err) == dispatch.NotFound {
+		return answer(c, http.StatusOK, out) // which grid it was is no secret; whose it was, is
+	}
+	if err != nil {
+		return err
+	}
+	out.MapFrom, out.MapUntil = grid.ValidFrom, grid.ValidTo
+	if len(grid.People) > 0 {
+		people, err := s.records.PeopleThen(ctx, v, grid.Code, *at)
+		if err != nil {
+			return err
+		}
+		out.People = some(people)
+		out.Answers = whoAnswered(out.People)
+	}
+	return answer(c, http.StatusOK, out)
+}
+
+// whoAnswered is who had to go and look: the worker if on duty, else who stood in, else
+// a part-timer, else the grid's chief, on duty or not.
+func whoAnswered(people []PersonThen) *uuid.UUID {
+	for _, part := range []GridPart{"worker", "substitute", "part_timer", "chief"} {
+		for _, p := range people {
+			if p.Part == part && (p.OnDuty || part == "chief") {
+				return &p.StaffId
+			}
+		}
+	}
+	return nil
+}
