@@ -143,5 +143,5 @@ func (f *Fleet) AppendFixesToOne(ctx context.Context, times []Time, m Mode, from
 		return nil, err
 	}
 	stands := *f.stands.Load()
-	return router.manyToOne(ctx, times, m, len(from), func(i int) (Fix, *Stand) { return from[i], stands[from[i].Who] }, to)
+	return router.manyToOne(ctx, times, m, sources{fixes: from, stands: stands}, to)
 }

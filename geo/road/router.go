@@ -86,7 +86,9 @@ type ask struct {
 	way    []uint32
 	begin  []int // see tracer
 
-	touched uint32 // see cch.Label.Touch
+	fix     Fix      // of a bare point
+	stands  []*Stand // by source
+	touched uint32   // see cch.Label.Touch
 }
 
 // target sets where to.
@@ -149,7 +151,7 @@ func (r *Router) AppendManyToOne(ctx context.Context, times []Time, m Mode, from
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
 	}
-	return r.manyToOne(ctx, times, m, len(from), func(i int) (Fix, *Stand) { return Fix{Point: from[i]}, nil }, to)
+	return r.manyToOne(ctx, times, m, sources{points: from}, to)
 }
 
 // FixesToOne is ManyToOne from places of which more is known.
@@ -157,30 +159,63 @@ func (r *Router) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Poin
 	if err := checkFixes(m, from, to); err != nil {
 		return nil, err
 	}
-	return r.manyToOne(ctx, nil, m, len(from), func(i int) (Fix, *Stand) { return from[i], nil }, to)
+	return r.manyToOne(ctx, nil, m, sources{fixes: from}, to)
 }
 
-// manyToOne asks from each fix; from may also know its stand, which is used while it
-// is of the same fix and of the durations in force.
-func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, count int, from func(i int) (Fix, *Stand), to geo.Point) ([]Time, error) {
+// sources are where ways begin: bare points, or fixes, of which some may have stands.
+type sources struct {
+	points []geo.Point
+	fixes  []Fix
+	stands map[Mover]*Stand
+}
+
+// known looks up the stands of all sources, as far as they are of the same fix and of
+// the durations in force, and touches them. Each round of it waits for memory once for
+// many and not for each.
+func (a *ask) known(m Mode, now *metric, from sources) {
+	a.stands = a.stands[:0]
+	if len(from.stands) == 0 {
+		return
+	}
+	for i := range from.fixes {
+		a.stands = append(a.stands, from.stands[from.fixes[i].Who])
+	}
+	for i, s := range a.stands {
+		if s == nil || s.now != now || s.mode != m || s.fix != from.fixes[i] {
+			a.stands[i] = nil
+			continue
+		}
+		a.touched |= s.label.Touch()
+	}
+}
+
+func (r *Router) manyToOne(ctx context.Context, times []Time, m Mode, from sources, to geo.Point) ([]Time, error) {
 	a := r.asks.Get().(*ask)
 	defer r.asks.Put(a)
 	now := r.now[m].Load()
 	a.snap.reset()
 	goal := r.net.snap(m, now.durationMS, to, &a.snap)
 	r.target(a, m, now, goal)
+	a.known(m, now, from)
+	defer clear(a.stands) // so that no pool keeps them
 	arcs, version, kept := arcsOf(goal), r.version(now), len(a.snap.places)
-	for i := range count {
+	for i := range max(len(from.points), len(from.fixes)) {
 		if i&63 == 0 && ctx.Err() != nil {
 			return nil, fmt.Errorf("find ways: %w", ctx.Err())
 		}
-		f, s := from(i)
-		if s != nil && s.now == now && s.mode == m && s.fix == f {
-			times = append(times, a.meet(s, arcs, version, to, goal))
+		if i < len(a.stands) && a.stands[i] != nil {
+			times = append(times, a.meet(a.stands[i], arcs, version, to, goal))
 			continue
 		}
+		var f *Fix
+		if from.fixes != nil {
+			f = &from.fixes[i]
+		} else {
+			a.fix.Point = from.points[i]
+			f = &a.fix
+		}
 		a.snap.places = a.snap.places[:kept]
-		start := r.net.snapFix(m, now.durationMS, &f, &a.snap)
+		start := r.net.snapFix(m, now.durationMS, f, &a.snap)
 		key, _, _ := r.from(a, m, now, start, goal)
 		t, _ := timeOf(version, key, f.Point, to, start, goal)
 		times = append(times, t)
