@@ -75,8 +75,12 @@ bench-dispatch: build ## Measure report to committed assignment: demo district, 
 	@go run ./cmd/gridbench dispatch
 
 .PHONY: bench-road
-bench-road: ## Measure the road engine on Porto; every answer is compared with Dijkstra (needs osm/porto.osm.pbf)
+bench-road: ## Measure the road engine on Porto and the demo district; answers are compared with Dijkstra (needs osm/porto.osm.pbf)
 	@go run ./cmd/gridbench road
+
+.PHONY: verify-roads
+verify-roads: ## Compare 10,000 pairs a mode with Dijkstra on every extract: as built, closed, reopened, weighted anew
+	@go test -tags pairs -count=1 -timeout=60m -v -run TestTenThousandPairs ./geo/road
 
 .PHONY: bench-beacon
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/twpayne/go-geom"
-
+	"github.com/gridpatrol/gridpatrol/cmd/gridsim/district"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/osm"
@@ -46,14 +44,43 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 	if err := b.build(path); err != nil {
 		return err
 	}
-	for _, step := range []func() error{b.fleet, b.cold, b.moving, b.routes, b.table, b.closing, func() error { return b.profiles(path) }} {
+	if err := b.ask(filepath.Base(path), b.fleet, b.port, b.cold, b.moving, b.routes, b.table, b.closing, func() error { return b.profiles(path) }); err != nil {
+		return err
+	}
+	if c.Extract == "" {
+		demo := &roadBench{ctx: ctx, rounds: c.Rounds, random: random(c.Seed), of: "demo district: "}
+		if demo.net, err = district.Network(ctx); err != nil {
+			return err
+		}
+		if demo.router, err = road.Prepare(ctx, demo.net); err != nil {
+			return err
+		}
+		if err := demo.ask("the demo district", demo.fleet, demo.port, demo.cold, demo.moving, demo.routes, demo.table); err != nil {
+			return err
+		}
+		b.figures = append(b.figures, demo.figures...)
+	}
+	fmt.Println("Peers are OSRM and pgRouting as recorded on another machine of this kind. No calibration kernel was recorded there, so they are not scaled; the figures of Dijkstra's algorithm are this machine's.")
+	if found, _ := filepath.Glob("/usr/share/postgresql/*/extension/pgrouting.control"); len(found) == 0 {
+		fmt.Println("pgRouting is not installed here (postgresql-NN-pgrouting), so nothing was asked of it in this run.")
+	} else {
+		fmt.Println("pgRouting is installed here, but this benchmark does not ask it yet.")
+	}
+	return keep(os.Stdout, all.Out, "road", b.figures)
+}
+
+// ask takes some steps and says how many answers were wrong.
+func (b *roadBench) ask(where string, steps ...func() error) error {
+	for _, step := range steps {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("%s: %d answers compared with Dijkstra, %d differ; checksum %016x\n", filepath.Base(path), b.compared, b.differ, b.sum)
+	fmt.Printf("%s: %d answers compared with Dijkstra, %d differ; checksum %016x\n", where, b.compared, b.differ, b.sum)
 	b.add(figure{Name: "answers that differ from Dijkstra", Value: float64(b.differ), Unit: "of " + strconv.Itoa(b.compared), Bar: bar(0)})
-	return keep(os.Stdout, all.Out, "road", b.figures)
+	slices.Sort(b.dijkstra)
+	b.add(figure{Name: "Dijkstra's algorithm, 300 places to one report", Value: us(b.dijkstra, 0.5), Unit: "us", Runs: len(b.dijkstra)})
+	return nil
 }
 
 // extract finds the file to run on.
@@ -91,14 +118,18 @@ type roadBench struct {
 	router  *road.Router
 	figures []figure
 
+	of string // before the names of figures
+
 	compared, differ int
 	sum              uint64
+	dijkstra         []time.Duration // 300 to one
 }
 
 func (b *roadBench) add(f figure) {
 	if f.Runs == 0 {
 		f.Runs = 1
 	}
+	f.Name = b.of + f.Name
 	b.figures = append(b.figures, f)
 }
 
@@ -168,164 +199,4 @@ func (b *roadBench) places(count int) []geo.Point {
 		out[i] = geo.Point{Lon: p.Lon + (b.random.Float64()-0.5)*0.001, Lat: p.Lat + (b.random.Float64()-0.5)*0.001}
 	}
 	return out
-}
-
-// measure asks again and again and keeps the median.
-func (b *roadBench) measure(f figure, ask func() (time.Duration, error)) error {
-	var took []time.Duration
-	for range b.rounds {
-		d, err := ask()
-		if err != nil {
-			return err
-		}
-		took = append(took, d)
-	}
-	slices.Sort(took)
-	at := func(q float64) float64 { return float64(took[int(q*float64(len(took)-1))].Nanoseconds()) / 1000 }
-	f.Value, f.Unit, f.Runs = at(0.5), "us", len(took)
-	f.Spread = (at(0.75) - at(0.25)) / f.Value
-	b.add(f)
-	return nil
-}
-
-// check compares times with the plain search.
-func (b *roadBench) check(times []road.Time, from []geo.Point, to geo.Point) error {
-	want, err := b.net.ManyToOne(b.ctx, road.Car, from, to)
-	if err != nil {
-		return err
-	}
-	h := fnv.New64a()
-	for i, t := range times {
-		b.compared++
-		if t != want[i] {
-			b.differ++
-		}
-		fmt.Fprintf(h, "%d %.3f %.2f;", b.sum, t.DurationS, t.DistanceM)
-	}
-	b.sum = h.Sum64()
-	return nil
-}
-
-func (b *roadBench) stands(places []geo.Point) ([]*road.Stand, error) {
-	out := make([]*road.Stand, len(places))
-	for i, p := range places {
-		var err error
-		if out[i], err = b.router.Stand(road.Car, p); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
-func (b *roadBench) fleet() error {
-	peer, source := recorded(25_000)
-	var times []road.Time
-	return b.measure(figure{Name: "300 registered patrols to one report", Bar: bar(100), Peer: peer, PeerSource: source}, func() (time.Duration, error) {
-		p := b.places(fleetSize + 1)
-		stands, err := b.stands(p[1:])
-		if err != nil {
-			return 0, err
-		}
-		began := time.Now()
-		times, err = b.router.StandsToOne(b.ctx, times[:0], stands, p[0])
-		took := time.Since(began)
-		return took, errors.Join(err, b.check(times, p[1:], p[0]))
-	})
-}
-
-func (b *roadBench) cold() error {
-	peer, source := recorded(25_000)
-	var times []road.Time
-	return b.measure(figure{Name: "300 places to one report, cold", Bar: bar(10_000), Peer: peer, PeerSource: source}, func() (time.Duration, error) {
-		p := b.places(fleetSize + 1)
-		began := time.Now()
-		var err error
-		times, err = b.router.AppendManyToOne(b.ctx, times[:0], road.Car, p[1:], p[0])
-		took := time.Since(began)
-		return took, errors.Join(err, b.check(times, p[1:], p[0]))
-	})
-}
-
-func (b *roadBench) moving() error {
-	return b.measure(figure{Name: "moving a registered patrol", Bar: bar(50)}, func() (time.Duration, error) {
-		p := b.places(1)
-		began := time.Now()
-		_, err := b.router.Stand(road.Car, p[0])
-		return time.Since(began), err
-	})
-}
-
-func (b *roadBench) routes() error {
-	peer, source := recorded(335)
-	return b.measure(figure{Name: "a route with geometry", Bar: bar(200), Peer: peer, PeerSource: source}, func() (time.Duration, error) {
-		p := b.places(2)
-		began := time.Now()
-		way, err := b.router.Route(b.ctx, road.Car, p[0], p[1])
-		took := time.Since(began)
-		return took, errors.Join(err, b.check([]road.Time{way.Time}, p[:1], p[1]))
-	})
-}
-
-func (b *roadBench) table() error {
-	rounds := b.rounds
-	defer func() { b.rounds = rounds }()
-	b.rounds = max(5, rounds/10)
-	peer, source := recorded(43_000)
-	return b.measure(figure{Name: "a table of 200 x 200", Bar: bar(20_000), Peer: peer, PeerSource: source}, func() (time.Duration, error) {
-		p := b.places(2 * tableSide)
-		from, to := p[:tableSide], p[tableSide:]
-		rows := make([][]road.Time, tableSide)
-		began := time.Now()
-		err := b.router.Matrix(b.ctx, road.Car, from, to, func(i int, times []road.Time) error { rows[i] = times; return nil })
-		took := time.Since(began)
-		if err != nil {
-			return 0, err
-		}
-		column := make([]road.Time, tableSide)
-		for i := range rows {
-			column[i] = rows[i][0]
-		}
-		return took, b.check(column, from, to[0])
-	})
-}
-
-// closing closes a road under a thousand registered patrols: until the next report
-// counts it.
-func (b *roadBench) closing() error {
-	rounds := b.rounds
-	defer func() { b.rounds = rounds }()
-	b.rounds = 10
-	places := b.places(bigFleet)
-	var customized []time.Duration
-	version := uint64(1)
-	err := b.measure(figure{Name: "a closure in force, 1,000 patrols registered anew", Bar: bar(1_000_000)}, func() (time.Duration, error) {
-		s := b.net.Segment(b.random.IntN(b.net.Segments()))
-		began := time.Now()
-		var flat []float64
-		for _, p := range s.Points {
-			flat = append(flat, p.Lon, p.Lat)
-		}
-		closed, err := b.net.Covered(geom.NewLineStringFlat(geom.XY, flat))
-		if err != nil {
-			return 0, err
-		}
-		version++
-		imposing := time.Now()
-		if err := b.router.Impose(b.ctx, road.Conditions{Closed: [road.Modes][]uint32{road.Car: closed}}, version); err != nil {
-			return 0, err
-		}
-		customized = append(customized, time.Since(imposing))
-		stands, err := b.stands(places)
-		if err != nil {
-			return 0, err
-		}
-		_, err = b.router.StandsToOne(b.ctx, nil, stands, places[0])
-		return time.Since(began), err
-	})
-	if err != nil {
-		return err
-	}
-	slices.Sort(customized)
-	b.add(figure{Name: "customize, by car", Value: float64(customized[len(customized)/2].Microseconds()) / 1000, Unit: "ms", Bar: bar(150), Runs: len(customized)})
-	return b.router.Impose(b.ctx, road.Conditions{}, version+1)
 }
