@@ -13,6 +13,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
 // reach answers the cells that can be reached in a time, or from which a place can be.
@@ -49,6 +50,13 @@ func (s *Server) reach(c echo.Context) error {
 	}
 	if err := s.auth.RecordViews(ctx, v, pgauth.ViewedPosition, found.Looked); err != nil {
 		return err
+	}
+	if len(found.Cells) == 0 {
+		if mode, err := road.ParseMode(string(found.Mode)); err == nil {
+			if why := road.Outside(s.roads, mode, found.At); why != "" {
+				return refuse(http.StatusNotFound, "no-way", "Nothing can be reached: the place "+why+".", FieldProblem{Pointer: "/query/lon", Detail: why})
+			}
+		}
 	}
 	return streamCells(c, Reach{
 		Mode: Mode(found.Mode), Minutes: ask.Minutes, Reverse: ask.Back, Res: found.Res, EtaKind: EtaKind(found.EtaKind), Lon: found.At.Lon, Lat: found.At.Lat,

@@ -105,6 +105,10 @@ type Pick struct {
 	Shortfall  ShortfallReason `json:"shortfall"`
 	Considered int             `json:"considered"`
 	Candidates []Candidate     `json:"candidates"`
+
+	// Closed says that a closed road changed the choice, and whom it kept from being
+	// first; empty where it did not. The candidates' reasons hold the same.
+	Closed string `json:"-"`
 }
 
 // MakePlan picks for each team the patrol that is there first: fresh before stale, then
@@ -161,6 +165,7 @@ func pick(team Team, reporter *PatrolID, given map[PatrolID]bool) Pick {
 		c.RejectedBecause = &because
 		out.Candidates = append(out.Candidates, c)
 	}
+	out.Closed = closedChoice(fit, unfit, team, given)
 	if team.Contended {
 		out.Shortfall = Contended
 		return out
@@ -172,6 +177,32 @@ func pick(team Team, reporter *PatrolID, given map[PatrolID]bool) Pick {
 	out.Chosen = &fit[0].PatrolID
 	out.OnScene = team.Kind == KindFirstLook && reporter != nil && *reporter == fit[0].PatrolID
 	return out
+}
+
+// closedChoice says who would have been first, were no road closed.
+func closedChoice(fit, unfit []Runner, team Team, given map[PatrolID]bool) string {
+	var kept *Runner
+	look := func(r *Runner) {
+		if r.Leg == nil || r.Leg.OpenS == nil || kept != nil && *kept.Leg.OpenS <= *r.Leg.OpenS {
+			return
+		}
+		if len(fit) > 0 && (*r.Leg.OpenS >= fit[0].Leg.DurationS || r.Post > fit[0].Post || staleness(r.Presence) > staleness(fit[0].Presence)) {
+			return
+		}
+		kept = r
+	}
+	for i := 1; i < len(fit); i++ {
+		look(&fit[i])
+	}
+	for i := range unfit {
+		if failing(unfit[i], team, given) == failReach {
+			look(&unfit[i])
+		}
+	}
+	if kept == nil {
+		return ""
+	}
+	return fmt.Sprintf("a road is closed: %s would have been first, in %.0f s", kept.Code, math.Ceil(*kept.Leg.OpenS))
 }
 
 // soonest orders runners that can be sent.

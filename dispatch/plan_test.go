@@ -236,6 +236,26 @@ func TestAClosedRoadIsTheReasonWhereItChangedTheChoice(t *testing.T) {
 		runner(4, Leg{}),
 		runner(5, Leg{DurationS: 310, Reachable: true, OpenS: &[]float64{305}[0]}),
 	}}}}
+	in.Teams[0].Runners[1].Code = "P-2"
+	in.Teams[0].Runners[2].Code = "P-3"
+	in.Teams[0].Runners[2].Leg.OpenS = &[]float64{50.2}[0]
+	if closed := MakePlan(in).Teams[0].Closed; closed != "a road is closed: P-3 would have been first, in 51 s" {
+		t.Errorf("the history says %q", closed)
+	}
+	in.Teams[0].Runners[2].Leg.OpenS = &[]float64{300}[0]
+	if closed := MakePlan(in).Teams[0].Closed; closed != "a road is closed: P-2 would have been first, in 60 s" {
+		t.Errorf("the history says %q", closed)
+	}
+	alone := in
+	alone.Teams = []Team{{Kind: KindDepartment, Department: "police", Runners: in.Teams[0].Runners[2:4]}}
+	if pick := MakePlan(alone).Teams[0]; pick.Chosen != nil || pick.Closed != "a road is closed: P-3 would have been first, in 300 s" {
+		t.Errorf("nobody gets there, and the history says %+v", pick)
+	}
+	alone.Teams = []Team{{Kind: KindDepartment, Department: "police", Runners: []Runner{in.Teams[0].Runners[0], in.Teams[0].Runners[4]}}}
+	if closed := MakePlan(alone).Teams[0].Closed; closed != "" {
+		t.Errorf("nothing changed, and the history says %q", closed)
+	}
+	in.Teams[0].Runners[2].Leg.OpenS = &soon
 	var got []string
 	for _, c := range MakePlan(in).Teams[0].Candidates {
 		if c.RejectedBecause != nil {

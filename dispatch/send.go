@@ -281,7 +281,11 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 			short = append(short, gap)
 			t.Items = append(t.Items, gap)
 			missing = append(missing, gap.Department)
-			t.event("shortfall", PatrolID{}, facts{"department": gap.Department, "kind": pick.Kind, "reason": gap.Reason, "considered": gap.Considered})
+			said := facts{"department": gap.Department, "kind": pick.Kind, "reason": gap.Reason, "considered": gap.Considered}
+			if pick.Closed != "" {
+				said["because"] = pick.Closed
+			}
+			t.event("shortfall", PatrolID{}, said)
 			continue
 		}
 		t.replace(pick)
@@ -329,8 +333,12 @@ func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) Assignment 
 	}
 	t.Add = append(t.Add, t.Case.Assignments[len(t.Case.Assignments)-1])
 	t.move(a.PatrolID, status, a.ID)
-	t.event("assignment."+string(a.State), a.PatrolID, facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind,
-		"part": a.Part, "eta_s": a.EtaS, "road_m": a.RoadM, "fix_age_s": a.FixAgeS})
+	said := facts{"assignment": a.ID, "department": a.Department, "kind": a.Kind,
+		"part": a.Part, "eta_s": a.EtaS, "road_m": a.RoadM, "fix_age_s": a.FixAgeS}
+	if pick.Closed != "" {
+		said["because"] = pick.Closed
+	}
+	t.event("assignment."+string(a.State), a.PatrolID, said)
 	return t.Case.Assignments[len(t.Case.Assignments)-1]
 }
 

@@ -360,6 +360,7 @@ export const en: Dict = {
     otherChosen: "an operator chose another",
     neverSeen: "never seen",
     noWay: "no way from there",
+    choiceClosed: (who: string, t: string) => `a road is closed: ${who} would have been first, in ${t}`,
     noWayClosed: (open: string) => `no way from there, since a road is closed (${open} otherwise)`,
     leads: (c: string) => `leads category ${c}`,
     along: (c: string) => `goes along in category ${c}`,

@@ -15,6 +15,7 @@ const rules: Rule[] = [
   [/^lost: last seen (\d+) s ago$/, (w, m) => w.why.lost(duration(Number(m[1]), w))],
   [/^later by (\d+) s$/, (w, m) => w.why.later(duration(Number(m[1]), w))],
   [/^later by (\d+) s, since a road is closed; (\d+) s otherwise$/, (w, m) => w.why.laterClosed(duration(Number(m[1]), w), duration(Number(m[2]), w))],
+  [/^a road is closed: (.+) would have been first, in (\d+) s$/, (w, m) => w.why.choiceClosed(m[1] ?? "", duration(Number(m[2]), w))],
   [/^no way from there, since a road is closed; (\d+) s otherwise$/, (w, m) => w.why.noWayClosed(duration(Number(m[1]), w))],
   [/^as soon, but (\d+) m longer$/, (w, m) => w.why.longer(distance(Number(m[1])))],
   [/^as soon and as near/, (w) => w.why.equal],

@@ -35,7 +35,7 @@ describe("figures", () => {
 describe("the planner's reasons", () => {
   it.each([
     "comes after the grid's own people", "comes after the part-timer", "stale: last seen 301 s ago", "lost: last seen 900 s ago", "later by 34 s",
-    "later by 34 s, since a road is closed; 90 s otherwise", "no way from there, since a road is closed; 90 s otherwise",
+    "later by 34 s, since a road is closed; 90 s otherwise", "no way from there, since a road is closed; 90 s otherwise", "a road is closed: P-3 would have been first, in 51 s",
     "as soon, but 12 m longer", "as soon and as near; the other comes first by id", "declined", "did not answer in time", "was lost before it arrived",
     "was recalled", "was claimed by another case meanwhile", "lacks the skill 化学防护", "off duty", "on a break", "busy: en route",
     "goes to this case already", "an operator chose another", "never seen", "no way from there", "leads category C01", "goes along in category C01",

@@ -366,6 +366,7 @@ export const zh = {
     otherChosen: "值班员另选他人",
     neverSeen: "从未上线",
     noWay: "无路可达",
+    choiceClosed: (who: string, t: string) => `道路封闭改派：否则 ${who} 最先到，${t}`,
     noWayClosed: (open: string) => `道路封闭，无路可达（通行时只需 ${open}）`,
     leads: (c: string) => `类别 ${c} 的主办部门`,
     along: (c: string) => `类别 ${c} 的联合部门`,
