@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -59,7 +58,7 @@ func TestReachAndCoverage(t *testing.T) {
 		}
 	}
 	// A town of cells comes as one list that ends.
-	if many := fmt.Sprintf("%s", b.want(http.StatusOK, call{path: "/api/v1/coverage?department=%22items%22:[]", token: operator}).body); !strings.HasSuffix(many, "}\n") {
+	if many := string(b.want(http.StatusOK, call{path: "/api/v1/coverage?department=%22items%22:[]", token: operator}).body); !strings.HasSuffix(many, "}\n") {
 		t.Errorf("%s", many)
 	}
 }

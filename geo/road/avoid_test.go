@@ -1,12 +1,14 @@
 package road
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"github.com/twpayne/go-geom"
+	"pgregory.net/rapid"
 
 	"github.com/gridpatrol/gridpatrol/geo"
 )
@@ -148,5 +150,92 @@ func TestAvoidingGoesRoundABridge(t *testing.T) {
 	}
 	if _, err := Avoiding(t.Context(), router, Car, []geom.T{geom.NewPointFlat(geom.XY, []float64{121.38, 28.58})}); !errors.Is(err, ErrShape) {
 		t.Errorf("a point: %v", err)
+	}
+}
+
+// In small towns with turn restrictions, private ground and one-way streets, where
+// whoever finds all that goes on avoided has to turn round.
+func TestAvoidingAgreesInSmallTowns(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSurvey(t)
+		n, err := Build(context.Background(), s, "drawn")
+		if err != nil {
+			return // nothing usable was drawn
+		}
+		router, err := Prepare(context.Background(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := Mode(rapid.IntRange(0, Modes-1).Draw(t, "mode"))
+		var shutting []uint32
+		for s := range uint32(n.Segments()) {
+			if rapid.IntRange(0, 4).Draw(t, "avoided") == 0 {
+				shutting = append(shutting, s)
+			}
+		}
+		durationMS := n.under(m, shutting)
+		around, oracle := &detours{router: router, mode: m, durationMS: durationMS}, n.reweighted(m, durationMS)
+		coordinate := rapid.IntRange(-20000, 80000)
+		var points []geo.Point
+		for range 6 {
+			points = append(points, geo.Point{
+				Lon: (1213800000 + float64(coordinate.Draw(t, "lon"))) / 1e7,
+				Lat: (285800000 + float64(coordinate.Draw(t, "lat"))) / 1e7,
+			})
+		}
+		for _, to := range points {
+			want, err := oracle.ManyToOne(context.Background(), m, points, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := around.ManyToOne(context.Background(), m, points, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range want {
+				got[i].Version, want[i].Version = Version{}, Version{}
+				if got[i] != want[i] {
+					t.Fatalf("%v from %v to %v: %+v, Dijkstra says %+v", m, points[i], to, got[i], want[i])
+				}
+			}
+		}
+	})
+}
+
+// A turn is forbidden, and the road that one would go along to turn round farther on
+// is avoided behind its next junction: so one turns round there.
+func TestWhoFindsAllAvoidedTurnsRound(t *testing.T) {
+	t.Parallel()
+	node := func(x, y float64) Node { return NodeAt(geo.Point{Lon: 121.38 + 0.01*x, Lat: 28.58 + 0.009*y}) }
+	s := &Survey{Nodes: []Node{node(0, 0), node(1, 0), node(2, 0), node(1, 1), node(3, 0)}}
+	for _, ends := range [][]uint32{{0, 1}, {1, 2}, {1, 3}, {2, 4}} {
+		w := Way{Nodes: ends, Class: Residential}
+		w.Travel[Car] = Travel{ForwardMS: 10, BackwardMS: 10}
+		s.Ways = append(s.Ways, w)
+	}
+	s.Restrictions = []Restriction{{From: 0, To: 2, Via: 1, Modes: SetOf(Car)}}
+	n, err := Build(t.Context(), s, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := Prepare(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, to := s.Nodes[0].Point(), s.Nodes[3].Point()
+	end := s.Nodes[4].Point()
+	avoided := geom.NewLineStringFlat(geom.XY, []float64{end.Lon - 0.005, end.Lat - 0.001, end.Lon - 0.005, end.Lat + 0.001})
+	around, err := Avoiding(t.Context(), router, Car, []geom.T{avoided})
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err := router.Route(t.Context(), Car, from, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err := around.Route(t.Context(), Car, from, to)
+	if err != nil || !near.Reachable || near.DistanceM > far.DistanceM-1500 {
+		t.Errorf("%+v with the end avoided, %+v before (%v)", near.Time, far.Time, err)
 	}
 }

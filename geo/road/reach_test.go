@@ -156,3 +156,27 @@ func TestReachWithoutRoads(t *testing.T) {
 		t.Error("reached by no mode")
 	}
 }
+
+// A long road behind a short one is reached part of the way, farther than anybody
+// walks.
+func TestReachAlongALongRoad(t *testing.T) {
+	t.Parallel()
+	at := func(m float64) geo.Point { return geo.Point{Lon: 121.38 + m/97_900, Lat: 28.58} }
+	n, err := FromLines(t.Context(), []Line{
+		{Class: Secondary, Points: []geo.Point{at(0), at(100)}}, {Class: Secondary, Points: []geo.Point{at(100), at(20_000)}},
+	}, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	router, err := Prepare(t.Context(), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []geo.Point{at(50), at(2_000), at(3_500), at(6_000)}
+	for _, back := range []bool{false, true} {
+		got := reach(t, router, ReachAsk{Mode: Car, At: at(10), WithinS: 300, Back: back}, all)
+		if _, far := got[all[3]]; len(got) != 3 || far {
+			t.Errorf("back %v: %+v", back, got)
+		}
+	}
+}

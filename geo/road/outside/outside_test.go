@@ -193,8 +193,10 @@ func TestAFailingServerIsLeftAlone(t *testing.T) {
 	now = now.Add(2 * time.Minute)
 	mu.Unlock()
 	down.Store(false)
-	if by() != "osrm" || by() != "osrm" {
-		t.Error("a server that is back is not asked")
+	for range 2 {
+		if by() != "osrm" {
+			t.Error("a server that is back is not asked")
+		}
 	}
 }
 
