@@ -18,6 +18,8 @@ import (
 // noDeed are routes that are no GET and change nothing that anybody answers for.
 var noDeed = map[string]string{
 	"POST /api/v1/matrix":  "a question whose places are too many for an address",
+	"POST /api/v1/route":   "a question whose closed areas are too long for an address",
+	"POST /api/v1/nearest": "the same; the looks at positions are recorded",
 	"POST /api/v1/tickets": "half a minute's way into a socket, whose looks and messages are recorded themselves",
 }
 
@@ -31,6 +33,13 @@ func byDoor(w *scopeWorld, name string) call {
 		return d.at(w.plant(uuid.NewString(), w.visitors[dispatch.RoleOperator].District, home, "police", visitor{}))
 	}
 	return d.plain
+}
+
+// byDutyLeader is the call of the door by somebody who may do more than an operator.
+func byDutyLeader(w *scopeWorld, name string) call {
+	c := byDoor(w, name)
+	c.token = w.visitors[dispatch.RoleDutyLeader].token
+	return c
 }
 
 // deeds are those that the call of the door does not bring to succeed.
@@ -67,6 +76,13 @@ var deeds = map[string]deed{
 		c.token = v.token
 		return c
 	},
+	"POST /api/v1/cases/:id/moves": func(w *scopeWorld, name string) call {
+		p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
+		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"urge","reason":"已过半小时"}`)
+	},
+	"PUT /api/v1/calendar/hours":        byDutyLeader,
+	"PUT /api/v1/calendar/days/:day":    byDutyLeader,
+	"DELETE /api/v1/calendar/days/:day": byDutyLeader,
 	"POST /api/v1/roads/closures": func(w *scopeWorld, _ string) call {
 		w.withRoads()
 		return send("POST", "/api/v1/roads/closures", overTheBridge)
