@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gridpatrol/gridpatrol/geo/feature"
 	"github.com/gridpatrol/gridpatrol/geo/road"
@@ -63,6 +65,7 @@ func (c importSpeedsCmd) storeIn(ctx context.Context, env *Env) error {
 		}
 		good = append(good, rule)
 	}
+	slices.SortStableFunc(refused, func(a, b *feature.Refusal) int { return cmp.Compare(a.Line, b.Line) })
 	if !c.DryRun && len(good) > 0 {
 		if _, err := pgroad.AddSpeeds(ctx, env.DB, good, nil, proof.Command); err != nil {
 			return fmt.Errorf("import speeds: %w", err)
