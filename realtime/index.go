@@ -82,7 +82,7 @@ type Index struct {
 	entries map[dispatch.PatrolID]*entry
 	// placed holds each department's patrols that have a place. An entry knows its
 	// slot, so that joining and leaving cost no search.
-	placed map[string][]*entry
+	placed map[string]*crowd
 }
 
 var _ dispatch.Live = (*Index)(nil)
@@ -92,12 +92,14 @@ type entry struct {
 	interval time.Duration // what the patrol's devices were told
 	anchor   geo.Point     // where it has stayed since anchorAt
 	anchorAt time.Time
-	slot     int // in placed, -1 outside
+	slot     int  // in its crowd, -1 outside
+	lot      *lot // in the raster of its crowd
+	seat     int  // in its lot
 }
 
 // NewIndex makes an empty index on a clock.
 func NewIndex(now func() time.Time) *Index {
-	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string][]*entry{}}
+	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string]*crowd{}}
 }
 
 // SetPatrols takes the register over: new patrols appear without a place, patrols
@@ -183,10 +185,13 @@ func (x *Index) Move(p Place) (Standing, bool) {
 	if !e.Placed || geo.DistanceM(e.anchor, p.Point) > slack {
 		e.anchor, e.anchorAt = p.Point, p.T
 	}
-	x.leave(e)
 	e.Place, e.Placed = p, true
 	e.Presence = e.presence(now)
-	x.join(e)
+	if e.slot < 0 {
+		x.join(e)
+	} else {
+		x.placed[e.Department].moved(e)
+	}
 	return e.Standing, true
 }
 
@@ -217,21 +222,18 @@ func (x *Index) join(e *entry) {
 	if !e.Placed {
 		return
 	}
-	list := x.placed[e.Department]
-	e.slot = len(list)
-	x.placed[e.Department] = append(list, e)
+	c := x.placed[e.Department]
+	if c == nil {
+		c = &crowd{}
+		x.placed[e.Department] = c
+	}
+	c.add(e)
 }
 
 func (x *Index) leave(e *entry) {
-	if e.slot < 0 {
-		return
+	if e.slot >= 0 {
+		x.placed[e.Department].remove(e)
 	}
-	list := x.placed[e.Department]
-	last := list[len(list)-1]
-	list[e.slot], last.slot = last, e.slot
-	list[len(list)-1] = nil
-	x.placed[e.Department] = list[:len(list)-1]
-	e.slot = -1
 }
 
 // Standing is one patrol of the register.
@@ -273,9 +275,6 @@ func (x *Index) All() []Standing {
 // Candidates answers the last positions of a department's patrols, whatever their
 // status or presence, nearest to a place by air first, at most limit; ties go to
 // the patrol that was registered first. An empty department is every one.
-//
-// It scans: below a few hundred a scan beats every index, and the largest
-// department of a district has 622.
 func (x *Index) Candidates(department string, near geo.Point, limit int) []dispatch.Position {
 	if limit <= 0 {
 		return nil
@@ -283,12 +282,12 @@ func (x *Index) Candidates(department string, near geo.Point, limit int) []dispa
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	n := nearest{limit: limit, near: near, cosLat: math.Cos(near.Lat * math.Pi / 180)}
-	if department != "" {
-		n.scan(x.placed[department])
-	} else {
-		for _, list := range x.placed {
-			n.scan(list)
+	if department == "" {
+		for _, c := range x.placed {
+			c.search(&n)
 		}
+	} else if c := x.placed[department]; c != nil {
+		c.search(&n)
 	}
 	if len(n.best) < limit {
 		n.sort()
@@ -324,24 +323,32 @@ func (h hit) before(o hit) bool {
 	return bytes.Compare(h.e.Patrol.UUID[:], o.e.Patrol.UUID[:]) < 0
 }
 
-func (n *nearest) scan(list []*entry) {
-	for _, e := range list {
-		dx, dy := lonGap(e.Point.Lon-n.near.Lon)*n.cosLat, e.Point.Lat-n.near.Lat
-		h := hit{d2: dx*dx + dy*dy, e: e}
-		if len(n.best) < n.limit {
-			n.best = append(n.best, h)
-			if len(n.best) == n.limit {
-				n.sort()
-			}
-			continue
+func (n *nearest) scan(l *lot) {
+	for i := range l.stands {
+		n.look(l.stands[i].point, l.stands[i].e)
+	}
+}
+
+func (n *nearest) look(at geo.Point, e *entry) {
+	dx, dy := lonGap(at.Lon-n.near.Lon)*n.cosLat, at.Lat-n.near.Lat
+	d2 := dx*dx + dy*dy
+	if len(n.best) < n.limit {
+		n.best = append(n.best, hit{d2, e})
+		if len(n.best) == n.limit {
+			n.sort()
 		}
-		if !h.before(n.best[n.limit-1]) {
-			continue
-		}
-		n.best[n.limit-1] = h
-		for i := len(n.best) - 1; i > 0 && n.best[i].before(n.best[i-1]); i-- {
-			n.best[i], n.best[i-1] = n.best[i-1], n.best[i]
-		}
+		return
+	}
+	if d2 > n.best[n.limit-1].d2 {
+		return
+	}
+	h := hit{d2, e}
+	if !h.before(n.best[n.limit-1]) {
+		return
+	}
+	n.best[n.limit-1] = h
+	for i := len(n.best) - 1; i > 0 && n.best[i].before(n.best[i-1]); i-- {
+		n.best[i], n.best[i-1] = n.best[i-1], n.best[i]
 	}
 }
 
