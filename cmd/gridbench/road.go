@@ -47,6 +47,9 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 	if err := b.ask(filepath.Base(path), b.fleet, b.port, b.cold, b.moving, b.routes, b.table, b.closing, func() error { return b.profiles(path) }); err != nil {
 		return err
 	}
+	if err := b.pgRouting(); err != nil {
+		return err
+	}
 	if c.Extract == "" {
 		demo := &roadBench{ctx: ctx, rounds: c.Rounds, random: random(c.Seed), of: "demo district: "}
 		if demo.net, err = district.Network(ctx); err != nil {
@@ -60,12 +63,7 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 		}
 		b.figures = append(b.figures, demo.figures...)
 	}
-	fmt.Println("Peers are OSRM and pgRouting as recorded on another machine of this kind. No calibration kernel was recorded there, so they are not scaled; the figures of Dijkstra's algorithm are this machine's.")
-	if found, _ := filepath.Glob("/usr/share/postgresql/*/extension/pgrouting.control"); len(found) == 0 {
-		fmt.Println("pgRouting is not installed here (postgresql-NN-pgrouting), so nothing was asked of it in this run.")
-	} else {
-		fmt.Println("pgRouting is installed here, but this benchmark does not ask it yet.")
-	}
+	fmt.Println("Peers called recorded are OSRM on another machine of this kind. No calibration kernel was recorded there, so they are not scaled; Dijkstra's algorithm and pgRouting ran here.")
 	return keep(os.Stdout, all.Out, "road", b.figures)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -82,6 +83,8 @@ func (r *refresher) now(ctx context.Context) error {
 		return err
 	default:
 		r.env.Log.Info("roads in force", "version", version)
+		// Reading and preparing took as much again as serving does.
+		debug.FreeOSMemory()
 	}
 	r.network = network
 	return nil
