@@ -621,6 +621,48 @@ func (e LineStringType) Valid() bool {
 	}
 }
 
+// Defines values for MatchBreakReason.
+const (
+	MatchBreakReasonGap   MatchBreakReason = "gap"
+	MatchBreakReasonNoWay MatchBreakReason = "no_way"
+)
+
+// Valid indicates whether the value is a known member of the MatchBreakReason enum.
+func (e MatchBreakReason) Valid() bool {
+	switch e {
+	case MatchBreakReasonGap:
+		return true
+	case MatchBreakReasonNoWay:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MatchedFixState.
+const (
+	MatchedFixStateAlone   MatchedFixState = "alone"
+	MatchedFixStateJump    MatchedFixState = "jump"
+	MatchedFixStateMatched MatchedFixState = "matched"
+	MatchedFixStateOffRoad MatchedFixState = "off_road"
+)
+
+// Valid indicates whether the value is a known member of the MatchedFixState enum.
+func (e MatchedFixState) Valid() bool {
+	switch e {
+	case MatchedFixStateAlone:
+		return true
+	case MatchedFixStateJump:
+		return true
+	case MatchedFixStateMatched:
+		return true
+	case MatchedFixStateOffRoad:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for MatrixEngine.
 const (
 	MatrixEngineOsrm     MatrixEngine = "osrm"
@@ -2107,6 +2149,102 @@ type Located struct {
 // LonLat Longitude, latitude
 type LonLat = []float64
 
+// MatchAsk defines model for MatchAsk.
+type MatchAsk struct {
+	Crs *CRS `json:"crs,omitempty"`
+
+	// Fixes Times ascend
+	Fixes    *[]MatchFix         `json:"fixes,omitempty"`
+	From     *time.Time          `json:"from,omitempty"`
+	Mode     *Mode               `json:"mode,omitempty"`
+	PatrolId *openapi_types.UUID `json:"patrol_id,omitempty"`
+	To       *time.Time          `json:"to,omitempty"`
+}
+
+// MatchBreak defines model for MatchBreak.
+type MatchBreak struct {
+	After  int              `json:"after"`
+	Before int              `json:"before"`
+	Reason MatchBreakReason `json:"reason"`
+}
+
+// MatchBreakReason defines model for MatchBreak.Reason.
+type MatchBreakReason string
+
+// MatchFix defines model for MatchFix.
+type MatchFix struct {
+	// AccuracyM 10 m are assumed without it
+	AccuracyM  *float64  `json:"accuracy_m,omitempty"`
+	HeadingDeg *float64  `json:"heading_deg,omitempty"`
+	Lat        float64   `json:"lat"`
+	Lon        float64   `json:"lon"`
+	SpeedMs    *float64  `json:"speed_ms,omitempty"`
+	T          time.Time `json:"t"`
+}
+
+// Matched defines model for Matched.
+type Matched struct {
+	Breaks []MatchBreak `json:"breaks"`
+	Fixes  []MatchedFix `json:"fixes"`
+
+	// LengthM Of all parts
+	LengthM float64       `json:"length_m"`
+	Mode    Mode          `json:"mode"`
+	Parts   []MatchedPart `json:"parts"`
+}
+
+// MatchedFix All but the state is null where it is not matched
+type MatchedFix struct {
+	// Against Against the direction it was drawn in
+	Against *bool `json:"against"`
+
+	// AtM Along the way of its part
+	AtM *float64 `json:"at_m"`
+
+	// AwayM How far the fix was from there
+	AwayM *float64 `json:"away_m"`
+
+	// Confidence How likely this road is among those near, 0 to 1
+	Confidence *float64 `json:"confidence"`
+
+	// Edge The stretch of road between two junctions, by its number in the roads that serve now
+	Edge  *int            `json:"edge"`
+	Lat   *float64        `json:"lat"`
+	Lon   *float64        `json:"lon"`
+	Part  *int            `json:"part"`
+	State MatchedFixState `json:"state"`
+}
+
+// MatchedFixState defines model for MatchedFix.State.
+type MatchedFixState string
+
+// MatchedPart defines model for MatchedPart.
+type MatchedPart struct {
+	// Confidence The mean of its fixes
+	Confidence float64 `json:"confidence"`
+
+	// DurationS Between these fixes
+	DurationS float64 `json:"duration_s"`
+
+	// First Its first matched fix, counted from 0
+	First    int           `json:"first"`
+	Geometry LineString    `json:"geometry"`
+	Last     int           `json:"last"`
+	LengthM  float64       `json:"length_m"`
+	Roads    []MatchedRoad `json:"roads"`
+
+	// TurnedRound How often in the middle of a road
+	TurnedRound int `json:"turned_round"`
+}
+
+// MatchedRoad defines model for MatchedRoad.
+type MatchedRoad struct {
+	LengthM float64 `json:"length_m"`
+
+	// Road Empty where it has no name
+	Road string `json:"road"`
+}
+
 // Matrix defines model for Matrix.
 type Matrix struct {
 	// Engine Who answered
@@ -3280,6 +3418,12 @@ type LocateParams struct {
 	Crs *CRS `form:"crs,omitempty" json:"crs,omitempty"`
 }
 
+// MatchTrackParams defines parameters for MatchTrack.
+type MatchTrackParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // MatrixParams defines parameters for Matrix.
 type MatrixParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -3602,6 +3746,9 @@ type RedeemEnrolmentJSONRequestBody = Redemption
 
 // AddGridPersonJSONRequestBody defines body for AddGridPerson for application/json ContentType.
 type AddGridPersonJSONRequestBody = NewGridPerson
+
+// MatchTrackJSONRequestBody defines body for MatchTrack for application/json ContentType.
+type MatchTrackJSONRequestBody = MatchAsk
 
 // MatrixJSONRequestBody defines body for Matrix for application/json ContentType.
 type MatrixJSONRequestBody = MatrixAsk

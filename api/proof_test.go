@@ -17,6 +17,7 @@ import (
 
 // noDeed are routes that are no GET and change nothing that anybody answers for.
 var noDeed = map[string]string{
+	"POST /api/v1/match":   "a question whose track is too long for an address; a look at a patrol's is recorded",
 	"POST /api/v1/matrix":  "a question whose places are too many for an address",
 	"POST /api/v1/route":   "a question whose closed areas are too long for an address",
 	"POST /api/v1/nearest": "the same; the looks at positions are recorded",

@@ -129,8 +129,11 @@ var doors = map[string]door{
 	"POST /api/v1/nearest":    {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: send("POST", "/api/v1/nearest", `{"lon":121.3856,"lat":28.5856,"limit":50}`)},
 	"POST /api/v1/route":      {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/route", `{"from":[121.38,28.58],"to":[121.39,28.58]}`)},
 	"POST /api/v1/matrix":     {needs: []dispatch.Action{dispatch.ActMapData}, plain: send("POST", "/api/v1/matrix", `{"from":[[121.38,28.58]],"to":[[121.39,28.58]]}`)},
-	"GET /api/v1/reach":       {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/reach?lon=121.3856&lat=28.5856&minutes=5")},
-	"GET /api/v1/coverage":    {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/coverage?department=police")},
+	// The track of a patrol is in TestMatchOfAPatrol.
+	"POST /api/v1/match": {needs: []dispatch.Action{dispatch.ActMapData}, settles: http.StatusServiceUnavailable, // there are no roads here
+		plain: send("POST", "/api/v1/match", `{"fixes":[{"t":"2026-05-03T00:00:00Z","lon":121.38,"lat":28.58},{"t":"2026-05-03T00:00:10Z","lon":121.381,"lat":28.58}]}`)},
+	"GET /api/v1/reach":    {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/reach?lon=121.3856&lat=28.5856&minutes=5")},
+	"GET /api/v1/coverage": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/coverage?department=police")},
 	// Roads are everybody's, and so is what closes them.
 	"GET /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/closures")},
 	"POST /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActCloseRoads}, settles: http.StatusBadRequest, // there are no roads here

@@ -93,6 +93,7 @@ type Server struct {
 	now      func() time.Time
 	maxTime  time.Duration
 	uploads  *uploads
+	matching chan struct{} // holds one for each track being matched
 	detours  chan struct{} // one for each request under way that avoids areas
 	// vigilEvery is how often a socket's right is asked for again, accessEvery how
 	// often WatchAccess looks whether any was taken away.
@@ -156,6 +157,7 @@ func New(c Config) (*Server, error) {
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.uploads = &uploads{most: maxUploads}
+	s.matching = make(chan struct{}, matchesAtOnce)
 	s.detours = make(chan struct{}, maxDetours)
 	s.ready = readiness{look: c.Ready, fresh: readyFreshFor, heard: func(ctx context.Context, err error) {
 		s.log.WarnContext(ctx, "not ready", "error", err)
@@ -241,6 +243,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/route", mapData, s.route)
 	s.add("POST", "/api/v1/route", mapData, s.routeAround)
 	s.add("POST", "/api/v1/matrix", mapData, s.matrix)
+	s.add("POST", "/api/v1/match", mapData, s.matchTrack)
 	s.add("GET", "/api/v1/reach", mapData, s.reach)
 	s.add("GET", "/api/v1/coverage", may(dispatch.ActSeePatrols), s.coverage)
 	s.add("GET", "/api/v1/roads/closures", mapData, s.listClosures)

@@ -66,7 +66,7 @@ func (n *Network) ArcMS(m Mode, arc uint32) (ms uint32, open bool) {
 // AppendArc appends the line of an arc between two distances from its start to flat
 // coordinates, without repeating a point.
 func (n *Network) AppendArc(flat []float64, arc, fromCM, toCM uint32) []float64 {
-	t := tracer{net: n, flat: flat, road: true, named: n.name[arc/2], steps: make([]Step, 1)}
+	t := tracer{net: n, flat: flat, road: true, named: n.name[arc/2], steps: make([]Step, 1), begin: make([]int, 1)}
 	t.arc(arc, fromCM, toCM, 0)
 	return t.flat
 }

@@ -1018,6 +1018,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/match": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The way a track really took along the roads
+         * @description Either `fixes`, or a `patrol_id` with `from` and `to`, at most 24 h apart, for its stored track: the right to see
+         *     tracks is needed then, and the look is recorded. The likeliest way by a hidden Markov model of the roads as they
+         *     were built, closed ones too. A fix that cannot have been where it says is left out and named; where no way is
+         *     plausible, or nothing was heard for five minutes, the track breaks and each part is matched by itself.
+         *     Without `mode` it is by car, a patrol's by its own mode. With no road near any fix, `parts` is empty.
+         */
+        post: operations["matchTrack"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/roads/closures": {
         parameters: {
             query?: never;
@@ -2649,6 +2673,108 @@ export interface components {
         MatrixRow: {
             durations_s: (number | null)[];
             distances_m: (number | null)[];
+        };
+        MatchAsk: {
+            mode?: components["schemas"]["Mode"];
+            crs?: components["schemas"]["CRS"];
+            /** @description Times ascend */
+            fixes?: components["schemas"]["MatchFix"][];
+            /** Format: uuid */
+            patrol_id?: string;
+            /** Format: date-time */
+            from?: string;
+            /** Format: date-time */
+            to?: string;
+        };
+        MatchFix: {
+            /** Format: date-time */
+            t: string;
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            /**
+             * Format: double
+             * @description 10 m are assumed without it
+             */
+            accuracy_m?: number;
+            /** Format: double */
+            speed_ms?: number;
+            /** Format: double */
+            heading_deg?: number;
+        };
+        Matched: {
+            mode: components["schemas"]["Mode"];
+            /**
+             * Format: double
+             * @description Of all parts
+             */
+            length_m: number;
+            parts: components["schemas"]["MatchedPart"][];
+            breaks: components["schemas"]["MatchBreak"][];
+            fixes: components["schemas"]["MatchedFix"][];
+        };
+        MatchedPart: {
+            /** @description Its first matched fix, counted from 0 */
+            first: number;
+            last: number;
+            /** Format: double */
+            length_m: number;
+            /**
+             * Format: double
+             * @description Between these fixes
+             */
+            duration_s: number;
+            /**
+             * Format: double
+             * @description The mean of its fixes
+             */
+            confidence: number;
+            /** @description How often in the middle of a road */
+            turned_round: number;
+            geometry: components["schemas"]["LineString"];
+            roads: components["schemas"]["MatchedRoad"][];
+        };
+        MatchedRoad: {
+            /** @description Empty where it has no name */
+            road: string;
+            /** Format: double */
+            length_m: number;
+        };
+        MatchBreak: {
+            after: number;
+            before: number;
+            /** @enum {string} */
+            reason: "gap" | "no_way";
+        };
+        /** @description All but the state is null where it is not matched */
+        MatchedFix: {
+            /** @enum {string} */
+            state: "matched" | "jump" | "off_road" | "alone";
+            part: number | null;
+            /** Format: double */
+            lon: number | null;
+            /** Format: double */
+            lat: number | null;
+            /**
+             * Format: double
+             * @description How far the fix was from there
+             */
+            away_m: number | null;
+            /** @description The stretch of road between two junctions, by its number in the roads that serve now */
+            edge: number | null;
+            /** @description Against the direction it was drawn in */
+            against: boolean | null;
+            /**
+             * Format: double
+             * @description Along the way of its part
+             */
+            at_m: number | null;
+            /**
+             * Format: double
+             * @description How likely this road is among those near, 0 to 1
+             */
+            confidence: number | null;
         };
         /** @description A GeoJSON LineString, MultiLineString, Polygon or MultiPolygon of at most 2,000 points */
         ClosureShape: {
@@ -4462,6 +4588,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Matrix"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    matchTrack: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MatchAsk"];
+            };
+        };
+        responses: {
+            /** @description The way, and what became of each fix, in their order. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Matched"];
                 };
             };
             default: components["responses"]["Problem"];
