@@ -2,19 +2,19 @@ package migrations
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // fitting is what the first migration needs of a login that is no superuser: PostGIS
 // in the database, the right to make roles, and a schema to make tables in. From
 // PostgreSQL 16 on, roles that are there already can only be handed on by who made them.
 const fitting = `SELECT current_user, current_database(), r.rolsuper, r.rolcreaterole, has_schema_privilege('public', 'CREATE'),
-  EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis')
-    OR EXISTS (SELECT FROM pg_available_extension_versions v JOIN pg_available_extensions x ON x.name = v.name AND x.default_version = v.version
-         WHERE v.name = 'postgis' AND v.trusted AND has_database_privilege(current_database(), 'CREATE')),
+  EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis'),
   coalesce((SELECT string_agg(quote_ident(g.rolname), ', ' ORDER BY g.rolname) FROM pg_roles g WHERE g.rolname IN ('gp_app', 'gp_viewer')
     AND NOT pg_has_role(g.oid, 'MEMBER') AND current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(g.oid, 'MEMBER WITH ADMIN OPTION')), '')
 FROM pg_roles r WHERE r.rolname = current_user`
@@ -29,6 +29,19 @@ func Fit(ctx context.Context, conn *pgx.Conn) error {
 	}
 	if super {
 		return nil
+	}
+	if !postgis {
+		// Who runs databases for others may let a login have it that is no superuser, so it
+		// is tried, and taken back.
+		taken := errors.New("taken back")
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "CREATE EXTENSION postgis"); err != nil {
+				return err
+			}
+			return taken
+		})
+		var pg *pgconn.PgError
+		postgis = !errors.As(err, &pg) || pg.Code != "42501" // what else is wrong the migration says
 	}
 	var remedies []string
 	if !postgis {
