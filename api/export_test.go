@@ -68,3 +68,18 @@ func NewDecoders() (*Server, error) {
 	s, err := described()
 	return &Server{spec: s}, err
 }
+
+// SlowBodyDeadline is until when the next bytes of a body must come.
+func SlowBodyDeadline(since time.Time, bytes int64, now time.Time) time.Time {
+	return (&slowBody{since: since, bytes: bytes}).deadline(now)
+}
+
+// StatusesOfReadError is what a caller is answered when a body cannot be read, as JSON
+// and as a form.
+func StatusesOfReadError(err error) (out []int) {
+	for _, e := range []error{readError(err), formError(err)} {
+		r, _ := asRefusal(e)
+		out = append(out, r.Status)
+	}
+	return out
+}

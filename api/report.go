@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -65,7 +66,9 @@ func (s *Server) fileReport(c echo.Context) error {
 		return err
 	}
 	draft.Key = key
-	filed, err := s.reports.FileReport(c.Request().Context(), viewer(c), draft)
+	ctx, cancel := s.working(c)
+	defer cancel()
+	filed, err := s.reports.FileReport(ctx, viewer(c), draft)
 	if err != nil {
 		return err
 	}
@@ -223,6 +226,9 @@ func formError(err error) error {
 	var refused *refusal
 	if errors.As(err, &tooLarge) || errors.As(err, &refused) {
 		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTooSlow
 	}
 	return refuse(http.StatusBadRequest, "invalid", "The form cannot be read; it is broken or ended too early.",
 		FieldProblem{Pointer: "/form", Detail: err.Error()})

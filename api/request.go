@@ -10,6 +10,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -48,11 +49,17 @@ func (s *Server) readJSON(c echo.Context, schema string, optional bool, dst any)
 	return s.decode(body, schema, dst)
 }
 
+// errTooSlow is no answer to what the body holds: whoever keeps it sends it again.
+var errTooSlow = refuse(http.StatusRequestTimeout, "too-slow", "The body did not arrive in time; send it again, with the same Idempotency-Key.")
+
 // readError tells a body that is too large or broken off from our own trouble.
 func readError(err error) error {
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return err
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return errTooSlow
 	}
 	return refuse(http.StatusBadRequest, "invalid", "The body ended too early; send it again.")
 }

@@ -63,7 +63,7 @@ type Config struct {
 	// Now is time.Now when nil; only default spans of questions go by it.
 	Now func() time.Time
 	// MaxTime bounds a request; 0 means 15 s. Reports with photos have four times
-	// as long.
+	// as long, once their body is there.
 	MaxTime time.Duration
 }
 
@@ -279,7 +279,7 @@ func (s *Server) add(method, path string, a access, h echo.HandlerFunc) {
 
 // addSlow is add for what carries photos.
 func (s *Server) addSlow(method, path string, a access, h echo.HandlerFunc) {
-	s.echo.Add(method, path, withTimeout(4*s.maxTime, maxMultipart, s.guard(a, h)))
+	s.echo.Add(method, path, withUpload(4*s.maxTime, maxMultipart, s.guard(a, h)))
 }
 
 // ServeHTTP implements http.Handler.
