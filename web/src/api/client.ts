@@ -84,6 +84,54 @@ function isProblem(x: unknown): x is Problem {
   return typeof x === "object" && x !== null && "type" in x && "detail" in x;
 }
 
+/** A line on which nothing moves for so long is taken for dead; a slow one never is. */
+const stillMs = 45_000;
+
+/** Sends a body whose way up can be watched, which fetch does not tell. Throws Refused as ask does. */
+export function upload<T>(path: string, headers: Record<string, string>, body: FormData, sent: (share: number) => void): Promise<T> {
+  return new Promise((done, fail) => {
+    const x = new XMLHttpRequest();
+    let watch: ReturnType<typeof setTimeout> | undefined;
+    const moved = () => {
+      clearTimeout(watch);
+      watch = setTimeout(() => x.abort(), stillMs);
+    };
+    const offline = () => {
+      clearTimeout(watch);
+      fail(new Refused(0, "offline", "the connection was lost"));
+    };
+    x.upload.onprogress = (e) => {
+      moved();
+      if (e.lengthComputable && e.total > 0) sent(e.loaded / e.total);
+    };
+    x.onerror = offline;
+    x.onabort = offline;
+    x.onload = () => {
+      clearTimeout(watch);
+      let answer: unknown = null;
+      try {
+        answer = JSON.parse(x.responseText);
+      } catch {
+        // A proxy's page says nothing that we know.
+      }
+      if (x.status >= 200 && x.status < 300 && answer !== null) {
+        done(answer as T);
+        return;
+      }
+      if (x.status === 401) signedOut();
+      const problem = isProblem(answer) ? answer : null;
+      const wait = Number.parseInt(x.getResponseHeader("Retry-After") ?? "", 10);
+      fail(new Refused(x.status, problem?.type ?? "about:blank", problem?.detail ?? x.statusText, problem, Number.isFinite(wait) ? wait : null));
+    };
+    x.open("POST", location.origin + path);
+    if (bearer) x.setRequestHeader("Authorization", `Bearer ${bearer}`);
+    if (csrf) x.setRequestHeader("X-CSRF-Token", csrf);
+    for (const [name, value] of Object.entries(headers)) x.setRequestHeader(name, value);
+    moved();
+    x.send(body);
+  });
+}
+
 /** Every page of a list. */
 export async function everyPage<T>(
   page: (cursor: string | undefined) => Promise<{ items: T[]; next_cursor: string | null }>,

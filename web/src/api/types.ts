@@ -19,6 +19,7 @@ export type Device = S["Device"];
 export type EnrolmentCode = S["EnrolmentCode"];
 export type Enrolled = S["Enrolled"];
 export type Grid = S["Grid"];
+export type GridPart = S["GridPart"];
 export type GridDetail = S["GridDetail"];
 export type Department = S["Department"];
 export type Category = S["Category"];

@@ -54,6 +54,9 @@ const wrong = new Set<Flow>(["elsewhere", "insecure", "denied", "nogps", "unstor
 export const flowIsWrong = computed(() => wrong.has(flow.value));
 export const refusedBecause = computed(() => status.value?.refused ?? null);
 
+/** For a moment a browser may still give a place that is older than this page, and than the phone's binding. */
+const oldPlacesMs = 15_000;
+
 /** Whether a place is taken: one each interval, and never the same twice. */
 export function due(lastMs: number | null, atMs: number, intervalS: number): boolean {
   if (lastMs === null) return true;
@@ -115,10 +118,13 @@ async function run(device: string): Promise<void> {
   status.value = made.status;
   void navigator.storage?.persist?.().catch(() => false);
   void readBattery();
+  const beganMs = Date.now();
   effect(() => made.want(onDuty.value));
   effect(() => {
     const p = here.value;
-    if (!p || !onDuty.value || !due(lastMs, p.atMs, made.status.intervalS)) return;
+    if (!p || !onDuty.value) return;
+    if (p.atMs < beganMs && p.heardMs - beganMs < oldPlacesMs) return;
+    if (!due(lastMs, p.atMs, made.status.intervalS)) return;
     lastMs = p.atMs;
     made.add(fixOf(p, battery?.level ?? null)).then(
       () => (unstored.value = false),

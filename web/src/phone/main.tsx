@@ -9,7 +9,7 @@ import { loadGrids, loadNames } from "../state/register.ts";
 import { unseen } from "../state/notices.ts";
 import { guardPage, loadSession, session, toSignIn } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
-import { distance } from "../i18n/format.ts";
+import { distance, percent } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { EnrolPage, takeFragment } from "./enrol.tsx";
 import { forgetDuty, onDuty, patrol, pollDuty } from "./duty.ts";
@@ -19,7 +19,7 @@ import { Me } from "./me.tsx";
 import { forgetMine, pollMine } from "./mine.tsx";
 import { flowSays } from "./position.tsx";
 import { Report, restoreDraft } from "./report.tsx";
-import { boxed, reachable, startSender } from "./sender.ts";
+import { boxed, reachable, sentShare, startSender } from "./sender.ts";
 import { pollTasks, Tasks, tasks } from "./tasks.tsx";
 import { tab } from "./tab.ts";
 
@@ -38,7 +38,7 @@ function Truth() {
   const text = !up
     ? w.offline(waiting + sending, waitingFixes.value)
     : wrong ? place
-    : sending > 0 ? w.sending(sending)
+    : sending > 0 ? [w.sending(sending), sentShare.value === null ? "" : percent(sentShare.value)].filter(Boolean).join(" ")
     : waiting > 0 ? w.waitingSend(waiting)
     : place ? [place, flow.value === "flowing" ? exact : ""].filter(Boolean).join(" · ")
     : here.value ? w.online(distance(here.value.accuracyM)) : w.onlineNoFix;
@@ -46,7 +46,7 @@ function Truth() {
     <p class={`truth ${up && !wrong ? "" : "off"}`} role="status">
       {text}
       {patrol.value?.simulated ? <span class="tag played" title={all.played.hint}>{all.played.tag}</span> : null}
-      {wrong || waiting > 0 ? (
+      {(wrong || waiting > 0) && tab.value !== "me" ? (
         <button type="button" onClick={() => (tab.value = "me")}>{wrong ? all.position.what : w.see}</button>
       ) : null}
     </p>
@@ -60,7 +60,7 @@ function Phone() {
       <header>
         <Truth />
       </header>
-      <main>{tab.value === "tasks" ? <Tasks /> : tab.value === "report" ? <Report /> : <Me />}</main>
+      <main key={tab.value}>{tab.value === "tasks" ? <Tasks /> : tab.value === "report" ? <Report /> : <Me />}</main>
       <nav class="bottom" aria-label={words.value.phoneName}>
         {(["tasks", "report", "me"] as const).map((t) => (
           <button key={t} type="button" aria-current={tab.value === t ? "page" : undefined} onClick={() => (tab.value = t)}>

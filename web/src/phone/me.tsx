@@ -9,7 +9,7 @@ import { offWaits, onDuty, patrol, setDuty, trouble } from "./duty.ts";
 import { flow } from "./flow.ts";
 import { forgetMine, isMine, Mine } from "./mine.tsx";
 import { PositionCard } from "./position.tsx";
-import { boxed } from "./sender.ts";
+import { boxed, send, sentShare } from "./sender.ts";
 import { Slip } from "./slip.tsx";
 
 export function Me() {
@@ -17,6 +17,8 @@ export function Me() {
   const w = all.phone;
   const p = patrol.value;
   const on = onDuty.value;
+  // What has not arrived is what one looks for here.
+  const first = boxed.value.some((b) => b.state !== "sent");
   return (
     <>
       <div class="title">
@@ -29,25 +31,10 @@ export function Me() {
         <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
       ) : null}
       {p && flow.value !== "unbound" ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : offWaits.value ? w.offWaits : w.offMeansUntracked}</p> : null}
+      {first ? <Outbox /> : null}
       <PositionCard />
       <Mine />
-      <section class="sheet">
-        <h2>{w.outbox}</h2>
-        {boxed.value.filter(stillHere).length === 0 ? <p>{w.outboxEmpty}</p> : null}
-        <ul class="outbox">
-          {boxed.value.filter(stillHere).map((b) => (
-            <li key={b.key}>
-              <span>
-                {categoryName(b.report.category)} · {clock(b.madeMs)}
-                <br />
-                <span class="quiet">{became(b)}</span>
-                {b.state === "sent" && b.followUp ? <Slip number={b.number ?? ""} code={b.followUp.code} url={b.followUp.url} /> : null}
-              </span>
-              <span class={`state ${b.state}`}>{w.state[b.state]}</span>
-            </li>
-          ))}
-        </ul>
-      </section>
+      {first ? null : <Outbox />}
       <div class="acts">
         <button type="button" class="big" onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>{language.value === "zh" ? "English" : "中文"}</button>
         {session.value?.kind === "device" ? (
@@ -57,6 +44,34 @@ export function Me() {
         )}
       </div>
     </>
+  );
+}
+
+function Outbox() {
+  const w = words.value.phone;
+  return (
+    <section class="sheet">
+      <h2>{w.outbox}</h2>
+      {boxed.value.filter(stillHere).length === 0 ? <p>{w.outboxEmpty}</p> : null}
+      <ul class="outbox">
+        {boxed.value.filter(stillHere).map((b) => (
+          <li key={b.key}>
+            <span>
+              {categoryName(b.report.category)} · {clock(b.madeMs)}
+              <br />
+              <span class="quiet">{became(b)}</span>
+              {b.state === "sending" && sentShare.value !== null ? <progress aria-label={w.upSoFar} value={sentShare.value} max={1} /> : null}
+              {b.state === "waiting" && b.tries > 0 ? <span class="quiet again">{w.keptHere}</span> : null}
+              {b.state === "sent" && b.followUp ? <Slip number={b.number ?? ""} code={b.followUp.code} url={b.followUp.url} /> : null}
+            </span>
+            <span class={`state ${b.state}`}>
+              {w.state[b.state]}
+              {b.state === "waiting" && b.tries > 0 ? <button type="button" onClick={() => void send()}>{w.sendNow}</button> : null}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
   );
 }
 

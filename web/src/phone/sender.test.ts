@@ -16,6 +16,7 @@ vi.stubGlobal("fetch", async (request: Request) => {
 });
 
 const { boxed, file, send } = await import("./sender.ts");
+const { session } = await import("../state/session.ts");
 const { all, keepBoxed } = await import("./box.ts");
 const report = { category: "D02", location: { lon: 121.38, lat: 28.58, accuracy_m: 8 }, description: "井盖", observed_at: "2026-11-23T08:00:00Z" };
 /** Waits until so many tries were made and the newest report stands so. */
@@ -30,6 +31,22 @@ describe("the outbox", () => {
     for (const b of await all()) await keepBoxed({ ...b, state: "sent", madeMs: 0 });
     tries.length = 0;
     answers = [];
+    session.value = {} as never;
+  });
+
+  it("signs in before it sends, after a reload without a line", async () => {
+    session.value = null;
+    answers = [new Error("no line")];
+    await file(report, []);
+    await settled(1, "waiting");
+    const known = () => new Response(JSON.stringify({ csrf: "c" }), { status: 200, headers: { "Content-Type": "application/json" } });
+    answers = [known(), refused(403, "/problems/csrf")];
+    await send();
+    await settled(3, "waiting"); // another session meanwhile: no word on the report
+    answers = [known(), filed()];
+    await send();
+    await settled(5, "sent");
+    expect(tries.map((t) => t.key !== null)).toEqual([false, false, true, false, true]);
   });
 
   it("stores before it sends, and sends the same key and body until it has arrived", async () => {

@@ -1,12 +1,15 @@
 /** Sends what is in the box, one after the other, until the service has each exactly once. */
 import { signal } from "@preact/signals";
-import { ask, client, Refused } from "../api/client.ts";
+import { ask, client, Refused, upload } from "../api/client.ts";
 import type { FiledReport } from "../api/types.ts";
 import { all, type Boxed, keepBoxed, put, tidy } from "./box.ts";
 import type { NewReport } from "../api/types.ts";
+import { loadSession, session } from "../state/session.ts";
 
 export const boxed = signal<Boxed[]>([]);
 export const reachable = signal(true);
+/** How much of the report on its way is up: a share of 1, or null where nobody can tell. */
+export const sentShare = signal<number | null>(null);
 
 const firstPauseMs = 2_000;
 const longestPauseMs = 60_000;
@@ -14,6 +17,8 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 let running: Promise<void> | null = null;
 let again = false;
 let misses = 0;
+/** The service did not take our word for who we are: it is asked anew. */
+let stale = false;
 
 export async function refreshBox(): Promise<void> {
   boxed.value = await all();
@@ -32,12 +37,12 @@ async function post(b: Boxed): Promise<FiledReport> {
   const form = new FormData();
   form.append("report", new Blob([JSON.stringify(b.report)], { type: "application/json" }), "report.json");
   b.photos.forEach((photo, i) => form.append("photo", photo, `photo-${i + 1}.jpg`));
-  return ask(client.POST("/api/v1/reports", { params: { header }, body: form as never, bodySerializer: (x: unknown) => x as FormData }));
+  return upload("/api/v1/reports", header, form, (share) => (sentShare.value = share));
 }
 
-/** Whether trying again can ever help. */
+/** Whether trying again can ever help. A session that the page did not know yet says nothing of the report. */
 export function final(why: Refused): boolean {
-  return why.status >= 400 && why.status < 500 && ![401, 408, 425, 429].includes(why.status);
+  return why.type !== "/problems/csrf" && why.status >= 400 && why.status < 500 && ![401, 408, 425, 429].includes(why.status);
 }
 
 /** One sender at a time; what is filed while it runs is sent by it too. */
@@ -68,7 +73,11 @@ async function sendAll(): Promise<void> {
 async function sendOne(b: Boxed): Promise<boolean> {
   await keepBoxed({ ...b, state: "sending", tries: b.tries + 1 });
   await refreshBox();
+  sentShare.value = null;
   try {
+    // After a reload without a line nobody is signed in yet, and the service would not take it.
+    if (!session.value || stale) await loadSession();
+    stale = false;
     const filed = await post(b);
     const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
     await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes, followUp: filed.follow_up });
@@ -78,12 +87,15 @@ async function sendOne(b: Boxed): Promise<boolean> {
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
     reachable.value = why.type !== "offline";
+    stale ||= why.type === "/problems/csrf";
     const over = final(why);
     await keepBoxed({ ...b, state: over ? "refused" : "waiting", tries: b.tries + 1, refusal: over ? why.message : undefined });
     if (over) return true;
     const pause = Math.min(longestPauseMs, Math.max(firstPauseMs * 2 ** misses++, (why.retryAfterS ?? 0) * 1000));
     timer = setTimeout(() => void send(), pause);
     return false;
+  } finally {
+    sentShare.value = null;
   }
 }
 

@@ -1,7 +1,7 @@
 /** A bound phone and its positions: they land on the service's disk, through a spell without a line and a reload, each once. */
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { accessible, admin, newPage, open, service } from "./browser.ts";
+import { accessible, admin, newPage, open, picture, service } from "./browser.ts";
 import { type Line, openLine } from "./line.ts";
 
 let browser: Browser;
@@ -110,6 +110,7 @@ describe.runIf(service.real)("a bound phone", () => {
     await page.waitForSelector("nav.bottom");
     expect(await bar()).toMatch(/离线.*个位置待补传/);
     await openMe();
+    await picture(page, "waiting");
     const more = await held();
     expect(more).toBeGreaterThan(1);
     await walkUntil(async () => (await held()) > more);
@@ -158,8 +159,9 @@ describe.runIf(service.real)("a bound phone", () => {
     await context.clearPermissions();
     await expect.poll(flow, { timeout: 60_000 }).toBe("denied");
     expect(await page.textContent("#position")).toMatch(/允许/);
-    expect(await bar()).toMatch(/怎么办/);
+    expect(await bar()).toMatch(/没有定位权限/);
     await accessible(page);
+    await picture(page, "denied");
     await context.grantPermissions(["geolocation"]);
     await walkUntil(async () => (await flow()) === "flowing");
   });

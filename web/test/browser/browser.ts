@@ -9,7 +9,7 @@ import type { Place } from "./service.ts";
 const flags = ["--no-sandbox", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"];
 
 /** Everything else on the machine may be busier than the page. */
-const patienceMs = 75_000;
+const patienceMs = Number(process.env.GRIDPATROL_PATIENCE_MS ?? 75_000);
 
 export const service = inject("service");
 export const open = (): Promise<Browser> => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
@@ -92,9 +92,17 @@ export async function somewhere(page: Page, nth: number): Promise<Place> {
   return { lon: (box[0] + box[2]) / 2, lat: (box[1] + box[3]) / 2 };
 }
 
+/** A picture for people to judge, where GRIDPATROL_PICTURES names a folder. */
+export async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.GRIDPATROL_PICTURES;
+  if (folder) await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
 const axePath = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 type AxeResult = { violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[] };
 export async function accessible(page: Page): Promise<void> {
+  // What fades in is judged when it is there.
+  await page.evaluate(() => Promise.allSettled(document.getAnimations().filter((a) => a.effect?.getComputedTiming().iterations !== Infinity).map((a) => a.finished)));
   await page.evaluate(readFileSync(axePath, "utf8"));
   const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: { run: (o: unknown) => Promise<AxeResult> } }).axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"] }));
   expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => `${n.html.slice(0, 140)} ${n.failureSummary.slice(0, 200)}`).join(" | ")}`)).toEqual([]);

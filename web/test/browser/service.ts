@@ -13,6 +13,9 @@ export type Service = {
   real: boolean;
   username: string;
   password: string;
+  /** A grid worker, who files reports from the phone page. */
+  worker: { username: string; password: string };
+  admin: { username: string; password: string };
   /** A bearer token that may file reports; empty for the stand-in, which needs none. */
   token: string;
   /** An account of a patrol, for the phone page. */
@@ -38,7 +41,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
       if (!found) throw new Error(`${file} has no account of ${roles.join(" or ")}`);
       return { username: found.username, password: found.password };
     };
-    project.provide("service", { real: true, url: url.replace(/\/$/, ""), ...of("operator", "admin"), token: demo.admin_token, phone: of("officer", "grid_worker", "operator") });
+    project.provide("service", { real: true, url: url.replace(/\/$/, ""), ...of("operator", "admin"), admin: of("admin"), worker: of("grid_worker"), token: demo.admin_token, phone: of("officer", "grid_worker", "operator") });
     return async () => {};
   }
   process.env.MOCK_REPORT_S = "0";
@@ -47,6 +50,6 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const address = server.httpServer?.address();
   if (!address || typeof address === "string") throw new Error("the stand-in did not start");
   const account = { username: "op1", password: "demo" };
-  project.provide("service", { real: false, url: `http://127.0.0.1:${address.port}`, ...account, token: "", phone: account });
+  project.provide("service", { real: false, url: `http://127.0.0.1:${address.port}`, ...account, admin: account, worker: account, token: "", phone: account });
   return () => server.close();
 }

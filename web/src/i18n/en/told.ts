@@ -1,0 +1,47 @@
+/** The words of what reporters and operators are told. */
+import type { Dict } from "../zh.ts";
+
+export const followUp: Dict["followUp"] = {
+  title: "What became of my report",
+  lead: "Enter the number and the code from your slip.",
+  number: "Number",
+  code: "Code",
+  look: "Look up",
+  looking: "Looking…",
+  needBoth: "Fill in the number and the code.",
+  wrong: "The number and the code do not belong together; check both.",
+  progress: "How far it is",
+  what: "What was reported",
+  received: "Received",
+  who: "Who deals with it",
+  crew: { waiting: "being arranged", coming: "on the way", arrived: "has arrived", done: "finished" },
+  account: "What happened",
+  heard: (t: string, open: boolean) => `As of ${t}${open ? "; refreshes by itself" : ""}`,
+  refresh: "Refresh",
+  another: "Look up another",
+  note: "This page shows how far the matter is, never your name, telephone or place. Keep the code to yourself.",
+};
+
+export const heard: Dict["heard"] = {
+  bell: "Messages",
+  bellOf: (n: number) => `Messages, ${n} unread`,
+  none: "No messages",
+  allSeen: "Mark all as read",
+  items: "Needs a person",
+  settle: "Mark as settled",
+  settleNote: "What was done about it",
+  settleHint: "Such as: telephoned the next grid",
+  answerLabel: "Answer to the reporter (word for word)",
+  answerHint: (what: string) => `When empty they are told: what you reported (${what}) has been dealt with.`,
+  reasonLabel: "Internal note (optional, the reporter does not see it)",
+  mine: "My reports",
+  mineEmpty: "Nothing reported yet",
+  mineOld: "Off line, as it was last",
+  account: "What happened",
+  notices: "Notices",
+  codeIs: (code: string) => `Code ${code}`,
+  codeHint: (number: string, page: string) => `Give whoever reported it the number ${number} and the code, or let them scan it: ${page} shows how far it is.`,
+  showCode: "Show to the reporter",
+  hideCode: "Hide",
+  codeOf: "QR code of the page",
+};
