@@ -58,7 +58,7 @@ async function load(id: string): Promise<void> {
 }
 
 /** One act at a time; what is refused is said in the service's own words. */
-async function tried(act: () => Promise<unknown>): Promise<boolean> {
+export async function tried(act: () => Promise<unknown>): Promise<boolean> {
   busy.value = true;
   try {
     await act();

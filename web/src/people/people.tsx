@@ -8,13 +8,15 @@ import { nowMs } from "../state/tick.ts";
 import { clock, dayAndClock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
-import { addMember, addShift, busy, choose, chosen, crew, devices, elsewhere, endMember, endShift, enrolment, found, makeCode, open, openPeople, patrols, reportLost, search, shifts, trouble, unbind } from "./crew.ts";
+import { addMember, addShift, busy, choose, chosen, crew, devices, elsewhere, endMember, endShift, enrolment, makeCode, open, openPeople, patrols, reportLost, shifts, trouble, unbind } from "./crew.ts";
 import { Enrol } from "./enrol.tsx";
+import { Finder, Sure } from "./finder.tsx";
+import { GridCrew, GridList } from "./grids.tsx";
+import { chosenGrid, side } from "./gridcrew.ts";
+import { since } from "./since.ts";
 
 const text = signal("");
 const department = signal("");
-/** What was tapped once and acts when it is tapped again. */
-const sure = signal<string | null>(null);
 const shown = 200;
 
 export function PeopleButton() {
@@ -41,35 +43,53 @@ export function People() {
     else dialog.current?.close();
   }, [open.value]);
   if (!open.value) return null;
+  const grids = side.value === "grids";
   return (
     <dialog ref={dialog} class="people" aria-labelledby="people-title" onClose={() => (open.value = false)} onKeyDown={(e) => e.stopPropagation()}>
       <header>
         <h2 id="people-title">{w.title}</h2>
-        <input type="search" aria-label={w.searchPatrols} placeholder={w.searchPatrols} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} />
-        <select aria-label={words.value.filter} value={department.value} onChange={(e) => (department.value = e.currentTarget.value)}>
+        <div class="sides" role="group" aria-label={w.title}>
+          {(["patrols", "grids"] as const).map((x) => (
+            <button key={x} type="button" class="button" aria-pressed={side.value === x} onClick={() => {
+                side.value = x;
+                text.value = "";
+              }}>{w[x]}</button>
+          ))}
+        </div>
+        <input type="search" aria-label={grids ? w.searchGrids : w.searchPatrols} placeholder={grids ? w.searchGrids : w.searchPatrols} value={text.value} onInput={(e) => (text.value = e.currentTarget.value)} />
+        <select aria-label={words.value.filter} hidden={grids} value={department.value} onChange={(e) => (department.value = e.currentTarget.value)}>
           <option value="">{words.value.allDepartments}</option>
           {[...departments.value.keys()].map((code) => <option key={code} value={code}>{departmentName(code)}</option>)}
         </select>
         <button type="button" class="button plain" aria-label={words.value.close} onClick={() => (open.value = false)}><Icon name="close" size={20} /></button>
       </header>
-      <nav aria-label={w.patrols}>
-        {patrols.value === null ? <p class="quiet">{trouble.value || words.value.connecting}</p> : null}
-        {patrols.value !== null && matching.value.length === 0 ? <p class="quiet">{w.noPatrol}</p> : null}
-        <ul>
-          {matching.value.slice(0, shown).map((p) => (
-            <li key={p.id}>
-              <button type="button" aria-current={p.id === chosen.value ? "true" : undefined} onClick={() => void choose(p.id)}>
-                <span class="name">{p.name}</span>
-                <Status p={p} />
-                <span class="quiet where">{[departmentName(p.department), townOf(p.area_code)?.name].filter(Boolean).join(" · ")}</span>
-              </button>
-            </li>
-          ))}
-        </ul>
-        {matching.value.length > shown ? <p class="quiet">{w.more(matching.value.length - shown)}</p> : null}
-      </nav>
-      <section class="crew">{chosen.value ? <Crew /> : <p class="quiet empty">{w.choose}</p>}</section>
+      {grids ? <GridList text={text.value} /> : <PatrolList />}
+      <section class="crew">
+        {grids ? (chosenGrid.value ? <GridCrew /> : <p class="quiet empty">{w.chooseGrid}</p>) : chosen.value ? <Crew /> : <p class="quiet empty">{w.choose}</p>}
+      </section>
     </dialog>
+  );
+}
+
+function PatrolList() {
+  const w = words.value.people;
+  return (
+    <nav aria-label={w.patrols}>
+      {patrols.value === null ? <p class="quiet">{trouble.value || words.value.connecting}</p> : null}
+      {patrols.value !== null && matching.value.length === 0 ? <p class="quiet">{w.noPatrol}</p> : null}
+      <ul>
+        {matching.value.slice(0, shown).map((p) => (
+          <li key={p.id}>
+            <button type="button" aria-current={p.id === chosen.value ? "true" : undefined} onClick={() => void choose(p.id)}>
+              <span class="name">{p.name}</span>
+              <Status p={p} />
+              <span class="quiet where">{[departmentName(p.department), townOf(p.area_code)?.name].filter(Boolean).join(" · ")}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+      {matching.value.length > shown ? <p class="quiet">{w.more(matching.value.length - shown)}</p> : null}
+    </nav>
   );
 }
 
@@ -77,29 +97,6 @@ function Status({ p }: { p: Patrol }) {
   const w = words.value;
   const off = p.status === "off_duty";
   return <span class={`tag ${off ? "quiet" : p.presence === "lost" ? "warn" : "good"}`}>{off ? w.people.offDuty : p.presence === "lost" ? w.people.onDutyLost : w.people.onDuty}</span>;
-}
-
-/** A button that asks once more before it does what cannot be undone. */
-function Sure({ id, ask, act, label, danger }: { id: string; ask: string; act: () => void; label: string; danger?: boolean }) {
-  const w = words.value;
-  if (sure.value !== id) return <button type="button" class={`button ${danger ? "danger" : "plain"}`} disabled={busy.value} onClick={() => (sure.value = id)}>{label}</button>;
-  return (
-    <span class="sure" role="group" aria-label={ask}>
-      <span>{ask}</span>
-      <button type="button" class="button" onClick={() => (sure.value = null)}>{w.cancel}</button>
-      <button
-        type="button"
-        class={`button ${danger ? "danger sure-do" : "primary"}`}
-        disabled={busy.value}
-        onClick={() => {
-          sure.value = null;
-          act();
-        }}
-      >
-        {label}
-      </button>
-    </span>
-  );
 }
 
 function Crew() {
@@ -135,37 +132,18 @@ function Crew() {
           <h4>{w.devices}</h4>
           {devices.value.length === 0 ? <p class="quiet">{w.noDevices}</p> : null}
           <ul class="lines">{devices.value.map((d) => <DeviceLine key={d.id} d={d} />)}</ul>
-          {enrolment.value ? <Enrol /> : may("enrol_device") ? <button type="button" class="button primary" disabled={busy.value} onClick={() => void makeCode()}><Icon name="plus" />{w.enrol}</button> : null}
+          {enrolment.value ? <Enrol /> : may("enrol_device") ? <button type="button" class="button primary new-phone" disabled={busy.value} onClick={() => void makeCode()}><Icon name="plus" />{w.enrol}</button> : null}
         </>
       )}
     </>
   );
 }
 
-/** Long ago means: since the register began. */
-function since(t: string): string {
-  const w = words.value.people;
-  const year = new Date(t).getFullYear();
-  if (year < 2001) return "";
-  return w.since(year === new Date(nowMs.value).getFullYear() ? dayAndClock(t) : t.slice(0, 10));
-}
-
 function AddMember() {
   const w = words.value.people;
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const asked = elsewhere.value;
   return (
-    <div class="add">
-      <input
-        type="search"
-        aria-label={w.addMember}
-        placeholder={w.addMember}
-        onInput={(e) => {
-          const t = e.currentTarget.value;
-          clearTimeout(timer.current);
-          timer.current = setTimeout(() => void search(t), 250);
-        }}
-      />
+    <Finder label={w.addMember} act={(s) => void addMember(s)}>
       {asked ? (
         <p class="say" role="alert">
           {asked.why}
@@ -175,18 +153,7 @@ function AddMember() {
           </span>
         </p>
       ) : null}
-      {found.value !== null && found.value.length === 0 ? <p class="quiet">{w.nobody}</p> : null}
-      <ul class="lines">
-        {(found.value ?? []).map((s) => (
-          <li key={s.id}>
-            <b>{s.name}</b>
-            <span class="quiet">{(words.value.role as Record<string, string>)[s.role] ?? s.role}</span>
-            <span class="quiet">{s.patrol ? w.nowIn(s.patrol.name) : w.nowNowhere}</span>
-            <span class="act"><button type="button" class="button" disabled={busy.value} onClick={() => void addMember(s)}>{w.add}</button></span>
-          </li>
-        ))}
-      </ul>
-    </div>
+    </Finder>
   );
 }
 
@@ -237,8 +204,8 @@ function DeviceLine({ d }: { d: Device }) {
   return (
     <li>
       <b>{d.name ?? d.code}</b>
-      <span class={`tag ${fine ? "good" : d.presence === "stale" ? "warn" : "quiet"}`}>{w.presence[d.presence]}</span>
-      <span class="quiet">{[d.name ? d.code : "", d.model ?? "", seen === null ? w.neverSeen : w.seen(seen), d.battery === null ? "" : w.battery(Math.round(d.battery * 100)), d.simulated ? w.simulated : ""].filter(Boolean).join(" · ")}</span>
+      <span class={`tag ${fine ? "good" : d.presence === "stale" ? "warn" : "quiet"}`}>{seen === null ? w.neverSeen : w.presence[d.presence]}</span>
+      <span class="quiet">{[d.name ? d.code : "", d.model ?? "", seen === null ? "" : w.seen(seen), d.battery === null ? "" : w.battery(Math.round(d.battery * 100)), d.simulated ? w.simulated : ""].filter(Boolean).join(" · ")}</span>
       <span class="act">
         <Sure id={`u${d.id}`} ask={w.sureUnbind} label={w.unbind} act={() => void unbind(d.id)} />
         {may("revoke_device") ? <Sure id={`l${d.id}`} ask={w.sureLost} label={w.lost} danger act={() => void reportLost(d.id)} /> : null}
