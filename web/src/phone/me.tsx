@@ -1,5 +1,6 @@
 /** Duty, what became of the reports of this phone, language, and the way out. */
 import { categoryName } from "../state/register.ts";
+import { keptDevice } from "../state/device.ts";
 import { session, signOut } from "../state/session.ts";
 import { clock } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
@@ -17,27 +18,28 @@ export function Me() {
   const w = all.phone;
   const p = patrol.value;
   const on = onDuty.value;
+  const bound = keptDevice();
   // What has not arrived is what one looks for here.
   const first = boxed.value.some((b) => b.state !== "sent");
   return (
     <>
       <div class="title">
-        <h1>{p?.name ?? w.me}</h1>
-        {p ? <span class={`pill ${on ? "" : "off"}`}>{on ? w.onDuty : w.offDuty}</span> : null}
+        <h1>{p?.name ?? (bound?.patrol || w.me)}</h1>
+        {p || on ? <span class={`pill ${on ? "" : "off"}`}>{on ? w.onDuty : w.offDuty}</span> : null}
       </div>
-      <p class="quiet">{w.signedInAs(session.value?.name ?? "")} · {session.value ? all.role[session.value.role] : ""}</p>
+      {session.value ? <p class="quiet">{w.signedInAs(session.value.name)} · {all.role[session.value.role]}</p> : null}
       {trouble.value ? <p class="error" role="alert">{trouble.value}</p> : null}
-      {p ? (
+      {p || on ? (
         <button type="button" class={`big ${on ? "" : "main"}`} style={{ marginTop: "0.9rem" }} onClick={() => void setDuty(!on)}>{on ? w.goOffDuty : w.goOnDuty}</button>
       ) : null}
-      {p && flow.value !== "unbound" ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : offWaits.value ? w.offWaits : w.offMeansUntracked}</p> : null}
+      {(p || on || offWaits.value) && flow.value !== "unbound" ? <p class="quiet" style={{ marginTop: "0.4rem" }}>{on ? [w.keepScreenOn, w.offDutyEndsIt].join(" · ") : offWaits.value ? w.offWaits : w.offMeansUntracked}</p> : null}
       {first ? <Outbox /> : null}
       <PositionCard />
       <Mine />
       {first ? null : <Outbox />}
       <div class="acts">
         <button type="button" class="big" onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>{language.value === "zh" ? "English" : "中文"}</button>
-        {session.value?.kind === "device" ? (
+        {bound ? (
           <button type="button" class="big" onClick={() => location.assign("/enrol")}>{w.enrolPhone}</button>
         ) : (
           <button type="button" class="big" onClick={() => { forgetMine(); void signOut().catch(() => {}); }}>{all.signOut}</button>
