@@ -136,7 +136,7 @@ func newDossierPage(in dossierContext) dossierPage {
 		departments = append(departments, named(in.names, d.Code)+" ("+part+")")
 	}
 	for _, s := range c.Shortfalls {
-		short = append(short, named(in.names, s.Department)+" ("+string(s.Reason)+")")
+		short = append(short, named(in.names, s.Department)+" ("+or(in.words.States, string(s.Reason))+")")
 	}
 	p.Departments, p.Shortfalls = strings.Join(departments, w.And), strings.Join(short, w.And)
 	in.ways(&p)
@@ -152,6 +152,12 @@ func (in *dossierContext) time(t *time.Time) string {
 		return "—"
 	}
 	return t.In(in.zone).Format("2006-01-02 15:04:05")
+}
+
+// clock is a time without its date on the day of the report.
+func (in *dossierContext) clock(t *time.Time) string {
+	text := in.time(t)
+	return strings.TrimPrefix(text, in.c.MadeAt.In(in.zone).Format("2006-01-02 "))
 }
 
 func (in *dossierContext) stage(s string) string {
@@ -221,7 +227,7 @@ func (in *dossierContext) sent(p *dossierPage) {
 			continue
 		}
 		row := dossierSent{Department: in.part(a), Patrol: a.PatrolName + " (" + a.PatrolCode + ")", State: or(in.words.States, string(a.State)),
-			Offered: in.time(a.OfferedAt), Arrived: in.time(a.ArrivedAt), Ended: in.time(a.EndedAt)}
+			Offered: in.clock(a.OfferedAt), Arrived: in.clock(a.ArrivedAt), Ended: in.clock(a.EndedAt)}
 		if a.EtaS != nil && a.RoadM != nil {
 			row.Planned = fmt.Sprintf("%.0f min · %.1f km", math.Ceil(*a.EtaS/60), *a.RoadM/1000)
 		}
@@ -234,7 +240,7 @@ func (in *dossierContext) photos(p *dossierPage) {
 	for _, r := range in.c.Reports {
 		for _, photo := range r.Photos {
 			row := dossierPhoto{Data: template.URL(in.thumbs[photo.SHA256]), Hash: photo.SHA256,
-				Size: fmt.Sprintf("%s · %d × %d · %.1f MB", in.time(&r.ReceivedAt), photo.Width, photo.Height, float64(photo.Bytes)/1e6)}
+				Size: fmt.Sprintf("%s · %d × %d · %d kB", in.time(&r.ReceivedAt), photo.Width, photo.Height, (photo.Bytes+999)/1000)}
 			if e := photo.Exif; e == nil || e.T == nil && e.Lon == nil {
 				row.Camera = []string{w.NoCamera}
 			} else {
@@ -275,7 +281,8 @@ func (in *dossierContext) events(p *dossierPage) {
 		if role, _ := e.Body["role"].(string); role != "" {
 			line.Role = or(w.Roles, role)
 		}
-		line.Why, _ = e.Body["why"].(string)
+		why, _ := e.Body["why"].(string)
+		line.Why = or(in.words.States, why)
 		if line.Sealed {
 			sealed++
 			line.Position, line.Hash = fmt.Sprint(e.Position), e.Hash[:16]+"…"
@@ -290,7 +297,7 @@ func (in *dossierContext) events(p *dossierPage) {
 	n := len(in.record.Events)
 	switch {
 	case n > 0 && sealed == n:
-		p.SealedAll, p.Seal = unsigned == 0, fmt.Sprintf(w.SealedAll, n)
+		p.SealedAll, p.Seal = true, fmt.Sprintf(w.SealedAll, n)
 	case sealed > 0:
 		p.Seal = fmt.Sprintf(w.SealedSome, n, sealed)
 	default:
@@ -344,7 +351,7 @@ func (in *dossierContext) details(e DossierEvent) (out []string) {
 		out = append(out, fmt.Sprintf("%s × %d", in.words.Photos, len(sums)))
 	}
 	if reason, ok := d["reason"].(string); ok && e.Kind == "shortfall" {
-		out = append(out, reason)
+		out = append(out, or(in.words.States, reason))
 	}
 	if len(out) == 0 {
 		return nil
@@ -402,12 +409,23 @@ func (in *dossierContext) value(key string, v any) string {
 			case dispatch.PartAssist:
 				return named(in.names, code) + " (" + in.words.Assist + ")"
 			}
-			return named(in.names, part) + " (" + code + ")"
+			return named(in.names, part) + " (" + or(in.words.States, code) + ")"
 		}
 		if _, err := uuid.Parse(v); err == nil {
 			return v[:8] + "…"
 		}
 		return or(in.words.States, v)
+	case map[string]any: // such as whose turn it is: a kind, and a code of that kind
+		var all []string
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			word := in.value(k, v[k])
+			if k == "code" {
+				word = named(in.names, word)
+			}
+			all = append(all, word)
+		}
+		slices.Reverse(all)
+		return strings.Join(all, " ")
 	case []any:
 		var all []string
 		for _, e := range v {

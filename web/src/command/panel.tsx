@@ -7,7 +7,7 @@ import { categoryName, departmentName, departments } from "../state/register.ts"
 import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, distance, percent } from "../i18n/format.ts";
-import { words } from "../i18n/index.ts";
+import { language, words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
 import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
@@ -187,7 +187,8 @@ function Foot({ c }: { c: CaseDetail }) {
   const canSend = may("dispatch") && !isFinished(c) && c.dispatch !== "done";
   const n = standing(c).filter((a) => a.kind === "department" && a.state === "proposed").length;
   const canClose = may("close_case") && !isFinished(c);
-  if (!canSend && !canClose && undoS <= 0 && !said.value && !trouble.value) return null;
+  const canAccount = may("dossier");
+  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value) return null;
   return (
     <div class="foot">
       {trouble.value ? <p class="say bad" role="alert">{trouble.value}</p> : said.value ? <p class="say" role="status">{said.value}</p> : null}
@@ -198,6 +199,11 @@ function Foot({ c }: { c: CaseDetail }) {
         <button type="button" id="dispatch" class="button primary" disabled={busy.value} onClick={() => void dispatchNow()}>
           {n > 0 ? w.dispatch(n) : w.dispatchPlan} <span class="key">Enter</span>
         </button>
+      ) : null}
+      {canAccount && !closing.value ? (
+        <div class="second">
+          <a class="button" id="dossier" href={`/api/v1/cases/${c.id}/dossier?lang=${language.value}`} target="_blank" rel="noreferrer" title={w.dossierHint}>{w.dossier}</a>
+        </div>
       ) : null}
       {canClose ? closing.value ? <CloseForm /> : (
         <div class="second">

@@ -259,6 +259,8 @@ export const en: Dict = {
 
   confirm: "Confirm",
   cancel: "Cancel",
+  dossier: "Dossier",
+  dossierHint: "Print the dossier: map, photos, all that happened and its seal (every look is recorded)",
   closeCase: "Close case",
   closed: "Closed",
   reason: "Note",

@@ -259,6 +259,8 @@ export const zh = {
 
   confirm: "确认",
   cancel: "取消",
+  dossier: "案卷",
+  dossierHint: "打印案卷：地图、照片、全过程与封存链（查看留痕）",
   closeCase: "结案",
   closed: "已结案",
   reason: "说明",
