@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -52,6 +53,15 @@ func (s *Server) getGrid(c echo.Context) error {
 	}
 	found, err := s.book.Grid(c.Request().Context(), viewer(c), id, at)
 	if err != nil {
+		return err
+	}
+	var called []uuid.UUID
+	for _, p := range found.People {
+		if p.Phone != nil {
+			called = append(called, p.StaffId)
+		}
+	}
+	if err := s.seePhones(c, called); err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, found)

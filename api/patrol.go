@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
@@ -86,6 +88,15 @@ func (s *Server) answerPatrol(c echo.Context, status int, found dispatch.PatrolD
 		if err := s.auth.RecordViews(c.Request().Context(), viewer(c), pgauth.ViewedPosition, []dispatch.PatrolID{found.ID}); err != nil {
 			return err
 		}
+	}
+	var called []uuid.UUID
+	for _, m := range slices.Concat(found.Members, found.Planned) {
+		if m.Phone != nil {
+			called = append(called, m.StaffID.UUID)
+		}
+	}
+	if err := s.seePhones(c, called); err != nil {
+		return err
 	}
 	c.Response().Header().Set("ETag", etag(found.Version))
 	return answer(c, status, found)

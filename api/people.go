@@ -156,6 +156,15 @@ func (s *Server) listStaff(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	var called []uuid.UUID
+	for _, p := range page.Items {
+		if p.Phone != nil {
+			called = append(called, p.ID.UUID)
+		}
+	}
+	if err := s.seePhones(c, called); err != nil {
+		return err
+	}
 	return answer(c, http.StatusOK, page)
 }
 

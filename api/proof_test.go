@@ -190,6 +190,13 @@ func TestLooksAreEvents(t *testing.T) {
 		operator.Account.String()); n != 1 {
 		t.Errorf("%d events of one look", n)
 	}
+	p := w.plant("called", operator.District, home, "police", visitor{})
+	w.exec(`UPDATE staff SET phone = '139-0000' WHERE id = $1`, p.staff)
+	w.want(http.StatusOK, call{path: "/api/v1/patrols/" + p.patrol.String(), token: operator.token})
+	if n := ask[int](w.bundle, `SELECT count(*) FROM case_events WHERE kind = 'viewed.phones' AND body->'detail'->'staff' = to_jsonb(ARRAY[$1::text]) AND body::text NOT LIKE '%139-0000%'`,
+		p.staff.String()); n != 1 {
+		t.Errorf("%d events of one look at a telephone", n)
+	}
 	w.want(http.StatusOK, call{path: "/api/v1/duty-sheet", token: operator.token})
 	if n := ask[int](w.bundle, `SELECT count(*) FROM case_events WHERE kind = 'viewed.duty_sheet'`); n != 1 {
 		t.Errorf("%d events of one print", n)
