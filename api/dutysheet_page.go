@@ -176,10 +176,20 @@ func (p *sheetPage) listCases(c sheetContext, most int) {
 	}
 }
 
-// shortGrid leaves out the word that every name of a grid ends in.
-func shortGrid(name string) string {
-	if short := strings.TrimSuffix(name, "网格"); short != "" {
-		return short
+// shortGrid leaves out the word that every name of a grid ends in, and what it begins
+// with like its town, under whose name it stands: three digits fit a narrow column,
+// and the same two letters all the way down tell nobody anything.
+func shortGrid(town, name string) string {
+	short := []rune(strings.TrimSuffix(name, "网格"))
+	n := 0
+	for _, letter := range town {
+		if n == len(short) || short[n] != letter {
+			break
+		}
+		n++
+	}
+	if n < len(short) {
+		return string(short[n:])
 	}
 	return name
 }

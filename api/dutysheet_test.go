@@ -12,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
@@ -144,5 +145,21 @@ func TestTheDutySheetStandsAlone(t *testing.T) {
 	}
 	if r := b.do(call{path: "/api/v1/duty-sheet", token: token}); r.status != http.StatusInternalServerError || strings.Contains(string(r.body), "13800000001") {
 		t.Errorf("a print that cannot be recorded leaves: %d", r.status)
+	}
+}
+
+func TestAGridIsNamedUnderItsTown(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][3]string{
+		{"路南街道", "路南003网格", "003"},
+		{"滨海工业城", "滨海012网格", "012"},
+		{"路南街道", "日用品市场网格", "日用品市场"},
+		{"", "路南003网格", "路南003"},
+		{"Ruggell", "Ruggell", "Ruggell"},
+		{"路南街道", "网格", "网格"},
+	} {
+		if got := api.ShortGrid(c[0], c[1]); got != c[2] {
+			t.Errorf("%s under %s is %q, want %q", c[1], c[0], got, c[2])
+		}
 	}
 }

@@ -40,6 +40,7 @@ func (s *Server) Unasked() (n int) {
 var (
 	ParseJSON = parseJSON
 	TrackPage = trackPage
+	ShortGrid = shortGrid
 )
 
 // IsRefusal says whether an error is one that a caller is told, and of what status.

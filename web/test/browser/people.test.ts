@@ -37,9 +37,13 @@ describe.runIf(service.real)("people and devices", () => {
   beforeAll(async () => {
     browser = await open();
     const { items } = await admin<{ items: Patrol[] }>("GET /patrols?department=police&limit=200");
-    const free = items.filter((p) => p.status === "free").slice(-2);
-    patrol = await admin(`GET /patrols/${free[0]?.id}`);
-    other = await admin(`GET /patrols/${free[1]?.id}`);
+    const manned: Patrol[] = [];
+    for (const p of items.filter((x) => x.status === "free").reverse()) {
+      const whole = await admin<Patrol>(`GET /patrols/${p.id}`);
+      if (whole.members.length > 1) manned.push(whole);
+      if (manned.length === 2) break;
+    }
+    [patrol, other] = manned as [Patrol, Patrol];
     const at = await newPage(browser, { width: 1440, height: 900 });
     desk = at.page;
     faults.push(at.faults);
@@ -69,6 +73,7 @@ describe.runIf(service.real)("people and devices", () => {
     expect((await admin<Patrol>(`GET /patrols/${other.id}`)).members.map((m) => m.staff_id)).not.toContain(who.staff_id);
     await sure(who.name, "移出");
     await expect.poll(async () => (await admin<Patrol>(`GET /patrols/${patrol.id}`)).members.map((m) => m.staff_id)).not.toContain(who.staff_id);
+    await admin(`POST /patrols/${other.id}/members`, { staff_id: who.staff_id });
   });
 
   test("a shift is given and taken back; one that overlaps is refused in words", async () => {
