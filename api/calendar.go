@@ -54,3 +54,23 @@ func answerCalendar(c echo.Context, book dispatch.CalendarBook, err error) error
 	book.Days, book.Hours = some(book.Days), some(book.Hours)
 	return answer(c, http.StatusOK, book)
 }
+
+func (s *Server) listCategoryRules(c echo.Context) error {
+	items, err := s.cases.CategoryRules(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, map[string]any{"items": some(items)})
+}
+
+func (s *Server) setCategoryRules(c echo.Context) error {
+	var in NewCategoryRules
+	if err := s.readJSON(c, "NewCategoryRules", false, &in); err != nil {
+		return err
+	}
+	r := dispatch.CategoryRules{Code: c.Param("code"), CheckPercent: in.CheckPercent, Listed: in.Listed, Article: deref(in.Article)}
+	if err := s.cases.SetCategoryRules(c.Request().Context(), viewer(c), r); err != nil {
+		return err
+	}
+	return answer(c, http.StatusOK, r)
+}

@@ -23,6 +23,8 @@ type CaseDesk interface {
 	Calendar(context.Context) (dispatch.CalendarBook, error)
 	SetDay(context.Context, dispatch.Viewer, dispatch.CalendarDay) (dispatch.CalendarBook, error)
 	SetHours(context.Context, dispatch.Viewer, []dispatch.WorkSpan) (dispatch.CalendarBook, error)
+	CategoryRules(context.Context) ([]dispatch.CategoryRules, error)
+	SetCategoryRules(context.Context, dispatch.Viewer, dispatch.CategoryRules) error
 	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }
@@ -38,6 +40,7 @@ func (s *Server) listCases(c echo.Context) error {
 	var f dispatch.CaseFilter
 	f.Open = q.flag("open")
 	f.Stage = dispatch.Stage(q.oneOf("stage", s.spec.words("Stage")...))
+	f.Waiting = q.oneOf("waiting", dispatch.Waitings...)
 	f.Department, f.Category = q.text("department"), q.category("category")
 	f.Limit, f.Cursor = q.page(200, 50)
 	if err := q.err(); err != nil {
@@ -203,7 +206,7 @@ func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
 	if err != nil {
 		return err
 	}
-	found.Moves, found.Precedents, found.Clocks = some(found.Moves), some(found.Precedents), some(found.Clocks)
+	found.Moves, found.Precedents, found.Clocks, found.Past = some(found.Moves), some(found.Precedents), some(found.Clocks), some(found.Past)
 	found.Nearby.Cameras, found.Nearby.Places = some(found.Nearby.Cameras), some(found.Nearby.Places)
 	c.Response().Header().Set("ETag", etag(found.Version))
 	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports)})

@@ -154,6 +154,14 @@ func (d *desk) SetHours(ctx context.Context, _ dispatch.Viewer, hours []dispatch
 	return dispatch.CalendarBook{Version: 2, Hours: hours}, d.act(ctx)
 }
 
+func (d *desk) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
+	return []dispatch.CategoryRules{{Code: "B01", CheckPercent: 20, Listed: true}}, d.act(ctx)
+}
+
+func (d *desk) SetCategoryRules(ctx context.Context, _ dispatch.Viewer, _ dispatch.CategoryRules) error {
+	return d.act(ctx)
+}
+
 func (d *desk) Move(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.MoveOrder) (dispatch.CaseDetail, error) {
 	d.version, d.move = version, o
 	return d.detail(ctx)

@@ -1344,6 +1344,36 @@ func (e Urgency) Valid() bool {
 	}
 }
 
+// Defines values for ListCasesParamsWaiting.
+const (
+	ListCasesParamsWaitingApproval     ListCasesParamsWaiting = "approval"
+	ListCasesParamsWaitingOverdue      ListCasesParamsWaiting = "overdue"
+	ListCasesParamsWaitingRuling       ListCasesParamsWaiting = "ruling"
+	ListCasesParamsWaitingSupervised   ListCasesParamsWaiting = "supervised"
+	ListCasesParamsWaitingVerification ListCasesParamsWaiting = "verification"
+	ListCasesParamsWaitingWarned       ListCasesParamsWaiting = "warned"
+)
+
+// Valid indicates whether the value is a known member of the ListCasesParamsWaiting enum.
+func (e ListCasesParamsWaiting) Valid() bool {
+	switch e {
+	case ListCasesParamsWaitingApproval:
+		return true
+	case ListCasesParamsWaitingOverdue:
+		return true
+	case ListCasesParamsWaitingRuling:
+		return true
+	case ListCasesParamsWaitingSupervised:
+		return true
+	case ListCasesParamsWaitingVerification:
+		return true
+	case ListCasesParamsWaitingWarned:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DossierParamsLang.
 const (
 	DossierParamsLangEn DossierParamsLang = "en"
@@ -1632,7 +1662,10 @@ type CaseDetail struct {
 	Overdue bool      `json:"overdue"`
 
 	// Owner Who has the case in hand
-	Owner      CaseOwner   `json:"owner"`
+	Owner CaseOwner `json:"owner"`
+
+	// Past Within 100 m and 90 days, newest first
+	Past       []PastCase  `json:"past"`
 	Precedents []Precedent `json:"precedents"`
 	Reports    []Report    `json:"reports"`
 
@@ -1721,6 +1754,23 @@ type Category struct {
 type CategoryList struct {
 	Items      []Category `json:"items"`
 	NextCursor *string    `json:"next_cursor"`
+}
+
+// CategoryRules defines model for CategoryRules.
+type CategoryRules struct {
+	Article string `json:"article"`
+
+	// CheckPercent How much of what is settled on the spot is checked
+	CheckPercent int    `json:"check_percent"`
+	Code         string `json:"code"`
+
+	// Listed On the published list; reports of what is not are refused with the article
+	Listed bool `json:"listed"`
+}
+
+// CategoryRulesList defines model for CategoryRulesList.
+type CategoryRulesList struct {
+	Items []CategoryRules `json:"items"`
 }
 
 // CellCount defines model for CellCount.
@@ -2386,6 +2436,13 @@ type NewCalendarDay struct {
 // NewCalendarDayKind workday is a make-up day
 type NewCalendarDayKind string
 
+// NewCategoryRules defines model for NewCategoryRules.
+type NewCategoryRules struct {
+	Article      *string `json:"article,omitempty"`
+	CheckPercent int     `json:"check_percent"`
+	Listed       bool    `json:"listed"`
+}
+
 // NewClosure defines model for NewClosure.
 type NewClosure struct {
 	Crs *CRS `json:"crs,omitempty"`
@@ -2474,6 +2531,9 @@ type NewReport struct {
 	// Reporter How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
 	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
 	Reporter *Contact `json:"reporter,omitempty"`
+
+	// SelfHandled Settled on the spot by whoever reports it: nobody is sent, and the lot decides whether it is checked
+	SelfHandled *bool `json:"self_handled,omitempty"`
 }
 
 // NewShift defines model for NewShift.
@@ -2570,6 +2630,27 @@ type OperatorItem struct {
 type OperatorItemList struct {
 	Items      []OperatorItem `json:"items"`
 	NextCursor *string        `json:"next_cursor"`
+}
+
+// PastCase Another case near this one
+type PastCase struct {
+	// Again The same category, and it was finished before
+	Again     bool               `json:"again"`
+	CaseId    openapi_types.UUID `json:"case_id"`
+	Category  string             `json:"category"`
+	DistanceM float64            `json:"distance_m"`
+
+	// LikelySame The same category within a day, and open
+	LikelySame bool      `json:"likely_same"`
+	MadeAt     time.Time `json:"made_at"`
+	Number     string    `json:"number"`
+	Stage      Stage     `json:"stage"`
+
+	// Visits Departments that were on the spot within 30 days
+	Visits []struct {
+		At         time.Time `json:"at"`
+		Department string    `json:"department"`
+	} `json:"visits"`
 }
 
 // Patrol defines model for Patrol.
@@ -3223,15 +3304,21 @@ type SetHoursParams struct {
 // ListCasesParams defines parameters for ListCases.
 type ListCasesParams struct {
 	// Open Only open (true) or only finished (false) cases
-	Open       *bool   `form:"open,omitempty" json:"open,omitempty"`
-	Stage      *Stage  `form:"stage,omitempty" json:"stage,omitempty"`
-	Department *string `form:"department,omitempty" json:"department,omitempty"`
-	Category   *string `form:"category,omitempty" json:"category,omitempty"`
-	Limit      *Limit  `form:"limit,omitempty" json:"limit,omitempty"`
+	Open  *bool  `form:"open,omitempty" json:"open,omitempty"`
+	Stage *Stage `form:"stage,omitempty" json:"stage,omitempty"`
+
+	// Waiting What waits for somebody
+	Waiting    *ListCasesParamsWaiting `form:"waiting,omitempty" json:"waiting,omitempty"`
+	Department *string                 `form:"department,omitempty" json:"department,omitempty"`
+	Category   *string                 `form:"category,omitempty" json:"category,omitempty"`
+	Limit      *Limit                  `form:"limit,omitempty" json:"limit,omitempty"`
 
 	// Cursor `next_cursor` of the page before
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
+
+// ListCasesParamsWaiting defines parameters for ListCases.
+type ListCasesParamsWaiting string
 
 // AnswerAssignmentParams defines parameters for AnswerAssignment.
 type AnswerAssignmentParams struct {
@@ -3291,6 +3378,12 @@ type UndoDispatchParams struct {
 type ListCategoriesParams struct {
 	// At The present when left out
 	At *At `form:"at,omitempty" json:"at,omitempty"`
+}
+
+// SetCategoryRulesParams defines parameters for SetCategoryRules.
+type SetCategoryRulesParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
 // CountCellsParams defines parameters for CountCells.
@@ -3728,6 +3821,9 @@ type DispatchCaseJSONRequestBody = DispatchOrder
 
 // MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
 type MoveCaseJSONRequestBody = CaseMove
+
+// SetCategoryRulesJSONRequestBody defines body for SetCategoryRules for application/json ContentType.
+type SetCategoryRulesJSONRequestBody = NewCategoryRules
 
 // BindDeviceJSONRequestBody defines body for BindDevice for application/json ContentType.
 type BindDeviceJSONRequestBody = NewBinding

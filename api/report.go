@@ -120,6 +120,7 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 	draft := dispatch.ReportDraft{
 		Category: in.Category, Sent: geo.Point{Lon: in.Location.Lon, Lat: in.Location.Lat}, CRS: geo.WGS84,
 	}
+	draft.SelfHandled = deref(in.SelfHandled)
 	if in.Location.Crs != nil {
 		draft.CRS = geo.CRS(*in.Location.Crs)
 	}

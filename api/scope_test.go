@@ -115,6 +115,8 @@ var doors = map[string]door{
 		}},
 
 	"GET /api/v1/calendar":              {plain: get("/api/v1/calendar")},
+	"GET /api/v1/category-rules":        {plain: get("/api/v1/category-rules")},
+	"PUT /api/v1/category-rules/:code":  {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/category-rules/B03", `{"check_percent":30,"listed":true}`)},
 	"PUT /api/v1/calendar/hours":        {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/hours", `{"hours":[{"from_min":510,"until_min":1050}]}`)},
 	"PUT /api/v1/calendar/days/:day":    {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/days/2026-10-01", `{"kind":"holiday","name":"国庆节"}`)},
 	"DELETE /api/v1/calendar/days/:day": {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("DELETE", "/api/v1/calendar/days/2026-10-01", "")},

@@ -228,6 +228,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
 
 	s.add("GET", "/api/v1/calendar", signedIn, s.getCalendar)
+	s.add("GET", "/api/v1/category-rules", signedIn, s.listCategoryRules)
+	s.add("PUT", "/api/v1/category-rules/:code", may(dispatch.ActEditCalendar), s.setCategoryRules)
 	s.add("PUT", "/api/v1/calendar/hours", may(dispatch.ActEditCalendar), s.setHours)
 	s.add("PUT", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.setDay)
 	s.add("DELETE", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.clearDay)

@@ -70,7 +70,8 @@ type CaseDetail struct {
 	// Course is what its way so far has left behind; Precedents are rulings nearby.
 	Course     Flow        `json:"course"`
 	Precedents []Precedent `json:"precedents"`
-	Now        time.Time   `json:"now"` // on the clock that the case's clocks go by
+	Past       []PastCase  `json:"past"` // other cases near it
+	Now        time.Time   `json:"now"`  // on the clock that the case's clocks go by
 }
 
 // What stands near a case, as far as the viewer's map shows it.
@@ -169,6 +170,7 @@ type CaseFilter struct {
 	Stage      Stage
 	Department string
 	Category   string
+	Waiting    string // one of the lists in Waitings
 	PageAsk
 }
 

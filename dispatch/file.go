@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -40,6 +41,9 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	if err != nil {
 		return Filed{}, err
 	}
+	if d.SelfHandled && !slices.Contains(onSpot, v.Role) {
+		return Filed{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role settles nothing on the spot; report it without self_handled."}
+	}
 	d.Photos = s.keepOutside(ctx, d.Photos)
 	id, code := NewID[reportKind](), newFollowUpCode()
 	followUp := followUpOf(id, code)
@@ -64,6 +68,15 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	sent := sending{actor: system, why: "reported", reporter: v.Patrol, filed: o.ReportID, followUp: followUp, planBy: time.Now().Add(s.PlanWithin)}
 	if d.Key != "" {
 		sent.answer = &PendingAnswer{Scope: o.Scope, Key: d.Key}
+	}
+	if d.SelfHandled {
+		settled, err := s.settleReport(ctx, v, c, Filed{ReportID: o.ReportID, FollowUp: followUp}, func(f Filed) (*PendingAnswer, error) {
+			return sent.answer.with(f)
+		})
+		if err == nil {
+			return settled, nil
+		}
+		s.Log.ErrorContext(ctx, "what was settled on the spot is planned like any report", "case", c.Number, "error", err)
 	}
 	done, err := s.send(ctx, c, sent)
 	if err == nil {

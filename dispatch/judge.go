@@ -94,6 +94,10 @@ func (c Case) lead() string {
 	return GridDepartment
 }
 
+// Waitings are the lists of what waits for somebody: late, nearly late, for a ruling, an
+// approval, a check, the answer to an order.
+var Waitings = []string{"overdue", "warned", "ruling", "approval", "verification", "supervised"}
+
 // urgeEvery is how long a case stays quiet after it was urged.
 const urgeEvery = 10 * time.Minute
 

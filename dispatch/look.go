@@ -50,6 +50,9 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Nearby, err = s.Store.Near(ctx, v, c.Place()); err != nil {
 		return err
 	}
+	if c.Past, err = s.past(ctx, v, c.Case); err != nil {
+		return err
+	}
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil

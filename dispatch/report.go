@@ -26,6 +26,8 @@ type ReportDraft struct {
 	BodySHA256  [32]byte
 	// Reporter is who saw it, where that is not the caller.
 	Reporter Contact
+	// SelfHandled says that the reporter has settled it on the spot: nobody is sent.
+	SelfHandled bool
 }
 
 // The channels by which a report comes in. Of those of a resident the caller is not

@@ -20,6 +20,7 @@ type Store interface {
 	PeopleStore
 	FlowStore
 	CalendarStore
+	RuleStore
 }
 
 // ReportStore takes reports in.

@@ -249,7 +249,15 @@ SELECT ` + caseColumns + ` FROM cases c
 WHERE ` + visibleCase + `
   AND c.id < $8 AND ($9::boolean IS NULL OR (c.closed_at IS NULL) = $9) AND ($10::text = '' OR c.stage = $10)
   AND ($11::text = '' OR $11 = ANY (c.departments)) AND ($12::text = '' OR c.category = $12)
-ORDER BY c.id DESC LIMIT $13`
+  AND CASE $13::text WHEN '' THEN true
+    WHEN 'overdue' THEN EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id AND k.rung IN ('overdue', 'district'))
+    WHEN 'warned' THEN EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id AND k.rung = 'warned')
+    WHEN 'ruling' THEN c.stage = 'returned' AND (c.flow->>'returns')::int > 1
+    WHEN 'approval' THEN c.flow ? 'ask'
+    WHEN 'verification' THEN c.stage = 'verifying'
+    WHEN 'supervised' THEN EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id AND k.name = 'supervision')
+  END
+ORDER BY c.id DESC LIMIT $14`
 
 // Cases implements dispatch.CaseStore.
 func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error) {
@@ -261,7 +269,7 @@ func (s *Store) Cases(ctx context.Context, v dispatch.Viewer, f dispatch.CaseFil
 	limit := limitOf(f.PageAsk)
 	var cases []dispatch.Case
 	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, listCases, append(s.scope(v), last, f.Open, f.Stage, f.Department, f.Category, limit+1)...)
+		rows, err := tx.Query(ctx, listCases, append(s.scope(v), last, f.Open, f.Stage, f.Department, f.Category, f.Waiting, limit+1)...)
 		if err != nil {
 			return err
 		}

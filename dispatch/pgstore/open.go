@@ -29,8 +29,10 @@ const numberOfDay = `
 SELECT base, nextval('case_numbers') AS n FROM case_days WHERE district_id = $1 AND day = $2`
 
 const categoryNow = `
-SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill, name_zh, name_en FROM categories
-WHERE district_id = $1 AND code = $2 AND valid @> (SELECT gp_now())`
+SELECT c.code, c.lead, c.joint, c.optional, c.urgency, c.dispatch_mode, coalesce(c.skill, '') AS skill, c.name_zh, c.name_en,
+  coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article
+FROM categories c LEFT JOIN category_rules r ON r.district_id = c.district_id AND r.code = c.code
+WHERE c.district_id = $1 AND c.code = $2 AND c.valid @> (SELECT gp_now())`
 
 const insertCase = `
 INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, accuracy_m, cell, description,
@@ -58,8 +60,10 @@ type ruleRow struct {
 // namedRule is a rule with what people call its category.
 type namedRule struct {
 	ruleRow
-	NameZH string `db:"name_zh"`
-	NameEN string `db:"name_en"`
+	NameZH  string `db:"name_zh"`
+	NameEN  string `db:"name_en"`
+	Listed  bool   `db:"listed"`
+	Article string `db:"article"`
 }
 
 func (r ruleRow) rule() dispatch.CategoryRule {
@@ -119,6 +123,9 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 		return opened, &dispatch.Fault{Kind: dispatch.Invalid, Code: "unknown-category",
 			Detail: fmt.Sprintf("Category %.10q %s.", o.Draft.Category, detail),
 			Fields: []dispatch.FieldFault{{Pointer: "/category", Detail: detail}}}
+	}
+	if !rules[0].Listed {
+		return opened, dispatch.NotListed(rules[0].Code, rules[0].Article)
 	}
 	opened.Rule = rules[0].rule()
 	opened.Names.Category = dispatch.Words{ZH: rules[0].NameZH, EN: rules[0].NameEN}

@@ -343,6 +343,42 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/category-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What categories say beside who goes */
+        get: operations["listCategoryRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/category-rules/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Set how much is checked, and whether a category is on the published list */
+        put: operations["setCategoryRules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calendar/hours": {
         parameters: {
             query?: never;
@@ -1471,6 +1507,8 @@ export interface components {
              */
             observed_at?: string;
             reporter?: components["schemas"]["Contact"];
+            /** @description Settled on the spot by whoever reports it: nobody is sent, and the lot decides whether it is checked */
+            self_handled?: boolean;
         };
         /**
          * @description How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
@@ -1798,6 +1836,44 @@ export interface components {
             /** @description Days that are not as the week has them */
             days: components["schemas"]["CalendarDay"][];
         };
+        CategoryRules: {
+            code: string;
+            /** @description How much of what is settled on the spot is checked */
+            check_percent: number;
+            /** @description On the published list; reports of what is not are refused with the article */
+            listed: boolean;
+            article: string;
+        };
+        NewCategoryRules: {
+            check_percent: number;
+            listed: boolean;
+            article?: string;
+        };
+        CategoryRulesList: {
+            items: components["schemas"]["CategoryRules"][];
+        };
+        /** @description Another case near this one */
+        PastCase: {
+            /** Format: uuid */
+            case_id: string;
+            number: string;
+            category: string;
+            stage: components["schemas"]["Stage"];
+            /** Format: date-time */
+            made_at: string;
+            /** Format: double */
+            distance_m: number;
+            /** @description The same category within a day, and open */
+            likely_same: boolean;
+            /** @description The same category, and it was finished before */
+            again: boolean;
+            /** @description Departments that were on the spot within 30 days */
+            visits: {
+                department: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+        };
         CalendarDay: {
             /** Format: date */
             day: string;
@@ -1993,6 +2069,8 @@ export interface components {
             moves: components["schemas"]["NextMove"][];
             course: components["schemas"]["Course"];
             precedents: components["schemas"]["Precedent"][];
+            /** @description Within 100 m and 90 days, newest first */
+            past: components["schemas"]["PastCase"][];
             /**
              * Format: date-time
              * @description On the clock that the clocks go by
@@ -3380,6 +3458,8 @@ export interface operations {
                 /** @description Only open (true) or only finished (false) cases */
                 open?: boolean;
                 stage?: components["schemas"]["Stage"];
+                /** @description What waits for somebody */
+                waiting?: "overdue" | "warned" | "ruling" | "approval" | "verification" | "supervised";
                 department?: string;
                 category?: string;
                 limit?: components["parameters"]["Limit"];
@@ -3523,6 +3603,57 @@ export interface operations {
         requestBody?: never;
         responses: {
             200: components["responses"]["Calendar"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listCategoryRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryRulesList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setCategoryRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCategoryRules"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CategoryRules"];
+                };
+            };
             default: components["responses"]["Problem"];
         };
     };

@@ -1,0 +1,63 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// CategoryRules is what a category says beside who goes.
+type CategoryRules struct {
+	Code         string `json:"code"`
+	CheckPercent int    `json:"check_percent"`
+	// Listed says that it is on the published list; Article is by which it is, or is not.
+	Listed  bool   `json:"listed"`
+	Article string `json:"article"`
+}
+
+// RuleStore keeps them.
+type RuleStore interface {
+	CategoryRules(ctx context.Context) ([]CategoryRules, error)
+	// SetCategoryRules answers NotFound where there is no such category.
+	SetCategoryRules(ctx context.Context, r CategoryRules, event func(now time.Time) (Event, error)) error
+	Past(ctx context.Context, v Viewer, c Case, withinM float64, days, limit int) ([]PastCase, error)
+}
+
+// NotListed is the fault of a report of work that the published list does not hold.
+func NotListed(code, article string) error {
+	detail := fmt.Sprintf("Category %s is not on the published list of what may be asked of the grid", code)
+	if article != "" {
+		detail += ": " + article
+	}
+	return &Fault{Kind: Invalid, Code: "not-on-the-list", Detail: detail + ".",
+		Fields: []FieldFault{{Pointer: "/category", Detail: "is not on the published list; turn to the department itself"}}}
+}
+
+// CategoryRules lists what categories say; one without a row has the defaults.
+func (s *Service) CategoryRules(ctx context.Context) ([]CategoryRules, error) {
+	return s.Store.CategoryRules(ctx)
+}
+
+const maxArticle = 500
+
+// SetCategoryRules changes what a category says. It is recorded.
+func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRules) error {
+	if err := allow(v, ActEditCalendar); err != nil {
+		return err
+	}
+	if r.CheckPercent < 0 || r.CheckPercent > 100 {
+		return invalid("/check_percent", "must be 0 to 100")
+	}
+	r.Article = strings.TrimSpace(r.Article)
+	if utf8.RuneCountInString(r.Article) > maxArticle {
+		return invalid("/article", "may have 500 characters at most")
+	}
+	if !r.Listed && r.Article == "" {
+		return invalid("/article", "is missing; say by which article it is not on the list")
+	}
+	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
+		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article})
+	})
+}

@@ -1,0 +1,116 @@
+package pgstore
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/jackc/pgx/v5"
+)
+
+const categoryRules = `
+SELECT c.code, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article
+FROM categories c LEFT JOIN category_rules r ON r.district_id = c.district_id AND r.code = c.code
+WHERE c.district_id = $1 AND c.valid @> (SELECT gp_now()) ORDER BY c.code`
+
+type categoryRulesRow struct {
+	Code         string `db:"code"`
+	CheckPercent int    `db:"check_percent"`
+	Listed       bool   `db:"listed"`
+	Article      string `db:"article"`
+}
+
+// CategoryRules implements dispatch.RuleStore.
+func (s *Store) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
+	rows, err := s.db.Query(ctx, categoryRules, s.district.UUID, defaultCheckPercent)
+	if err != nil {
+		return nil, fault(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[categoryRulesRow])
+	out := make([]dispatch.CategoryRules, len(found))
+	for i, r := range found {
+		out[i] = dispatch.CategoryRules(r)
+	}
+	return out, fault(err)
+}
+
+const setCategoryRules = `
+INSERT INTO category_rules (district_id, code, check_percent, listed, article)
+SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM categories WHERE district_id = $1 AND code = $2)
+ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_percent, listed = excluded.listed, article = excluded.article`
+
+// SetCategoryRules implements dispatch.RuleStore.
+func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(time.Time) (dispatch.Event, error)) error {
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var now time.Time
+		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
+			return err
+		}
+		tag, err := tx.Exec(ctx, setCategoryRules, s.district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article)
+		if err != nil {
+			return fmt.Errorf("set the rules of category %s: %w", r.Code, err)
+		}
+		if tag.RowsAffected() == 0 {
+			return missing("category")
+		}
+		e, err := event(now.UTC())
+		if err != nil {
+			return err
+		}
+		batch := &pgx.Batch{}
+		s.prove(batch, []dispatch.Event{e})
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	return fault(err)
+}
+
+// nearCases runs in the program's own role, where the index of places serves; what the
+// viewer may see of them is asked on their behalf afterwards. A degree is 111 km north
+// and at least half of that east in the country; the exact distance decides.
+const nearCases = `
+SELECT c.id FROM cases c
+WHERE c.district_id = $1 AND c.id <> $2 AND c.made_at > $3::timestamptz - make_interval(days => $4)
+  AND c.place && ST_Expand(ST_SetSRID(ST_MakePoint($5, $6), 4326), $7::float8 / 50000)
+  AND ST_DWithin(c.place::geography, ST_SetSRID(ST_MakePoint($5, $6), 4326)::geography, $7)
+ORDER BY c.id DESC LIMIT 100`
+
+const pastCases = `
+SELECT c.id, c.number, c.category, c.stage, c.made_at,
+  ST_Distance(c.place::geography, ST_SetSRID(ST_MakePoint($8, $9), 4326)::geography) AS distance_m,
+  coalesce((SELECT jsonb_agg(jsonb_build_object('department', a.department, 'at', a.arrived_at) ORDER BY a.arrived_at DESC)
+    FROM (SELECT department, max(arrived_at) AS arrived_at FROM assignments WHERE case_id = c.id AND kind = 'department' AND arrived_at IS NOT NULL
+      GROUP BY department) a), '[]') AS visits
+FROM cases c
+WHERE ` + visibleCase + ` AND c.id = ANY ($10)
+ORDER BY c.id DESC LIMIT $11`
+
+type pastRow struct {
+	ID        uuid.UUID          `db:"id"`
+	Number    string             `db:"number"`
+	Category  string             `db:"category"`
+	Stage     string             `db:"stage"`
+	MadeAt    time.Time          `db:"made_at"`
+	DistanceM float64            `db:"distance_m"`
+	Visits    []dispatch.Visited `db:"visits"`
+}
+
+// Past implements dispatch.RuleStore.
+func (s *Store) Past(ctx context.Context, v dispatch.Viewer, c dispatch.Case, withinM float64, days, limit int) ([]dispatch.PastCase, error) {
+	rows, err := s.db.Query(ctx, nearCases, s.district.UUID, c.ID.UUID, c.MadeAt, days, c.Lon, c.Lat, withinM)
+	if err != nil {
+		return nil, fault(err)
+	}
+	near, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil || len(near) == 0 {
+		return nil, fault(err)
+	}
+	found, err := readAs[pastRow](ctx, s, v, pastCases, append(s.scope(v), c.Lon, c.Lat, near, limit)...)
+	out := make([]dispatch.PastCase, len(found))
+	for i, r := range found {
+		out[i] = dispatch.PastCase{CaseID: dispatch.CaseID{UUID: r.ID}, Number: r.Number, Category: r.Category, Stage: dispatch.Stage(r.Stage),
+			MadeAt: r.MadeAt.UTC(), DistanceM: r.DistanceM, Visits: r.Visits}
+	}
+	return out, err
+}
