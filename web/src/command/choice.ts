@@ -1,7 +1,7 @@
 /** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ask, askWithResponse, client, Refused } from "../api/client.ts";
-import type { Assignment, Candidate, CaseDetail, Choice } from "../api/types.ts";
+import type { Assignment, Candidate, CaseDetail, CaseMove, Choice } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
 import type { RouteLine } from "../map/districtmap.ts";
 import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
@@ -183,3 +183,7 @@ export const traps = computed<Candidate[]>(() => {
   if (!c) return [];
   return standing(c).flatMap((a) => (a.kind === "department" && going.has(a.state) ? (airTrap(a.candidates) ?? []) : []));
 });
+
+export function takeMove(order: CaseMove, done: string): Promise<boolean> {
+  return act((header) => client.POST("/api/v1/cases/{id}/moves", { params: { path: path(), header }, body: order }), words.value.course.moved(done));
+}

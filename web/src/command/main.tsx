@@ -4,6 +4,7 @@ import "../css/command.css";
 import "../css/closures.css";
 import "../css/coverage.css";
 import "../css/panel.css";
+import "../css/course.css";
 import "../css/heard.css";
 import "../css/photos.css";
 import "../css/people.css";
@@ -16,6 +17,7 @@ import { startClock } from "../state/tick.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { announcement, startAlarms, wake } from "./alarm.ts";
 import { startBell } from "./bell.tsx";
+import { startAttention } from "./attention.tsx";
 import { Charts } from "./charts.tsx";
 import { Header } from "./header.tsx";
 import { Help, listenToKeys } from "./keys.tsx";
@@ -65,6 +67,7 @@ async function begin(): Promise<void> {
   startAlarms(() => words.value.appName, categoryName);
   startBell();
   startItems();
+  startAttention();
   await startDuty(null);
 }
 

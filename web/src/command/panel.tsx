@@ -13,6 +13,7 @@ import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
 import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
+import { Course, Moves } from "./course.tsx";
 import { History } from "./history.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
@@ -31,6 +32,7 @@ export function Panel() {
         <>
           <div class="scroll" key={c.id}>
             <Top c={c} />
+            <Course c={c} />
             <Photos c={c} />
             <Where c={c} />
             <WhyDepartments c={c} />
@@ -188,7 +190,7 @@ function Foot({ c }: { c: CaseDetail }) {
   const n = standing(c).filter((a) => a.kind === "department" && a.state === "proposed").length;
   const canClose = may("close_case") && !isFinished(c);
   const canAccount = may("dossier");
-  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value) return null;
+  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value && c.moves.length === 0) return null;
   return (
     <div class="foot">
       {trouble.value ? <p class="say bad" role="alert">{trouble.value}</p> : said.value ? <p class="say" role="status">{said.value}</p> : null}
@@ -200,6 +202,7 @@ function Foot({ c }: { c: CaseDetail }) {
           {n > 0 ? w.dispatch(n) : w.dispatchPlan} <span class="key">Enter</span>
         </button>
       ) : null}
+      <Moves c={c} />
       {canAccount && !closing.value ? (
         <div class="second">
           <a class="button" id="dossier" href={`/api/v1/cases/${c.id}/dossier?lang=${language.value}`} target="_blank" rel="noreferrer" title={w.dossierHint}>{w.dossier}</a>

@@ -11,6 +11,7 @@ import { words } from "../i18n/index.ts";
 import { colour } from "../map/palette.ts";
 import { Mark, phaseLook } from "../ui/marks.tsx";
 import { choose, chosenID } from "./choice.ts";
+import { attended, Attention, attention } from "./attention.tsx";
 import { Items } from "./items.tsx";
 
 export const tab = signal<Tab>("waiting");
@@ -36,8 +37,9 @@ const wanted = computed<string[]>(() => {
   const text = query.value.trim().toLowerCase();
   const of = department.value;
   const found: Case[] = [];
+  const only = attended();
   for (const c of cases.values()) {
-    if (!inTab(c, tab.value, now)) continue;
+    if (only ? !only.has(c.id) : !inTab(c, tab.value, now)) continue;
     if (of && !c.departments.some((d) => d.code === of)) continue;
     if (text && !`${c.number} ${c.description} ${c.category} ${categoryName(c.category)} ${c.responsible.code ?? ""} ${whereOf(c)}`.toLowerCase().includes(text)) continue;
     found.push(c);
@@ -49,7 +51,7 @@ let shown: string[] = [];
 let shownFor = "";
 const view = computed<{ rows: string[]; fresh: number }>(() => {
   const list = wanted.value;
-  const about = `${tab.value}|${query.value}|${department.value}`;
+  const about = `${attention.value}|${tab.value}|${query.value}|${department.value}`;
   if (reading.value && about === shownFor) {
     const kept = held(shown, list);
     shown = kept.rows;
@@ -81,7 +83,7 @@ export function Queue() {
     <nav class="queue" id="queue" aria-label={w.queue}>
       <div class="tabs" role="tablist" onKeyDown={onKey}>
         {tabs.map((t) => (
-          <button key={t} id={`tab-${t}`} type="button" role="tab" aria-selected={t === tab.value} aria-controls="queue-rows" tabIndex={t === tab.value ? 0 : -1} class={t === "overdue" && tabCounts.value.overdue > 0 ? "late" : ""} onClick={() => (tab.value = t)}>
+          <button key={t} id={`tab-${t}`} type="button" role="tab" aria-selected={t === tab.value} aria-controls="queue-rows" tabIndex={t === tab.value ? 0 : -1} class={t === "overdue" && tabCounts.value.overdue > 0 ? "late" : ""} onClick={() => { attention.value = null; tab.value = t; }}>
             {names[t]} <span class="count">{tabCounts.value[t]}</span>
           </button>
         ))}
@@ -97,6 +99,7 @@ export function Queue() {
           ))}
         </select>
       </div>
+      <Attention />
       <Items />
       <Rows />
     </nav>

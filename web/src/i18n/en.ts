@@ -1,3 +1,4 @@
+import { course } from "./en/course.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { people } from "./en/people.ts";
 import { followUp, heard } from "./en/told.ts";
@@ -300,6 +301,7 @@ export const en: Dict = {
     esc: "back",
   },
 
+  course,
   stage,
   assignment,
   status,

@@ -52,6 +52,8 @@ const rules: Rule[] = [
 export function inWords(reason: string, w: Dict): string {
   const shortfall = (w.shortfall as Record<string, string>)[reason];
   if (shortfall) return shortfall;
+  const known = (w.course.because as Record<string, string>)[reason];
+  if (known) return known;
   for (const [pattern, say] of rules) {
     const m = pattern.exec(reason);
     if (m) return say(w, [...m]);

@@ -1,4 +1,5 @@
 /** Every word on the pages, Chinese first. English must have the same keys, or the types fail. */
+import { course } from "./zh/course.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { people } from "./zh/people.ts";
 import { followUp, heard } from "./zh/told.ts";
@@ -300,6 +301,7 @@ export const zh = {
     esc: "返回",
   },
 
+  course,
   stage,
   assignment,
   status,

@@ -17,6 +17,8 @@ import { tab } from "./tab.ts";
 
 const category = signal("");
 const description = signal("");
+/** Settled on the spot by whoever reports it: nobody is sent. */
+const settled = signal(false);
 const photos = signal<Blob[]>([]);
 const place = signal<LonLat | null>(null);
 /** A person moved the map: the phone's own position no longer moves the pin. */
@@ -81,10 +83,12 @@ async function submit(): Promise<void> {
       location: { lon: place.value.lon, lat: place.value.lat, accuracy_m: exact, crs: "wgs84" },
       description: description.value.trim(),
       observed_at: new Date().toISOString(),
+      ...(settled.value ? { self_handled: true } : {}),
     },
     photos.value,
   );
   category.value = "";
+  settled.value = false;
   description.value = "";
   photos.value = [];
   pinned.value = false;
@@ -167,6 +171,10 @@ export function Report() {
         <label class="label" for="text">{w.text}</label>
         <textarea id="text" maxLength={4000} placeholder={w.textHint} value={description.value} onInput={(e) => (description.value = e.currentTarget.value)} />
       </div>
+      <label class="tick">
+        <input type="checkbox" id="settled" checked={settled.value} onChange={(e) => (settled.value = e.currentTarget.checked)} />
+        {words.value.course.settledHere}
+      </label>
       <button type="submit" class="big main" style={{ marginTop: "0.9rem" }}>{navigator.onLine && reachable.value ? w.saveSend : w.saveWait}</button>
     </form>
   );
