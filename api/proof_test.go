@@ -81,6 +81,7 @@ var deeds = map[string]deed{
 		p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
 		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"urge","reason":"已过半小时"}`)
 	},
+	"PUT /api/v1/category-rules/:code":  byDutyLeader,
 	"PUT /api/v1/calendar/hours":        byDutyLeader,
 	"PUT /api/v1/calendar/days/:day":    byDutyLeader,
 	"DELETE /api/v1/calendar/days/:day": byDutyLeader,
