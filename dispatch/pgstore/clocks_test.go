@@ -190,7 +190,7 @@ func TestAMonthOfClocks(t *testing.T) {
 			o.Until, o.Document = &until, "文号"
 			who := leader
 			if o.Move == "grant" {
-				who.Account = dispatch.AccountID{UUID: district.UUID} // who asked does not approve
+				who.Account = dispatch.AccountID(district) // who asked does not approve
 			}
 			if _, err := w.desk.Move(ctx, who, c.ID, 0, o); err == nil {
 				moved++
