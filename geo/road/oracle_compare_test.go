@@ -177,8 +177,9 @@ func compareWithOracle(t *rapid.T, n *Network, s *Survey) (reached int) {
 	goal, goalM := o.snap(Fix{Point: to})
 	for i, f := range from {
 		p := f.Point
+		o.edge = false
 		start, startM := o.snap(f)
-		if o.doubtful(start, goal) {
+		if o.edge || o.doubtful(start, goal) {
 			continue
 		}
 		weight, want := o.best(start, goal)

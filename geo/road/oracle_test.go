@@ -16,6 +16,9 @@ type oracle struct {
 	s    *Survey
 	m    Mode
 	main map[stretchArc]bool // taken from the network, tested elsewhere
+	// edge says that a heading was so close to the limit that the sphere, by which the
+	// oracle reckons, and the ellipsoid may differ on which side it is.
+	edge bool
 }
 
 // stretchArc is one direction of the stretch behind node k of a way.
@@ -300,8 +303,12 @@ func (o *oracle) snap(f Fix) (places []oraclePlace, snapM float64) {
 	}
 	// Along its heading, and against or across it.
 	var against []oraclePlace
-	touched := map[uint32]bool{} // nodes that candidates end at
-	roads := 0
+	touched := map[uint32]float64{} // nodes that candidates end at, and how near the nearest of those is
+	nearer := func(node uint32, m float64) bool {
+		at, is := touched[node]
+		return is && at < m-0.01
+	}
+	roads, fourth := 0, 0.0
 	var grounds [2]bool // of those as near as the nearest: public, private
 	for _, h := range hits {
 		if h.main != wantMain || h.m > snapM+slack {
@@ -315,7 +322,7 @@ func (o *oracle) snap(f Fix) (places []oraclePlace, snapM float64) {
 			grounds[ground] = true
 		}
 		if u, v := o.ends(h.arc); h.m > snapM+0.01 &&
-			(!grounds[ground] || roads >= 4 || h.along == 0 && touched[u] || h.along == 1 && touched[v]) {
+			(!grounds[ground] || roads >= 4 && h.m > fourth+0.01 || h.along == 0 && nearer(u, h.m) || h.along == 1 && nearer(v, h.m)) {
 			continue
 		}
 		before := len(places)
@@ -323,16 +330,25 @@ func (o *oracle) snap(f Fix) (places []oraclePlace, snapM float64) {
 			if math.IsInf(o.seconds(pl.arc), 1) {
 				continue
 			}
-			if wantMain && f.Headed && f.SpeedMS >= 2 && o.m != Foot && o.apart(pl.arc, f.HeadingDeg) > 60 {
+			headed := wantMain && f.Headed && f.SpeedMS >= 2 && o.m != Foot
+			off := o.apart(pl.arc, f.HeadingDeg)
+			o.edge = o.edge || headed && math.Abs(off-60) < 0.5
+			if headed && off > 60 {
 				against = append(against, pl)
 			} else {
 				places = append(places, pl)
 			}
 		}
 		u, v := o.ends(h.arc)
-		touched[u], touched[v] = true, true
+		for _, node := range []uint32{u, v} {
+			if _, is := touched[node]; !is {
+				touched[node] = h.m
+			}
+		}
 		if len(places) > before {
-			roads++
+			if roads++; roads == 4 {
+				fourth = h.m
+			}
 		}
 	}
 	if len(places) == 0 {

@@ -2,6 +2,7 @@ package road
 
 import (
 	"math"
+	"slices"
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road/cch"
@@ -65,6 +66,13 @@ type snapper struct {
 	places []place
 	other  []place // against the heading
 	island []place
+	ends   []end // of the candidates
+}
+
+// end is a node that a candidate ends at, and how far the candidate is.
+type end struct {
+	node      uint32
+	distanceM float64
 }
 
 func (s *snapper) reset() { s.places = s.places[:0] }
@@ -76,9 +84,10 @@ func (n *Network) snap(m Mode, durationMS []uint32, p geo.Point, s *snapper) spo
 
 // snapFix finds where a fix meets the roads of a mode, of those that durationMS does
 // not shut, each open direction of a road by itself. Candidates are the nearest road
-// with all as near as it, and the next ones up to maxCandidates that are no more than
-// the slack of the fix farther; a road that is only near where it leaves a nearer
-// candidate adds nothing and is none. The way is then the best over all pairs of
+// with all as near as it, and the next ones up to maxCandidates, with all as near as
+// the last of them, that are no more than the slack of the fix farther; a road that is
+// only near where it leaves a nearer candidate adds nothing and is none. Which of two
+// equally near roads is met first never matters. The way is then the best over all pairs of
 // candidates, walks at foot pace counted. Beside private ground only private roads are
 // candidates, and elsewhere none: else the count of entries would decide before time
 // does. Of somebody who moves, only the directions
@@ -94,13 +103,13 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 	}
 	nearest, chosen := math.Inf(1), math.Inf(1)
 	before := len(s.places)
-	s.island, s.other = s.island[:0], s.other[:0]
+	s.island, s.other, s.ends = s.island[:0], s.other[:0], s.ends[:0]
 	heading, moving := f.heading(m)
 	slack := f.slackM()
-	roads, grounds := 0, uint8(0)
+	roads, grounds, last := 0, uint8(0), math.Inf(1)
 	n.near(f.Lon, f.Lat, &s.near, usable, func(leaf uint32, distanceM, along float64) bool {
 		nearest = math.Min(nearest, distanceM)
-		if distanceM > maxSnapM || distanceM > chosen+slack || distanceM > nearest+islandM {
+		if distanceM > maxSnapM || distanceM > chosen+slack || math.IsInf(chosen, 1) && distanceM > nearest+islandM {
 			return false
 		}
 		segment, stretch := n.tree.segment[leaf], n.tree.stretch[leaf]
@@ -115,10 +124,10 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 		if distanceM <= chosen+tieM {
 			grounds |= ground
 		} else {
-			if roads >= maxCandidates {
+			if roads >= maxCandidates && distanceM > last+tieM {
 				return false
 			}
-			if grounds&ground == 0 || n.leaves(s, before, segment, stretch, along) {
+			if grounds&ground == 0 || n.leaves(s.ends, segment, stretch, along, distanceM) {
 				return true
 			}
 		}
@@ -129,8 +138,11 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 		}
 		had := len(s.places)
 		s.places = n.place(durationMS, s.places, before, segment, stretch, along, distanceM, agree)
+		s.ends = append(s.ends, end{n.nodes[2*segment], distanceM}, end{n.nodes[2*segment+1], distanceM})
 		if len(s.places) > had {
-			roads++
+			if roads++; roads == maxCandidates {
+				last = distanceM
+			}
 		}
 		return true
 	})
@@ -150,26 +162,19 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 	return spot{snapM: nearest}
 }
 
-// leaves says that a road is nearest at one of its ends, and that a candidate ends
-// there too.
-func (n *Network) leaves(s *snapper, before int, segment, stretch uint32, along float64) bool {
-	end := uint32(0)
+// leaves says that a road is nearest at one of its ends, and that a candidate which is
+// nearer ends there too.
+func (n *Network) leaves(ends []end, segment, stretch uint32, along, distanceM float64) bool {
+	var node uint32
 	switch {
 	case along == 0 && stretch == n.first[segment]:
+		node = n.nodes[2*segment]
 	case along == 1 && stretch == n.first[segment+1]-2:
-		end = 1
+		node = n.nodes[2*segment+1]
 	default:
 		return false
 	}
-	node := n.nodes[2*segment+end]
-	for _, list := range [2][]place{s.places[before:], s.other} {
-		for _, have := range list {
-			if other := have.arc / 2; n.nodes[2*other] == node || n.nodes[2*other+1] == node {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(ends, func(e end) bool { return e.node == node && e.distanceM < distanceM-tieM })
 }
 
 // agree answers which directions of a stretch go near a heading: 1 for the drawn one,
