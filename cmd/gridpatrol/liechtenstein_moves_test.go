@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -262,12 +263,15 @@ func (r *modeRoads) findMain() {
 	}
 }
 
-// meet looks at every stretch around a point: the nearest roads that are no
-// island, unless one on an island is 500 m nearer.
+// meet looks at every stretch around a point: the nearest roads that are no island,
+// unless one on an island is 500 m nearer; and of those up to 20 m farther four more
+// (and what is as near as the fourth), each with its own walk, of the same ground as
+// the nearest, public or private, and unless all they offer is to leave one nearer.
 func (r *modeRoads) meet(p [2]float64) meeting {
 	type near struct {
 		m, share float64
 		lane     int
+		end      int64 // the node it is nearest at, 0 in between
 	}
 	var all []near
 	lonM, latM := metresADegree(p[1])
@@ -296,11 +300,17 @@ func (r *modeRoads) meet(p [2]float64) meeting {
 		if l.lengthM > 0 {
 			share = min(1, before/l.lengthM)
 		}
+		found := near{m: m, share: share, lane: s.lane}
+		if t == 0 && s.after == 0 {
+			found.end = l.from
+		} else if t == 1 && s.after == len(l.line)-2 {
+			found.end = l.to
+		}
 		if k, have := best[s.lane]; have {
-			all[k] = near{m, share, s.lane}
+			all[k] = found
 		} else {
 			best[s.lane] = len(all)
-			all = append(all, near{m, share, s.lane})
+			all = append(all, found)
 		}
 		nearest = min(nearest, m)
 		if r.main[s.lane] || r.main[s.lane^1] {
@@ -319,7 +329,7 @@ func (r *modeRoads) meet(p [2]float64) meeting {
 				}
 			}
 		}
-		complete = complete || min(nearestMain, nearest+500) <= float64(around)*185
+		complete = complete || min(nearestMain+20, nearest+500) <= float64(around)*185
 	}
 	for l := 0; l < len(r.lanes) && !complete; l += 2 {
 		for k := range len(r.lanes[l].line) - 1 {
@@ -331,15 +341,36 @@ func (r *modeRoads) meet(p [2]float64) meeting {
 	if island {
 		from.walkM = nearest
 	}
+	slices.SortStableFunc(all, func(a, b near) int { return cmp.Compare(a.m, b.m) })
+	roads, fourth := 0, 0.0
+	ended, grounds := map[int64]float64{}, map[bool]bool{}
 	for _, n := range all {
-		if main := r.main[n.lane] || r.main[n.lane^1]; n.m > from.walkM+0.01 || main == island {
+		if main := r.main[n.lane] || r.main[n.lane^1]; main == island {
 			continue
 		}
+		private := r.lanes[n.lane].ends[r.mode] || r.lanes[n.lane^1].ends[r.mode]
+		if n.m <= from.walkM+0.01 {
+			grounds[private] = true
+		} else {
+			nearer, leaves := ended[n.end]
+			leaves = leaves && n.end != 0 && nearer < n.m-0.01
+			if island || n.m > from.walkM+20 || roads >= 4 && n.m > fourth+0.01 || !grounds[private] || leaves {
+				continue
+			}
+		}
 		if r.open(n.lane) {
-			from.places = append(from.places, laneAt{n.lane, n.share})
+			from.places = append(from.places, laneAt{n.lane, n.share, n.m})
 		}
 		if r.open(n.lane ^ 1) {
-			from.places = append(from.places, laneAt{n.lane ^ 1, 1 - n.share})
+			from.places = append(from.places, laneAt{n.lane ^ 1, 1 - n.share, n.m})
+		}
+		for _, node := range []int64{r.lanes[n.lane].from, r.lanes[n.lane].to} {
+			if _, have := ended[node]; !have {
+				ended[node] = n.m
+			}
+		}
+		if roads++; roads == 4 {
+			fourth = n.m
 		}
 	}
 	return from

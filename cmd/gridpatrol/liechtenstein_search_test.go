@@ -23,7 +23,7 @@ func (q *queue) Pop() any {
 	return last
 }
 
-// meeting is where a point meets the roads.
+// meeting is where a point meets the roads; walkM is how far the nearest is.
 type meeting struct {
 	walkM  float64
 	places []laneAt
@@ -32,7 +32,10 @@ type meeting struct {
 type laneAt struct {
 	lane  int
 	share float64 // of the lane that lies before
+	walkM float64
 }
+
+const walkMS = 5 / 3.6
 
 // reached is the soonest arrival at the start of each lane from one place.
 type reached struct {
@@ -56,7 +59,7 @@ func (r *modeRoads) spread(from [2]float64) *reached {
 		}
 	}
 	for _, p := range all.begin.places {
-		rest := (1 - p.share) * r.lanes[p.lane].seconds[r.mode]
+		rest := (1-p.share)*r.lanes[p.lane].seconds[r.mode] + p.walkM/walkMS
 		reach(p.lane, rest, rest)
 	}
 	for q.Len() > 0 {
@@ -80,22 +83,20 @@ func (r *modeRoads) spread(from [2]float64) *reached {
 
 // to is how long it takes from there to a point that meets the roads at goal.
 func (a *reached) to(r *modeRoads, point [2]float64, goal meeting) float64 {
-	const walkMS = 5 / 3.6
 	weight, seconds := math.Inf(1), math.Inf(1)
 	for _, g := range goal.places {
 		lane := r.lanes[g.lane].seconds[r.mode]
-		if e, ok := a.entry[g.lane]; ok && e[0]+g.share*lane < weight {
-			weight, seconds = e[0]+g.share*lane, e[1]+g.share*lane
+		rest := g.share*lane + g.walkM/walkMS
+		if e, ok := a.entry[g.lane]; ok && e[0]+rest < weight {
+			weight, seconds = e[0]+rest, e[1]+rest
 		}
 		for _, b := range a.begin.places {
-			if s := (g.share - b.share) * lane; b.lane == g.lane && s >= 0 && s < weight {
+			if s := (g.share-b.share)*lane + (b.walkM+g.walkM)/walkMS; b.lane == g.lane && g.share >= b.share && s < weight {
 				weight, seconds = s, s
 			}
 		}
 	}
-	walkM := a.begin.walkM + goal.walkM
-	seconds += walkM / walkMS
-	if straight := apart(a.from, point); straight <= walkM && len(a.begin.places) > 0 && len(goal.places) > 0 {
+	if straight := apart(a.from, point); straight <= a.begin.walkM+goal.walkM && len(a.begin.places) > 0 && len(goal.places) > 0 {
 		seconds = min(seconds, straight/walkMS)
 	}
 	return seconds

@@ -66,7 +66,8 @@ type snapper struct {
 	places []place
 	other  []place // against the heading
 	island []place
-	ends   []end // of the candidates
+	ends   []end    // of the candidates
+	left   []uint32 // segments that are none, since all they offer is to leave a nearer one
 }
 
 // end is a node that a candidate ends at, and how far the candidate is.
@@ -103,7 +104,7 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 	}
 	nearest, chosen := math.Inf(1), math.Inf(1)
 	before := len(s.places)
-	s.island, s.other, s.ends = s.island[:0], s.other[:0], s.ends[:0]
+	s.island, s.other, s.ends, s.left = s.island[:0], s.other[:0], s.ends[:0], s.left[:0]
 	heading, moving := f.heading(m)
 	slack := f.slackM()
 	roads, grounds, last := 0, uint8(0), math.Inf(1)
@@ -127,7 +128,12 @@ func (n *Network) snapFix(m Mode, durationMS []uint32, f *Fix, s *snapper) spot 
 			if roads >= maxCandidates && distanceM > last+tieM {
 				return false
 			}
-			if grounds&ground == 0 || n.leaves(s.ends, segment, stretch, along, distanceM) {
+			// A bend further on is no more of a candidate than the road's nearest point.
+			if grounds&ground == 0 || slices.Contains(s.left, segment) {
+				return true
+			}
+			if n.leaves(s.ends, segment, stretch, along, distanceM) {
+				s.left = append(s.left, segment)
 				return true
 			}
 		}

@@ -76,9 +76,10 @@ func (r rules) ride(tags Tags, both [2]*direction, implied bool) {
 		return
 	}
 	kmh := tabled(r.Speed, tags)
+	onWay := slices.ContainsFunc(r.Default.On, func(key string) bool { return tags.Get(key) != "" })
 	for _, d := range both {
 		d.kmh = kmh
-		if kmh == 0 && r.Default.KMH > 0 && (r.granted(d) || r.Default.Unknown && r.grantsUnknown(tags, d)) {
+		if kmh == 0 && r.Default.KMH > 0 && onWay && (r.granted(d) || r.Default.Unknown && r.grantsUnknown(tags, d)) {
 			d.kmh = r.Default.KMH
 		}
 	}

@@ -101,6 +101,8 @@ type Table struct {
 type Default struct {
 	KMH float64  `yaml:"kmh"`
 	For []string `yaml:"for"`
+	// On are the tags of which a way must have one: a car park is open to all and no way.
+	On []string `yaml:"on"`
 	// Unknown grants it for access values that are in no list, too.
 	Unknown bool `yaml:"unknown"`
 }

@@ -58,6 +58,7 @@ func TestFaultsNameTheirKey(t *testing.T) {
 		{"a limit of nought", `"cn:rural": 70`, `"cn:rural": 0`, "limit.zones.cn:rural", "0 is not"},
 		{"a bar too small for both", "{keys: [\"maxheight:physical\", maxheight], below: 2.0}", "{keys: [maxheight], below: 2.0, up_to: 2}", "too_small[0]", "one of"},
 		{"gates both ways", "  open: [cattle_grid", "  closed: [wall]\n  open: [cattle_grid", "gates", "one of open and closed"},
+		{"a default on anything", ", on: [highway]", "", "default.on", "[highway]"},
 		{"a gate for ever", "gate: 60,", "gate: 1e9,", "gates.delay_s.gate", "seconds"},
 		{"a wait for ever", "stop: 2", "stop: -2", "wait_s.stop", "-2"},
 		{"a shape there is not", "shape: sigmoid", "shape: cubic", "turns.shape", "sigmoid or square"},

@@ -169,6 +169,9 @@ func (p *Profile) check() (key, detail string) {
 			return s.key, fmt.Sprintf("%g is not within 0..%d km/h", s.kmh, maxKMH)
 		}
 	}
+	if p.Default.KMH > 0 && len(p.Default.On) == 0 {
+		return "default.on", "is empty; name the tags of which such a way must have one, like [highway]"
+	}
 	if key, detail := p.Limit.check(); detail != "" {
 		return key, detail
 	}
