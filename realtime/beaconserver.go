@@ -194,17 +194,6 @@ func (b *BeaconServer) tick(ctx context.Context) {
 	}
 }
 
-// ping asks devices that have been silent whether they are there.
-func (b *BeaconServer) ping() {
-	before := time.Now().Add(-pingAfter).UnixNano()
-	for _, s := range b.all() {
-		if s.heard.Load() < before {
-			// A failure shows at the next read.
-			_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
-		}
-	}
-}
-
 // saveMoved keeps the newest places for the next start. What fails is tried again
 // with the next.
 func (b *BeaconServer) saveMoved(ctx context.Context) {
@@ -294,83 +283,6 @@ func (b *BeaconServer) kept(track []TrackFix) {
 	}
 }
 
-// Announce hears what dispatch has committed: statuses move the index and the
-// interval, cases go to the viewers, offers and recalls to the patrol's devices,
-// notices to whomever they are for.
-func (b *BeaconServer) Announce(a dispatch.Announcement) {
-	switch {
-	case a.Patrol != nil:
-		before, _ := b.index.Standing(a.Patrol.ID)
-		s, changed := b.index.Apply(*a.Patrol)
-		if !changed {
-			return
-		}
-		b.bus.Publish(Message{Moved: &s})
-		if told := intervalFor(s.Status); told != intervalFor(before.Status) {
-			b.Push(a.Patrol.ID, beacon.Interval{IntervalS: int(told / time.Second)})
-		}
-	case a.Case != nil:
-		b.bus.Publish(Message{Case: a.Case})
-	case a.Offer != nil:
-		b.Push(a.Offer.PatrolID, offerOf(a.Offer))
-	case a.Notice != nil:
-		b.notify(a.Notice)
-	case a.Recall != nil:
-		b.Push(a.Recall.PatrolID, beacon.Recall{
-			AssignmentID: a.Recall.AssignmentID.String(), CaseID: a.Recall.CaseID.String(), Reason: a.Recall.Reason,
-		})
-	}
-}
-
-// notify says something to whomever it is for: to a device over its own socket, to a
-// person through the viewers. Who is not connected finds it in their list.
-func (b *BeaconServer) notify(n *dispatch.Notice) {
-	if n.Device.IsZero() || !n.Account.IsZero() {
-		b.bus.Publish(Message{Notice: n})
-		return
-	}
-	message := beacon.Append(nil, noticeOf(n))
-	for _, s := range b.of(n.Device) {
-		s.send(message)
-	}
-}
-
-func noticeOf(n *dispatch.Notice) beacon.Notice {
-	out := beacon.Notice{CaseID: n.CaseID.String(), Number: n.Number, Why: n.Why, Text: beacon.Words{ZH: n.Text.ZH, EN: n.Text.EN}}
-	if !n.Report.IsZero() {
-		id := n.Report.String()
-		out.ReportID = &id
-	}
-	return out
-}
-
-func offerOf(o *dispatch.Offer) beacon.Offer {
-	return beacon.Offer{
-		AssignmentID: o.AssignmentID.String(), CaseID: o.CaseID.String(), Kind: o.Kind, Category: o.Category,
-		Lon: o.Lon, Lat: o.Lat, EtaS: o.EtaS, ExpiresAt: o.ExpiresAt,
-	}
-}
-
-// Push sends a message to the devices that speak for a patrol now and says whether
-// any socket took it. A device that does not read is closed at its bound.
-func (b *BeaconServer) Push(patrol dispatch.PatrolID, m beacon.Down) bool {
-	message := beacon.Append(nil, m)
-	taken := false
-	for _, device := range b.roster.Load().Devices(patrol, b.now()) {
-		for _, s := range b.of(device) {
-			taken = s.send(message) || taken
-		}
-	}
-	return taken
-}
-
-// Close ends a device's sockets, for instance when its token was revoked.
-func (b *BeaconServer) Close(device dispatch.DeviceID, code int, reason string) {
-	for _, s := range b.of(device) {
-		s.close(code, reason)
-	}
-}
-
 // BeaconUpgrader is how the door upgrades a request for Serve: small buffers that
 // are shared between sockets, and no compression, which costs more than it saves on
 // messages this short. Origins are checked by the door.
@@ -412,98 +324,6 @@ func goneIsFine(err error) error {
 		return nil
 	}
 	return err
-}
-
-func (b *BeaconServer) enter(s *socket) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.draining.Load() {
-		return false
-	}
-	b.reads.Add(1)
-	b.sockets[s] = struct{}{}
-	if b.byDevice[s.device.ID] == nil {
-		b.byDevice[s.device.ID] = map[*socket]struct{}{}
-	}
-	b.byDevice[s.device.ID][s] = struct{}{}
-	return true
-}
-
-// claim makes the socket the one of its stream; an older one is replaced.
-func (b *BeaconServer) claim(s *socket) {
-	b.mu.Lock()
-	old := b.byStream[s.key]
-	b.byStream[s.key] = s
-	b.mu.Unlock()
-	if old != nil {
-		old.close(beacon.CloseReplaced, "a newer socket speaks for this stream")
-	}
-}
-
-func (b *BeaconServer) exit(s *socket) {
-	s.mu.Lock()
-	if s.helloAt != nil {
-		s.helloAt.Stop()
-	}
-	if s.code == 0 {
-		s.code = beacon.CloseDrain // nothing more is sent
-	}
-	s.mu.Unlock()
-	b.mu.Lock()
-	delete(b.sockets, s)
-	delete(b.byDevice[s.device.ID], s)
-	if len(b.byDevice[s.device.ID]) == 0 {
-		delete(b.byDevice, s.device.ID)
-	}
-	if s.started && b.byStream[s.key] == s {
-		delete(b.byStream, s.key)
-	}
-	b.mu.Unlock()
-	if s.started {
-		s.writer.leave(s.key)
-	}
-	b.reads.Done()
-}
-
-func (b *BeaconServer) hasSocket(key StreamKey) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.byStream[key] != nil
-}
-
-func (b *BeaconServer) of(device dispatch.DeviceID) []*socket {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var of []*socket
-	for s := range b.byDevice[device] {
-		of = append(of, s)
-	}
-	return of
-}
-
-func (b *BeaconServer) all() []*socket {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	all := make([]*socket, 0, len(b.sockets))
-	for s := range b.sockets {
-		all = append(all, s)
-	}
-	return all
-}
-
-// sendAgain closes the sockets of which something was let go while the database was
-// away.
-func (b *BeaconServer) sendAgain(w *writer) {
-	for _, s := range b.all() {
-		if s.dropped.Load() && b.writerFor(s.key) == w {
-			s.close(beacon.CloseDrain, "send again")
-		}
-	}
-}
-
-// writerFor is the one writer that knows a device's streams.
-func (b *BeaconServer) writerFor(key StreamKey) *writer {
-	return b.writers[maphash.Comparable(b.seed, key.Device)%uint64(len(b.writers))]
 }
 
 // intervalOf is what a device is told to send at now.
