@@ -1,8 +1,11 @@
 package api_test
 
 import (
+	"context"
+	"errors"
 	"io"
 	"mime/multipart"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,30 +17,37 @@ import (
 )
 
 // A phone in the rain sends its photo in drops: the deadline of the connection moves
-// with them. The server here gives any other body no time at all.
+// with them, beyond what any other body gets. Each drop comes only once it has moved.
 func TestAPhotoMayComeSlowly(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	listener := httptest.NewUnstartedServer(b.server)
-	listener.Config.ReadTimeout = 300 * time.Millisecond
+	listener.Config.ReadTimeout = 30 * time.Second
+	heard := &deadlines{Listener: listener.Listener, set: make(chan time.Time, 4096)}
+	listener.Listener = heard
 	listener.Start()
 	defer listener.Close()
 	body, kind := form(t, func(w *multipart.Writer) {
 		part(t, w, "report", []byte(goodReport))
 		part(t, w, "photo", aPNG(t))
 	})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // the patience of the test
+	defer cancel()
 	drops, pour := io.Pipe()
 	go func() {
 		const share = 8
 		for i := range share {
-			time.Sleep(100 * time.Millisecond) // a slow line, not a wait for anything
 			if _, err := pour.Write(body[i*len(body)/share : (i+1)*len(body)/share]); err != nil {
 				return // the server gave up, which the test sees
+			}
+			if i < share-1 && !heard.moved(ctx, 50*time.Second) {
+				pour.CloseWithError(errors.New("the deadline does not move"))
+				return
 			}
 		}
 		pour.Close()
 	}()
-	r, err := http.NewRequestWithContext(t.Context(), "POST", listener.URL+"/api/v1/reports", drops)
+	r, err := http.NewRequestWithContext(ctx, "POST", listener.URL+"/api/v1/reports", drops)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +60,45 @@ func TestAPhotoMayComeSlowly(t *testing.T) {
 	defer answer.Body.Close()
 	if text, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusCreated {
 		t.Fatalf("%d %s", answer.StatusCode, text)
+	}
+}
+
+// deadlines is a listener that hears how long its connections wait for more.
+type deadlines struct {
+	net.Listener
+	set chan time.Time
+}
+
+type deadlineConn struct {
+	net.Conn
+	set chan<- time.Time
+}
+
+func (l *deadlines) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return deadlineConn{c, l.set}, err
+}
+
+func (c deadlineConn) SetReadDeadline(t time.Time) error {
+	err := c.Conn.SetReadDeadline(t)
+	select {
+	case c.set <- t:
+	default:
+	}
+	return err
+}
+
+// moved waits until a deadline is set that is so far ahead.
+func (l *deadlines) moved(ctx context.Context, ahead time.Duration) bool {
+	for {
+		select {
+		case t := <-l.set:
+			if time.Until(t) > ahead {
+				return true
+			}
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
