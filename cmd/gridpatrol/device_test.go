@@ -30,7 +30,7 @@ func TestDeviceRevoke(t *testing.T) {
 		t.Errorf("its token: %v", err)
 	}
 	var reason string
-	if err := env.DB.QueryRow(ctx, `SELECT body->'detail'->>'reason' FROM case_events WHERE kind = 'device.revoked' AND body->>'actor' = 'system'`).Scan(&reason); err != nil || reason != "stolen" {
+	if err := env.DB.QueryRow(ctx, `SELECT body->'detail'->>'reason' FROM case_events WHERE kind = 'device.revoked' AND body->>'actor' = 'command'`).Scan(&reason); err != nil || reason != "stolen" {
 		t.Errorf("the event: %q, %v", reason, err)
 	}
 	if err := (deviceRevokeCmd{Device: "van-08"}).revoke(ctx, env); err == nil || !strings.Contains(err.Error(), `no device "van-08"`) {
