@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/twpayne/go-geom"
@@ -120,7 +121,7 @@ func (s *Server) routeAround(c echo.Context) error {
 	if err != nil {
 		return avoidRefusal(err)
 	}
-	return s.answerRoute(c, roads, mode, from[0], to[0])
+	return s.answerRoute(c, roads, mode, true, from[0], to[0])
 }
 
 // onePlace names the field of a place that is not in a list.
@@ -132,8 +133,9 @@ func onePlace(at string, err error) error {
 	return err
 }
 
-// answerRoute asks for a way and answers it, or why there is none.
-func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, from, to geo.Point) error {
+// answerRoute asks for a way and answers it, or why there is none. Own says that it is by a
+// profile of dispatch, whose times past arrivals can be held against.
+func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, own bool, from, to geo.Point) error {
 	ctx, told := road.Witnessed(c.Request().Context())
 	way, err := roads.Route(ctx, mode, from, to)
 	if err != nil {
@@ -157,6 +159,10 @@ func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, 
 		DurationS: way.DurationS, DistanceM: way.DistanceM, EtaKind: EtaKind(way.Kind), SnapFromM: way.SnapFromM, SnapToM: way.SnapToM,
 		Geometry: LineString{Type: LineStringTypeLineString, Coordinates: coordinates(way.Geometry)},
 		Steps:    make([]RouteStep, len(way.Steps)),
+	}
+	out.EtaBasis = EtaBasis(way.Version.Basis())
+	if own {
+		out.EtaLowS, out.EtaHighS = s.promise.Of(dispatch.Mode(mode.String()), way.Kind, time.Now(), way.DurationS)
 	}
 	version := way.Version.String()
 	out.RoadsVersion = &version

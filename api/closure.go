@@ -35,6 +35,9 @@ type RoadWorks interface {
 	Speeds(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Speed, error)
 	SpeedRoads(pace.Rule) (roads road.Extent, none string)
 	SpeedsInForce() map[uuid.UUID]bool
+
+	Learned(ctx context.Context, after int64, limit int) ([]pgroad.LearnedSpeed, pgroad.Learning, error)
+	BucketInForce() int
 }
 
 // Bounds of one closure.

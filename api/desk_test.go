@@ -241,7 +241,7 @@ func (d *desk) Locate(ctx context.Context, _ dispatch.Viewer, ask dispatch.Locat
 }
 
 func (d *desk) Nearest(ctx context.Context, _ dispatch.Viewer, _ dispatch.NearestAsk) ([]dispatch.Nearest, error) {
-	return []dispatch.Nearest{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, EtaKind: "straight"}}, d.act(ctx)
+	return []dispatch.Nearest{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, EtaKind: "straight", EtaBasis: "free_flow"}}, d.act(ctx)
 }
 
 func (d *desk) Reach(ctx context.Context, _ dispatch.Viewer, ask dispatch.ReachAsk) (dispatch.Reached, error) {

@@ -38,18 +38,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, pgtest.LeftRunning()) }
 // bundle is a door over a real database for identity, registers and tiles, with a
 // desk whose answers a test sets.
 type bundle struct {
-	t      *testing.T
-	db     *pgdb.DB
-	auth   *pgauth.Store
-	server *api.Server
-	url    string
-	client *http.Client
-	desk   *desk
-	works  *pgroad.Works // before roads are imported, straight lines
-	log    *lockedBuffer
-	socket api.Socket // of viewers
-	ready  error
-	looks  atomic.Int64 // how often readiness was looked at
+	t       *testing.T
+	db      *pgdb.DB
+	auth    *pgauth.Store
+	server  *api.Server
+	url     string
+	client  *http.Client
+	desk    *desk
+	works   *pgroad.Works // before roads are imported, straight lines
+	promise dispatch.Promise
+	log     *lockedBuffer
+	socket  api.Socket // of viewers
+	ready   error
+	looks   atomic.Int64 // how often readiness was looked at
 }
 
 // password of the accounts that sign in with one.
@@ -85,7 +86,7 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	b.server, err = api.New(api.Config{
 		People: people,
 		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
-		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: roads, Works: b.works, Tiles: pgtiles.New(b.db),
+		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: roads, Works: b.works, Promise: &b.promise, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: b.socket,
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{

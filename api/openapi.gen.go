@@ -501,6 +501,24 @@ func (e EnrolmentCodeState) Valid() bool {
 	}
 }
 
+// Defines values for EtaBasis.
+const (
+	EtaBasisFreeFlow EtaBasis = "free_flow"
+	EtaBasisLearned  EtaBasis = "learned"
+)
+
+// Valid indicates whether the value is a known member of the EtaBasis enum.
+func (e EtaBasis) Valid() bool {
+	switch e {
+	case EtaBasisFreeFlow:
+		return true
+	case EtaBasisLearned:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for EtaKind.
 const (
 	EtaKindRoad     EtaKind = "road"
@@ -600,6 +618,24 @@ func (e HealthStatus) Valid() bool {
 	case HealthStatusOk:
 		return true
 	case HealthStatusReady:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for LearnedSpeedDirection.
+const (
+	LearnedSpeedDirectionAgainst LearnedSpeedDirection = "against"
+	LearnedSpeedDirectionAlong   LearnedSpeedDirection = "along"
+)
+
+// Valid indicates whether the value is a known member of the LearnedSpeedDirection enum.
+func (e LearnedSpeedDirection) Valid() bool {
+	switch e {
+	case LearnedSpeedDirectionAgainst:
+		return true
+	case LearnedSpeedDirectionAlong:
 		return true
 	default:
 		return false
@@ -1532,9 +1568,19 @@ type CalendarDayKind string
 
 // Candidate defines model for Candidate.
 type Candidate struct {
-	AirM    *float64 `json:"air_m"`
-	Code    string   `json:"code"`
-	EtaKind *EtaKind `json:"eta_kind"`
+	AirM *float64 `json:"air_m"`
+	Code string   `json:"code"`
+
+	// EtaBasis Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
+	// the roads of the mode at that moment, whether or not the way itself led over one
+	EtaBasis *EtaBasis `json:"eta_basis,omitempty"`
+
+	// EtaHighS One arrival in ten was later; null without evidence
+	EtaHighS *EtaHigh `json:"eta_high_s,omitempty"`
+	EtaKind  *EtaKind `json:"eta_kind"`
+
+	// EtaLowS One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
+	EtaLowS *EtaLow  `json:"eta_low_s,omitempty"`
 	EtaS    *float64 `json:"eta_s"`
 	FixAgeS *float64 `json:"fix_age_s"`
 	Lat     *float64 `json:"lat"`
@@ -2050,8 +2096,34 @@ type EnrolmentCode struct {
 // EnrolmentCodeState defines model for EnrolmentCode.State.
 type EnrolmentCodeState string
 
+// EtaBand defines model for EtaBand.
+type EtaBand struct {
+	Arrivals int `json:"arrivals"`
+
+	// Days Empty for the whole week
+	Days string `json:"days"`
+
+	// High One arrival in ten took more
+	High  float64 `json:"high"`
+	Hours string  `json:"hours"`
+
+	// Low A share of the promised time; one arrival in ten took less
+	Low  float64 `json:"low"`
+	Mode Mode    `json:"mode"`
+}
+
+// EtaBasis Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
+// the roads of the mode at that moment, whether or not the way itself led over one
+type EtaBasis string
+
+// EtaHigh One arrival in ten was later; null without evidence
+type EtaHigh = float64
+
 // EtaKind defines model for EtaKind.
 type EtaKind string
+
+// EtaLow One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
+type EtaLow = float64
 
 // FieldProblem defines model for FieldProblem.
 type FieldProblem struct {
@@ -2172,6 +2244,52 @@ type Health struct {
 
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
+
+// LearnedSpeed defines model for LearnedSpeed.
+type LearnedSpeed struct {
+	// BuiltKmh What the map gives
+	BuiltKmh  float64               `json:"built_kmh"`
+	Days      string                `json:"days"`
+	Direction LearnedSpeedDirection `json:"direction"`
+
+	// Factor The one as a share of the other
+	Factor float64 `json:"factor"`
+	Hours  string  `json:"hours"`
+
+	// InForce Whether its hours are now; a speed that somebody set counts before it
+	InForce bool `json:"in_force"`
+
+	// Kmh What is reckoned with
+	Kmh    float64 `json:"kmh"`
+	Mode   Mode    `json:"mode"`
+	Passes int     `json:"passes"`
+
+	// Patrols How many different ones
+	Patrols int        `json:"patrols"`
+	Roads   RoadExtent `json:"roads"`
+	Way     int64      `json:"way"`
+}
+
+// LearnedSpeedDirection defines model for LearnedSpeed.Direction.
+type LearnedSpeedDirection string
+
+// LearnedSpeedList defines model for LearnedSpeedList.
+type LearnedSpeedList struct {
+	Bands []EtaBand `json:"bands"`
+
+	// Days How far back it looked
+	Days  int            `json:"days"`
+	Items []LearnedSpeed `json:"items"`
+
+	// LearnedAt Null before the first run
+	LearnedAt  *time.Time `json:"learned_at"`
+	NextCursor *string    `json:"next_cursor"`
+	Passes     int        `json:"passes"`
+
+	// Simulated Whether it learned from simulated patrols, too
+	Simulated bool `json:"simulated"`
+	Trips     int  `json:"trips"`
+}
 
 // LineString defines model for LineString.
 type LineString struct {
@@ -2381,18 +2499,28 @@ type Nearby struct {
 
 // Nearest defines model for Nearest.
 type Nearest struct {
-	AirM       float64            `json:"air_m"`
-	Code       string             `json:"code"`
-	Department string             `json:"department"`
-	EtaKind    EtaKind            `json:"eta_kind"`
-	EtaS       float64            `json:"eta_s"`
-	FixAgeS    float64            `json:"fix_age_s"`
-	Lat        float64            `json:"lat"`
-	Lon        float64            `json:"lon"`
-	Mode       Mode               `json:"mode"`
-	Name       string             `json:"name"`
-	PatrolId   openapi_types.UUID `json:"patrol_id"`
-	RoadM      float64            `json:"road_m"`
+	AirM       float64 `json:"air_m"`
+	Code       string  `json:"code"`
+	Department string  `json:"department"`
+
+	// EtaBasis Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
+	// the roads of the mode at that moment, whether or not the way itself led over one
+	EtaBasis EtaBasis `json:"eta_basis"`
+
+	// EtaHighS One arrival in ten was later; null without evidence
+	EtaHighS *EtaHigh `json:"eta_high_s"`
+	EtaKind  EtaKind  `json:"eta_kind"`
+
+	// EtaLowS One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
+	EtaLowS  *EtaLow            `json:"eta_low_s"`
+	EtaS     float64            `json:"eta_s"`
+	FixAgeS  float64            `json:"fix_age_s"`
+	Lat      float64            `json:"lat"`
+	Lon      float64            `json:"lon"`
+	Mode     Mode               `json:"mode"`
+	Name     string             `json:"name"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+	RoadM    float64            `json:"road_m"`
 
 	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
 	//
@@ -2984,9 +3112,19 @@ type Route struct {
 	Engine RouteEngine `json:"engine"`
 
 	// EngineNote Why the own engine answered and not the outside server that is configured
-	EngineNote *string    `json:"engine_note,omitempty"`
-	EtaKind    EtaKind    `json:"eta_kind"`
-	Geometry   LineString `json:"geometry"`
+	EngineNote *string `json:"engine_note,omitempty"`
+
+	// EtaBasis Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
+	// the roads of the mode at that moment, whether or not the way itself led over one
+	EtaBasis EtaBasis `json:"eta_basis"`
+
+	// EtaHighS One arrival in ten was later; null without evidence
+	EtaHighS *EtaHigh `json:"eta_high_s"`
+	EtaKind  EtaKind  `json:"eta_kind"`
+
+	// EtaLowS One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
+	EtaLowS  *EtaLow    `json:"eta_low_s"`
+	Geometry LineString `json:"geometry"`
 
 	// RoadsVersion Which roads were asked: the number of the import and, behind the point, that of the closures in force then on the node that answered (1: nothing is closed to the mode). Two answers of one version are of the same roads.
 	//
@@ -3737,6 +3875,14 @@ type ListSpeedsParams struct {
 type SetSpeedsParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ListLearnedSpeedsParams defines parameters for ListLearnedSpeeds.
+type ListLearnedSpeedsParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // EndSpeedParams defines parameters for EndSpeed.

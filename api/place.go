@@ -86,7 +86,7 @@ func (s *Server) route(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.answerRoute(c, engine, mode, from, to)
+	return s.answerRoute(c, engine, mode, word == mode.String(), from, to)
 }
 
 func coordinates(line *geom.LineString) [][]float64 {

@@ -140,7 +140,8 @@ var doors = map[string]door{
 	"GET /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/closures")},
 	"POST /api/v1/roads/closures": {needs: []dispatch.Action{dispatch.ActCloseRoads}, settles: http.StatusBadRequest, // there are no roads here
 		plain: send("POST", "/api/v1/roads/closures", `{"geometry":{"type":"LineString","coordinates":[[121.38,28.58],[121.39,28.58]]},"reason":"积水"}`)},
-	"GET /api/v1/roads/speeds": {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/speeds")},
+	"GET /api/v1/roads/speeds":         {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/speeds")},
+	"GET /api/v1/roads/speeds/learned": {needs: []dispatch.Action{dispatch.ActMapData}, plain: get("/api/v1/roads/speeds/learned")},
 	"POST /api/v1/roads/speeds": {needs: []dispatch.Action{dispatch.ActCloseRoads}, settles: http.StatusCreated,
 		plain: send("POST", "/api/v1/roads/speeds", `{"rules":[{"class":"primary","kmh":30}]}`)},
 	"DELETE /api/v1/roads/speeds/:id":   {needs: []dispatch.Action{dispatch.ActCloseRoads}, plain: send("DELETE", "/api/v1/roads/speeds/"+caseID.String(), ""), settles: http.StatusNotFound},

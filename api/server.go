@@ -43,7 +43,9 @@ type Config struct {
 	Roster DutyRoster
 	Roads  Roads
 	Works  RoadWorks
-	Tiles  Tiles
+	// Promise is what past arrivals say about times; nil knows nothing.
+	Promise *dispatch.Promise
+	Tiles   Tiles
 	// Beacon and Live take the sockets of devices and of viewers over.
 	Beacon Socket
 	Live   Socket
@@ -84,6 +86,7 @@ type Server struct {
 	roster   DutyRoster
 	records  Records
 	zone     *time.Location
+	promise  *dispatch.Promise
 	roads    Roads
 	works    RoadWorks
 	tiles    Tiles
@@ -153,7 +156,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{
 		people: c.People,
 		auth:   c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
-		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, roads: c.Roads, works: c.Works, tiles: c.Tiles,
+		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, promise: c.Promise, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
 	s.uploads = &uploads{most: maxUploads}
@@ -252,6 +255,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/roads/closures", may(dispatch.ActCloseRoads), s.closeRoads)
 	s.add("DELETE", "/api/v1/roads/closures/:id", may(dispatch.ActCloseRoads), s.liftClosure)
 	s.add("GET", "/api/v1/roads/speeds", mapData, s.listSpeeds)
+	s.add("GET", "/api/v1/roads/speeds/learned", mapData, s.listLearned)
 	s.add("POST", "/api/v1/roads/speeds", may(dispatch.ActCloseRoads), s.setSpeeds)
 	s.add("DELETE", "/api/v1/roads/speeds/:id", may(dispatch.ActCloseRoads), s.endSpeed)
 	s.add("GET", "/api/v1/cells", mapData, s.countCells)

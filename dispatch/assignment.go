@@ -72,6 +72,9 @@ type Candidate struct {
 	RoadM           *float64 `json:"road_m"`
 	AirM            *float64 `json:"air_m"`
 	EtaKind         *string  `json:"eta_kind"`
+	EtaBasis        *string  `json:"eta_basis,omitempty"` // see road.Version.Basis; older ones have none
+	EtaLowS         *float64 `json:"eta_low_s,omitempty"` // see Promise; absent without evidence
+	EtaHighS        *float64 `json:"eta_high_s,omitempty"`
 	Roads           *string  `json:"roads_version,omitempty"` // see road.Version; older ones have none
 	FixAgeS         *float64 `json:"fix_age_s"`
 	Lon             *float64 `json:"lon"`

@@ -310,7 +310,8 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 		}
 		for i, r := range runners {
 			r.Leg = &Leg{DurationS: times[i].DurationS, DistanceM: times[i].DistanceM, Kind: times[i].Kind, Reachable: times[i].Reachable,
-				Roads: times[i].Version.String()}
+				Roads: times[i].Version.String(), Basis: times[i].Version.Basis()}
+			r.Leg.LowS, r.Leg.HighS = s.Promise.Of(Mode(road.Mode(mode).String()), times[i].Kind, in.Now, times[i].DurationS)
 		}
 		if err := s.askUnclosed(ctx, road.Mode(mode), from, in.Place, runners); err != nil {
 			return err

@@ -237,9 +237,10 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 			if !times[i].Reachable {
 				continue
 			}
+			low, high := s.Promise.Of(patrol.Mode, times[i].Kind, now, times[i].DurationS)
 			found = append(found, Nearest{PatrolID: patrol.ID, Simulated: patrol.Simulated, Code: patrol.Code, Name: patrol.Name, Department: patrol.Department,
 				Mode: patrol.Mode, Status: patrol.Status, Lon: from[i].Lon, Lat: from[i].Lat,
-				EtaS: times[i].DurationS, RoadM: times[i].DistanceM, EtaKind: times[i].Kind, Roads: times[i].Version.String(), AirM: geo.DistanceM(from[i].Point, p),
+				EtaS: times[i].DurationS, RoadM: times[i].DistanceM, EtaKind: times[i].Kind, EtaBasis: times[i].Version.Basis(), EtaLowS: low, EtaHighS: high, Roads: times[i].Version.String(), AirM: geo.DistanceM(from[i].Point, p),
 				FixAgeS: math.Max(0, now.Sub(positions[patrol.ID].T).Seconds())})
 		}
 	}

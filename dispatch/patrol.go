@@ -102,6 +102,9 @@ type Nearest struct {
 	RoadM      float64  `json:"road_m"`
 	AirM       float64  `json:"air_m"`
 	EtaKind    string   `json:"eta_kind"`
+	EtaBasis   string   `json:"eta_basis"` // see road.Version.Basis
+	EtaLowS    *float64 `json:"eta_low_s"` // see Promise
+	EtaHighS   *float64 `json:"eta_high_s"`
 	FixAgeS    float64  `json:"fix_age_s"`
 	Roads      string   `json:"roads_version"` // see road.Version
 	Simulated  bool     `json:"simulated"`

@@ -77,6 +77,11 @@ type Leg struct {
 	Roads string `json:"roads_version,omitempty"`
 	// OpenS is how long it would take with no road closed, where that differs.
 	OpenS *float64 `json:"open_s,omitempty"`
+	// Basis is what speeds the time is of, see road.Version.Basis; LowS and HighS are what
+	// past arrivals make of it.
+	Basis string   `json:"basis,omitempty"`
+	LowS  *float64 `json:"low_s,omitempty"`
+	HighS *float64 `json:"high_s,omitempty"`
 }
 
 // The reasons for which a case must not have a patrol again.
@@ -333,6 +338,10 @@ func (r Runner) candidate() Candidate {
 		AirM: tenth(r.AirM), FixAgeS: tenth(r.FixAgeS), Lon: r.Lon, Lat: r.Lat}
 	if r.Leg != nil && r.Leg.Reachable {
 		c.EtaS, c.RoadM, c.EtaKind = tenth(&r.Leg.DurationS), tenth(&r.Leg.DistanceM), &r.Leg.Kind
+		c.EtaLowS, c.EtaHighS = r.Leg.LowS, r.Leg.HighS
+		if r.Leg.Basis != "" {
+			c.EtaBasis = &r.Leg.Basis
+		}
 	}
 	if r.Leg != nil && r.Leg.Roads != "" {
 		c.Roads = &r.Leg.Roads

@@ -18,6 +18,8 @@ type Config struct {
 	Grids    Grids
 	// Trails is optional: without it nobody has been anywhere.
 	Trails Trails
+	// Promise is what past arrivals say about times; nil knows nothing.
+	Promise *Promise
 	// Vault keeps the bytes of photos outside the store; nil means that the store keeps
 	// them, originals in the transaction of their report.
 	Vault OutsideVault

@@ -22,13 +22,15 @@ type refresher struct {
 	store *pgstore.Store
 	atlas *dispatch.Atlas
 	works *pgroad.Works
+	// promise is what past arrivals say; nil where nobody asks.
+	promise *dispatch.Promise
 
 	// What was read last; only run and now, which do not overlap, touch them.
-	grids, network int64
+	grids, network, bands int64
 }
 
 func newRefresher(env *Env, store *pgstore.Store, atlas *dispatch.Atlas, works *pgroad.Works) *refresher {
-	return &refresher{env: env, store: store, atlas: atlas, works: works, grids: -1, network: -1}
+	return &refresher{env: env, store: store, atlas: atlas, works: works, grids: -1, network: -1, bands: -1}
 }
 
 // run looks for new revisions until ctx ends. A database that is away leaves
@@ -48,12 +50,13 @@ func (r *refresher) run(ctx context.Context) error {
 	}
 }
 
-const revisions = `SELECT max(revision) FILTER (WHERE topic = 'grids'), max(revision) FILTER (WHERE topic = 'roads') FROM revisions`
+const revisions = `SELECT max(revision) FILTER (WHERE topic = 'grids'), max(revision) FILTER (WHERE topic = 'roads'),
+  coalesce((SELECT (extract(epoch FROM max(made_at)) * 1e6)::bigint FROM eta_bands), 0) FROM revisions`
 
 // now reads what has changed since it was read last.
 func (r *refresher) now(ctx context.Context) error {
-	var grids, network int64
-	if err := r.env.DB.QueryRow(ctx, revisions).Scan(&grids, &network); err != nil {
+	var grids, network, bands int64
+	if err := r.env.DB.QueryRow(ctx, revisions).Scan(&grids, &network, &bands); err != nil {
 		return fmt.Errorf("ask for revisions: %w", err)
 	}
 	if grids != r.grids {
@@ -64,6 +67,14 @@ func (r *refresher) now(ctx context.Context) error {
 		r.atlas.Replace(versions)
 		r.grids = revision
 		r.env.Log.Info("grids in force", "versions", len(versions), "revision", revision)
+	}
+	if bands != r.bands && r.promise != nil {
+		made, err := r.store.EtaBands(ctx)
+		if err != nil {
+			return err
+		}
+		r.promise.Replace(made)
+		r.bands = bands
 	}
 	if network == r.network {
 		changed, err := r.works.Look(ctx)

@@ -21,6 +21,7 @@ type roadsCmd struct {
 	Route roadsRouteCmd `cmd:"" help:"Find a way, street by street."`
 	Bench roadsBenchCmd `cmd:"" help:"Quick figures of these roads on this machine, each answer compared with Dijkstra's algorithm."`
 
+	Learn  roadsLearnCmd  `cmd:"" help:"Learn speeds, and how true promised times were, from past trips; a service does it each night."`
 	Import roadsImportCmd `cmd:"" help:"Replace the roads by those of a file or of a table with PostGIS."`
 }
 

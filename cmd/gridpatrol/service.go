@@ -73,6 +73,8 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	works := pgroad.NewWorks(env.DB, roads)
 	works.InZone(zone)
 	refresh := newRefresher(env, store, atlas, works)
+	promise := &dispatch.Promise{Zone: zone}
+	refresh.promise = promise
 	if err := refresh.now(ctx); err != nil {
 		return nil, err
 	}
@@ -92,7 +94,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	bell := timers.NewBell()
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Promise: promise, Zone: zone, Wake: bell.Ring,
 		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(),
 	})
 	if err != nil {
@@ -135,7 +137,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Records: view, Zone: zone,
-		Roads: ways, Works: works, Tiles: pgtiles.New(env.DB),
+		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
 		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
 	})
@@ -172,6 +174,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the track partitions", run: s.keepPartitions},
 			{name: "the visits by cell", run: s.countVisits},
 			{name: "the retention", run: s.keepRetention},
+			{name: "the learning of speeds", run: s.keepLearning},
 			{name: "the sealing of events", run: s.sealer.Run},
 			{name: "the signed heads", run: s.keepHeads},
 			{name: "the node's pulse", run: s.node.run},

@@ -63,7 +63,7 @@ func Avoiding(ctx context.Context, e Engine, m Mode, shapes []geom.T) (Engine, e
 	for _, s := range shutting {
 		durationMS[2*s], durationMS[2*s+1] = shut, shut
 	}
-	return &detours{router: r, mode: m, version: now.version, durationMS: durationMS}, nil
+	return &detours{router: r, mode: m, version: now.version, learned: now.learned, durationMS: durationMS}, nil
 }
 
 // detours is the network of one mode with some more of it shut. It searches without
@@ -73,6 +73,7 @@ type detours struct {
 	router     *Router
 	mode       Mode
 	version    uint64
+	learned    bool
 	durationMS []uint32
 }
 
@@ -80,7 +81,7 @@ var _ Engine = (*detours)(nil)
 
 func (d *detours) view() view {
 	return view{g: &d.router.net.modes[d.mode], durationMS: d.durationMS, most: maxAvoidWork,
-		version: Version{Network: d.router.number.Load(), Conditions: uint32(d.version)}}
+		version: Version{Network: d.router.number.Load(), Conditions: uint32(d.version), Learned: d.learned}}
 }
 
 // ManyToOne implements Engine.
@@ -126,6 +127,7 @@ func (d *detours) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row 
 	if err != nil {
 		return err
 	}
+	now.learned = d.learned
 	return d.router.frozen(m, now).Matrix(ctx, m, from, to, row)
 }
 

@@ -281,9 +281,9 @@ func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error
 	var open, next [Modes]*metric
 	for m := range Mode(Modes) {
 		// The metric of some durations, one there is already where it has the same.
-		of := func(durationMS []uint32) (*metric, error) {
+		of := func(durationMS []uint32, learned bool) (*metric, error) {
 			for _, have := range []*metric{r.plain[m], open[m], r.now[m].Load(), r.unclosed.now[m].Load()} {
-				if have != nil && slices.Equal(durationMS, have.durationMS) {
+				if have != nil && have.learned == learned && slices.Equal(durationMS, have.durationMS) {
 					return have, nil
 				}
 			}
@@ -291,14 +291,15 @@ func (r *Router) Impose(ctx context.Context, c Conditions, version uint64) error
 			if err != nil {
 				return nil, fmt.Errorf("impose conditions on %v: %w", m, err)
 			}
+			made.learned = learned
 			return made, nil
 		}
-		durationMS := r.net.paced(m, c.Paces)
+		durationMS, learned := r.net.paced(m, c.Paces)
 		var err error
-		if open[m], err = of(durationMS); err != nil {
+		if open[m], err = of(durationMS, learned); err != nil {
 			return err
 		}
-		if next[m], err = of(closing(durationMS, c.Closed[m])); err != nil {
+		if next[m], err = of(closing(durationMS, c.Closed[m]), learned); err != nil {
 			return err
 		}
 	}

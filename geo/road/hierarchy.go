@@ -107,6 +107,7 @@ type metric struct {
 	version    uint64
 	durationMS []uint32 // by arc, like graph.durationMS
 	weights    *cch.Metric
+	learned    bool // see Version
 }
 
 // customize makes the metric of some durations; turns keep their costs.

@@ -16,16 +16,19 @@ type Pace struct {
 	// KMH is the speed; where it is 0, Factor is the share of the built one.
 	KMH    float64
 	Factor float64
+	// Learned says that nobody set it: it holds only where no other pace does.
+	Learned bool
 }
 
 // paces are the paces of one mode by what they hold for, the two directions apart.
 type paces struct {
-	class [classes][2]*Pace
-	way   map[int64][2]*Pace
+	class   [classes][2]*Pace
+	way     map[int64][2]*Pace
+	learned map[int64][2]*Pace
 }
 
-// under are the paces that count for a mode: of a way before those of its class, and
-// of several the last.
+// under are the paces that count for a mode: of a way before those of its class, both
+// before what was learned, and of several the last.
 func pacesOf(m Mode, list []Pace) *paces {
 	var p *paces
 	for i := range list {
@@ -34,15 +37,19 @@ func pacesOf(m Mode, list []Pace) *paces {
 			continue
 		}
 		if p == nil {
-			p = &paces{way: map[int64][2]*Pace{}}
+			p = &paces{way: map[int64][2]*Pace{}, learned: map[int64][2]*Pace{}}
 		}
 		for d, holds := range [2]bool{pace.Along, pace.Against} {
 			switch {
 			case !holds:
 			case pace.Origin != 0:
-				both := p.way[pace.Origin]
+				of := p.way
+				if pace.Learned {
+					of = p.learned
+				}
+				both := of[pace.Origin]
 				both[d] = pace
-				p.way[pace.Origin] = both
+				of[pace.Origin] = both
 			case pace.Class < classes:
 				p.class[pace.Class][d] = pace
 			}
@@ -52,12 +59,13 @@ func pacesOf(m Mode, list []Pace) *paces {
 }
 
 // paced are the durations of a mode at some paces: a slice of its own, or the built
-// one where none holds for the mode. What is shut stays so.
-func (n *Network) paced(m Mode, list []Pace) []uint32 {
+// one where none holds for the mode. What is shut stays so. Learned says that a learned
+// pace changed any.
+func (n *Network) paced(m Mode, list []Pace) (durations []uint32, learned bool) {
 	built := n.modes[m].durationMS
 	p := pacesOf(m, list)
 	if p == nil {
-		return built
+		return built, false
 	}
 	durationMS := make([]uint32, len(built))
 	for arc, ms := range built {
@@ -68,9 +76,13 @@ func (n *Network) paced(m Mode, list []Pace) []uint32 {
 				pace = of
 			}
 		}
+		if pace == nil && n.origin != nil && len(p.learned) > 0 {
+			pace = p.learned[n.origin[segment]][arc&1]
+		}
 		durationMS[arc] = pace.durationMS(ms, n.lengthCM[segment])
+		learned = learned || pace != nil && pace.Learned && durationMS[arc] != ms
 	}
-	return durationMS
+	return durationMS, learned
 }
 
 func (p *Pace) durationMS(builtMS, lengthCM uint32) uint32 {
@@ -101,3 +113,11 @@ func (n *Network) Paced(p Pace) []uint32 {
 // Numbered says whether the roads carry the numbers of their ways, so that a pace can
 // name one.
 func (n *Network) Numbered() bool { return n.origin != nil }
+
+// Origin is the number of the way a segment is of, 0 where it has none.
+func (n *Network) Origin(segment uint32) int64 {
+	if n.origin == nil {
+		return 0
+	}
+	return n.origin[segment]
+}

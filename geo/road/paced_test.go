@@ -16,10 +16,10 @@ func plainlyPaced(n *Network, m Mode, list []Pace) []uint32 {
 	for arc, ms := range n.modes[m].durationMS {
 		out[arc] = ms
 		s := n.Segment(arc / 2)
-		for _, ofWay := range []bool{false, true} { // those of the way come last, and stay
+		for rank := range 3 { // learned, of the class, of the way: what comes last stays
 			for _, p := range list {
 				holds := p.Along && arc&1 == 0 || p.Against && arc&1 == 1
-				about := p.Origin == 0 && !ofWay && p.Class == s.Class || p.Origin != 0 && ofWay && p.Origin == s.Origin
+				about := [3]bool{p.Learned && p.Origin == s.Origin, p.Origin == 0 && p.Class == s.Class, !p.Learned && p.Origin != 0 && p.Origin == s.Origin}[rank]
 				if !holds || !about || !p.Modes.Has(m) || ms == shut {
 					continue
 				}
@@ -61,6 +61,7 @@ func TestPacesAgreeWithDijkstra(t *testing.T) {
 			} else {
 				p.Factor = 0.1 + 3*r.Float64()
 			}
+			p.Learned = p.Origin != 0 && r.IntN(2) == 0
 			c.Paces = append(c.Paces, p)
 		}
 		if round%2 == 1 {
@@ -81,7 +82,8 @@ func TestPacesAgreeWithDijkstra(t *testing.T) {
 		for m := range Mode(Modes) {
 			open := plainlyPaced(n, m, c.Paces)
 			differ := 0
-			for arc, ms := range n.paced(m, c.Paces) {
+			built, _ := n.paced(m, c.Paces)
+			for arc, ms := range built {
 				if d := int64(ms) - int64(open[arc]); d < -1 || d > 1 {
 					differ++
 				}
@@ -89,7 +91,7 @@ func TestPacesAgreeWithDijkstra(t *testing.T) {
 			if differ > 0 {
 				t.Errorf("%v: %d arcs have other durations than rule by rule", m, differ)
 			}
-			open = n.paced(m, c.Paces)
+			open, _ = n.paced(m, c.Paces)
 			unclosed, _ := router.Unclosed(m)
 			compareAll(t, unclosed.(*Router), n.reweighted(m, open), m, r)
 			compareAll(t, router, n.reweighted(m, closing(open, c.Closed[m])), m, r)
@@ -124,9 +126,12 @@ func TestSpeedsOfAWayAndOfItsClass(t *testing.T) {
 		"of the way, whatever the order": {[]Pace{both(Pace{Origin: 5, KMH: 18}), both(Pace{Class: Primary, Factor: 4})}, 2, 0.25},
 		"of a negative number":           {[]Pace{both(Pace{Origin: -6, Factor: 2})}, 1, 0.5},
 		"against the direction":          {[]Pace{{Origin: 5, Against: true, Modes: AllModes, Factor: 0.5}}, 1, 1},
+		"learned":                        {[]Pace{both(Pace{Origin: 5, Factor: 0.5, Learned: true})}, 2, 1},
+		"learned, and of the class":      {[]Pace{both(Pace{Class: Primary, Factor: 0.25}), both(Pace{Origin: 5, Factor: 0.5, Learned: true})}, 4, 4},
+		"learned, and of the way":        {[]Pace{both(Pace{Origin: 5, Factor: 0.25}), both(Pace{Origin: 5, Factor: 0.5, Learned: true})}, 4, 1},
 		"of others":                      {[]Pace{{Origin: 5, Along: true, Modes: SetOf(Foot), Factor: 0.5}}, 1, 1},
 	} {
-		got := n.paced(Car, c.paces)
+		got, _ := n.paced(Car, c.paces)
 		for origin, times := range map[int64]float64{5: c.five, -6: c.minus} {
 			arc := 2 * segment(origin)
 			if want := times * float64(n.modes[Car].durationMS[arc]); math.Abs(float64(got[arc])-want) > 3 {

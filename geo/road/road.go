@@ -101,6 +101,22 @@ type Time struct {
 type Version struct {
 	Network    uint32 // as told to Switch.Set; 0 outside a switch
 	Conditions uint32 // as told to Router.Impose; 1 is nothing closed, 0 no roads at all
+	Learned    bool   // some of their speeds were learned, see Basis
+}
+
+// The bases of a Time.
+const (
+	BasisFreeFlow = "free_flow" // speeds of the map, and those somebody set
+	BasisLearned  = "learned"   // speeds that patrols were seen to drive are among them
+)
+
+// Basis is what speeds a time was reckoned with: of all roads of the mode at that
+// moment, whether or not the way itself led over one that was learned.
+func (v Version) Basis() string {
+	if v.Learned {
+		return BasisLearned
+	}
+	return BasisFreeFlow
 }
 
 // String is both numbers, as answers carry them.

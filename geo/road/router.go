@@ -71,7 +71,7 @@ func (r *Router) Unclosed(m Mode) (Engine, bool) {
 
 // version is what answers by a metric carry.
 func (r *Router) version(now *metric) Version {
-	return Version{Network: r.number.Load(), Conditions: uint32(now.version)}
+	return Version{Network: r.number.Load(), Conditions: uint32(now.version), Learned: now.learned}
 }
 
 // Network is what the router was made of.

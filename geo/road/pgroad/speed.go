@@ -269,6 +269,9 @@ func (w *Works) lookAtSpeeds(ctx context.Context, revision int64, now time.Time)
 		if err != nil {
 			return nil, nil, err
 		}
+		if err := w.lookAtLearned(ctx); err != nil {
+			return nil, nil, err
+		}
 		w.speeds, w.speedsAt = rules, revision
 	}
 	now = now.In(w.zone)

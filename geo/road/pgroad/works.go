@@ -29,7 +29,12 @@ type Works struct {
 
 	speeds   []Speed // that stand, as of revision speedsAt
 	speedsAt int64
-	impose   uint64 // counts what was imposed
+
+	learned    []LearnedSpeed // of the run that ended at learnedRun
+	learnedRun time.Time
+	learnedIn  learnedIn // in force when last imposed
+
+	impose uint64 // counts what was imposed
 
 	beside *shelf // networks of other profiles
 	zone   *time.Location
@@ -57,10 +62,10 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was, wasClosed, wasPaced := w.router, w.closed, w.paced
-	w.router, w.closed, w.paced = router, nil, nil
+	was, wasClosed, wasPaced, wasLearned := w.router, w.closed, w.paced, w.learnedIn
+	w.router, w.closed, w.paced, w.learnedIn = router, nil, nil, learnedIn{}
 	if _, err := w.look(ctx); err != nil {
-		w.router, w.closed, w.paced = was, wasClosed, wasPaced
+		w.router, w.closed, w.paced, w.learnedIn = was, wasClosed, wasPaced, wasLearned
 		return 0, err
 	}
 	w.version = version
@@ -113,9 +118,11 @@ FROM road_closures WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp
 type inForce struct {
 	closures []Closure
 	paces    []road.Pace
+	// learned holds for the profiles of dispatch only: it is a share of their speeds.
+	learned []road.Pace
 }
 
-// on is what is in force as conditions of a network.
+// on is what is in force as conditions of a network, what was learned aside.
 func (in inForce) on(n *road.Network) (road.Conditions, error) {
 	c, err := ConditionsOf(n, in.closures)
 	c.Paces = in.paces
@@ -143,15 +150,21 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.Equal(ids, w.closed) && slices.Equal(paced, w.paced) {
+	now = now.In(w.zone)
+	learned := learnedIn{run: w.learnedRun, bucket: road.BucketOf(now)}
+	if len(w.learned) == 0 {
+		learned = learnedIn{bucket: w.learnedIn.bucket} // the hour changes nothing
+	}
+	if slices.Equal(ids, w.closed) && slices.Equal(paced, w.paced) && learned == w.learnedIn {
 		return false, nil
 	}
 	closures, err := ClosuresInForce(ctx, w.db)
 	if err != nil {
 		return false, err
 	}
-	force := inForce{closures: closures, paces: paces}
+	force := inForce{closures: closures, paces: paces, learned: w.learnedNow(learned.bucket)}
 	conditions, err := force.on(w.router.Network())
+	conditions.Paces = slices.Concat(conditions.Paces, force.learned)
 	if err != nil {
 		return false, err
 	}
@@ -159,7 +172,7 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err := w.router.Impose(ctx, conditions, w.impose); err != nil {
 		return false, err
 	}
-	w.force, w.paced = force, paced
+	w.force, w.paced, w.learnedIn = force, paced, learned
 	w.closed = w.closed[:0]
 	for _, c := range closures {
 		w.closed = append(w.closed, c.ID)

@@ -1142,6 +1142,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/roads/speeds/learned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Speeds learned from past trips, and how true promised times were
+         * @description Each night the ways our patrols took to their cases are matched to the roads. What at least five passes by at
+         *     least two patrols drove on a way, in a direction, by a mode and in a stretch of the week, drawn towards the built speed
+         *     the more the fewer they were, holds within a second on every node wherever nobody set a speed. `bands` is between
+         *     which shares of the promised time eight arrivals of ten lay, of at least 30 in the last 90 days; `days` and `hours` are empty
+         *     for the whole week. Simulated patrols count in neither, unless a demonstration asked for it (`simulated`).
+         */
+        get: operations["listLearnedSpeeds"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/roads/speeds/{id}": {
         parameters: {
             query?: never;
@@ -1405,6 +1429,22 @@ export interface components {
         AssignmentAction: "accept" | "decline" | "en_route" | "on_scene" | "done";
         /** @enum {string} */
         EtaKind: "road" | "straight";
+        /**
+         * @description Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
+         *     the roads of the mode at that moment, whether or not the way itself led over one
+         * @enum {string}
+         */
+        EtaBasis: "free_flow" | "learned";
+        /**
+         * Format: double
+         * @description One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
+         */
+        EtaLow: number | null;
+        /**
+         * Format: double
+         * @description One arrival in ten was later; null without evidence
+         */
+        EtaHigh: number | null;
         /** @enum {string} */
         GridKind: "general" | "special";
         /** @enum {string} */
@@ -1746,6 +1786,9 @@ export interface components {
             /** Format: double */
             air_m: number | null;
             eta_kind: components["schemas"]["EtaKind"] | null;
+            eta_basis?: components["schemas"]["EtaBasis"];
+            eta_low_s?: components["schemas"]["EtaLow"];
+            eta_high_s?: components["schemas"]["EtaHigh"];
             roads_version?: components["schemas"]["RoadsVersion"];
             /** Format: double */
             fix_age_s: number | null;
@@ -2622,6 +2665,9 @@ export interface components {
             /** Format: double */
             air_m: number;
             eta_kind: components["schemas"]["EtaKind"];
+            eta_basis: components["schemas"]["EtaBasis"];
+            eta_low_s: components["schemas"]["EtaLow"];
+            eta_high_s: components["schemas"]["EtaHigh"];
             roads_version?: components["schemas"]["RoadsVersion"];
             /** Format: double */
             fix_age_s: number;
@@ -2643,6 +2689,9 @@ export interface components {
             /** Format: double */
             distance_m: number;
             eta_kind: components["schemas"]["EtaKind"];
+            eta_basis: components["schemas"]["EtaBasis"];
+            eta_low_s: components["schemas"]["EtaLow"];
+            eta_high_s: components["schemas"]["EtaHigh"];
             roads_version?: components["schemas"]["RoadsVersion"];
             geometry: components["schemas"]["LineString"];
             /** Format: double */
@@ -2918,6 +2967,69 @@ export interface components {
         };
         SpeedList: {
             items: components["schemas"]["Speed"][];
+            next_cursor: string | null;
+        };
+        LearnedSpeed: {
+            /** Format: int64 */
+            way: number;
+            /** @enum {string} */
+            direction: "along" | "against";
+            mode: components["schemas"]["Mode"];
+            days: string;
+            hours: string;
+            /**
+             * Format: double
+             * @description What is reckoned with
+             */
+            kmh: number;
+            /**
+             * Format: double
+             * @description What the map gives
+             */
+            built_kmh: number;
+            /**
+             * Format: double
+             * @description The one as a share of the other
+             */
+            factor: number;
+            passes: number;
+            /** @description How many different ones */
+            patrols: number;
+            /** @description Whether its hours are now; a speed that somebody set counts before it */
+            in_force: boolean;
+            roads: components["schemas"]["RoadExtent"];
+        };
+        EtaBand: {
+            mode: components["schemas"]["Mode"];
+            /** @description Empty for the whole week */
+            days: string;
+            hours: string;
+            /**
+             * Format: double
+             * @description A share of the promised time; one arrival in ten took less
+             */
+            low: number;
+            /**
+             * Format: double
+             * @description One arrival in ten took more
+             */
+            high: number;
+            arrivals: number;
+        };
+        LearnedSpeedList: {
+            /**
+             * Format: date-time
+             * @description Null before the first run
+             */
+            learned_at: string | null;
+            /** @description How far back it looked */
+            days: number;
+            trips: number;
+            passes: number;
+            /** @description Whether it learned from simulated patrols, too */
+            simulated: boolean;
+            bands: components["schemas"]["EtaBand"][];
+            items: components["schemas"]["LearnedSpeed"][];
             next_cursor: string | null;
         };
         SpeedsSet: {
@@ -4881,6 +4993,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SpeedsSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listLearnedSpeeds: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Learned speeds. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearnedSpeedList"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -98,6 +98,12 @@ function Candidates({ c, a, picked }: { c: CaseDetail; a: Assignment; picked: st
   );
 }
 
+// bandOf says between what the time will turn out to be, where past arrivals tell.
+function bandOf(k: Candidate, w: typeof words.value): string {
+  const low = k.eta_low_s ?? null, high = k.eta_high_s ?? null;
+  return low === null || high === null ? "" : w.etaBand(minutes(low), minutes(high));
+}
+
 function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boolean; air: boolean; soonest: boolean; act: (() => void) | null; sent: boolean }) {
   const w = words.value;
   const why = [air ? w.airNearest : "", soonest ? w.soonest : k.rejected_because !== null ? inWords(k.rejected_because, w) : ""].filter(Boolean).join(" · ");
@@ -106,7 +112,7 @@ function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boo
       <span class="n">{picked ? "✓" : (k.rank ?? "–")}</span>
       <span class="c-name">{k.name} <Played patrol={k.patrol_id} /></span>
       <span class="c-eta">{k.eta_s === null ? "—" : `${minutes(k.eta_s)} ${w.minutesUnit}`}</span>
-      <small class="c-why">{[why, w.mode[k.mode], k.fix_age_s === null ? w.noFix : w.fixAge(duration(k.fix_age_s, w))].filter(Boolean).join(" · ")}</small>
+      <small class="c-why">{[why, bandOf(k, w), w.mode[k.mode], k.fix_age_s === null ? w.noFix : w.fixAge(duration(k.fix_age_s, w))].filter(Boolean).join(" · ")}</small>
       <small class="c-road">{k.road_m !== null ? distance(k.road_m) : k.air_m !== null ? w.byAir(distance(k.air_m)) : ""}</small>
     </>
   );

@@ -188,6 +188,7 @@ export const en: Dict = {
   byRoad: "by road",
   byAir: (m) => `${m} by air`,
   straightLine: "straight-line estimate",
+  etaBand: (low: string | number, high: string | number) => (low === high ? `mostly ${low} min` : `mostly ${low}–${high} min`),
   fixAge: (t) => `fix ${t} old`,
   noFix: "no fix",
   candidates: "Candidates by road time",

@@ -188,6 +188,7 @@ export const zh = {
   byRoad: "按路网",
   byAir: (m: string) => `直线 ${m}`,
   straightLine: "直线估算",
+  etaBand: (low: string | number, high: string | number) => (low === high ? `多为 ${low} 分` : `多在 ${low}–${high} 分`),
   fixAge: (t: string) => `定位 ${t}前`,
   noFix: "无定位",
   candidates: "可派力量 · 按路网到达时间排序",
