@@ -1,8 +1,6 @@
 package road
 
-import (
-	"math"
-)
+import "math"
 
 // Pace is a speed that differs from the one the roads were built with: of a class of
 // roads, or of one way.
@@ -27,7 +25,7 @@ type paces struct {
 	learned map[int64][2]*Pace
 }
 
-// under are the paces that count for a mode: of a way before those of its class, both
+// pacesOf are the paces that count for a mode: of a way before those of its class, both
 // before what was learned, and of several the last.
 func pacesOf(m Mode, list []Pace) *paces {
 	var p *paces

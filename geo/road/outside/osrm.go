@@ -15,7 +15,7 @@ import (
 
 // osrm asks servers of OSRM, one for each mode since each has one profile.
 type osrm struct {
-	base   [road.Modes]string // http://host:5000/route/v1/... without the service: http://host:5000; empty: none
+	base   [road.Modes]string // such as http://host:5000; empty where there is none
 	client *http.Client
 }
 

@@ -60,7 +60,8 @@ type Config struct {
 	Server Server
 	// Own answers where the server cannot. Its closures are in force.
 	Own Own
-	// Told hears how each question to the server ended: ok, failed, resting, closed.
+	// Told hears how each question ended: ok, or why the own engine had to answer it:
+	// failed, resting, closed, unknown (the server was not told how the mode goes).
 	// It must not block; nil is not called.
 	Told func(server, result string)
 	// Timeout bounds one request; 0 means 800 ms, so that a plan within its 2 s has time

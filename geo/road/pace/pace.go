@@ -170,7 +170,7 @@ func read(get func(column string) string) (r Rule, faults []fault) {
 			bad("factor", CodeBad, "%q is not within %g..%d; 0.5 is half as fast", short(factor), MinFactor, MaxFactor)
 		}
 	}
-	// Stored as 32 bits, and told as they were written.
+	// To three decimals: nobody measures more.
 	r.KMH, r.Factor = math.Round(r.KMH*1000)/1000, math.Round(r.Factor*1000)/1000
 	if r.Note = strings.TrimSpace(get("note")); len([]rune(r.Note)) > MaxNote {
 		bad("note", CodeBad, "has more than %d characters", MaxNote)

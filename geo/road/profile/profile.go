@@ -147,8 +147,8 @@ type Push struct {
 	Dismount Tags `yaml:"dismount"`
 }
 
-// Gates is what barriers do where no access tag says more. Exactly one of Open and
-// Closed is given; what is in neither is the opposite.
+// Gates is what barriers do where no access tag says more. At most one of Open and
+// Closed is given; what it does not list is the opposite. With neither all are open.
 type Gates struct {
 	Open   Words              `yaml:"open"`
 	Closed Words              `yaml:"closed"`

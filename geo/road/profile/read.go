@@ -78,7 +78,7 @@ func Open(nameOrFile string) (*Profile, error) {
 	return Read(filepath.Base(nameOrFile), f)
 }
 
-// maxFile bounds a profile; the shipped ones have 6 KB.
+// maxFile bounds a profile; the shipped ones have 4 KB.
 const maxFile = 1 << 20
 
 // Read reads and checks one profile. Faults are a *Fault.
