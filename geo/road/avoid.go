@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/twpayne/go-geom"
 
@@ -59,11 +58,7 @@ func Avoiding(ctx context.Context, e Engine, m Mode, shapes []geom.T) (Engine, e
 		}
 	}
 	now := r.now[m].Load()
-	durationMS := slices.Clone(now.durationMS)
-	for _, s := range shutting {
-		durationMS[2*s], durationMS[2*s+1] = shut, shut
-	}
-	return &detours{router: r, mode: m, version: now.version, learned: now.learned, durationMS: durationMS}, nil
+	return &detours{router: r, mode: m, version: now.version, learned: now.learned, durationMS: closing(now.durationMS, shutting)}, nil
 }
 
 // detours is the network of one mode with some more of it shut. It searches without
@@ -84,10 +79,15 @@ func (d *detours) view() view {
 		version: Version{Network: d.router.number.Load(), Conditions: uint32(d.version), Learned: d.learned}}
 }
 
+// other refuses a mode it was not made for.
+func (d *detours) other(m Mode) error {
+	return fmt.Errorf("%w: %v, for %v was asked what to avoid", ErrMode, m, d.mode)
+}
+
 // ManyToOne implements Engine.
 func (d *detours) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to geo.Point) ([]Time, error) {
 	if m != d.mode {
-		return nil, fmt.Errorf("%w: %v, for %v was asked what to avoid", ErrMode, m, d.mode)
+		return nil, d.other(m)
 	}
 	if err := checkAsk(m, from, to); err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func (d *detours) ManyToOne(ctx context.Context, m Mode, from []geo.Point, to ge
 // FixesToOne is ManyToOne from places of which more is known.
 func (d *detours) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Point) ([]Time, error) {
 	if m != d.mode {
-		return nil, fmt.Errorf("%w: %v, for %v was asked what to avoid", ErrMode, m, d.mode)
+		return nil, d.other(m)
 	}
 	if err := checkFixes(m, from, to); err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func (d *detours) FixesToOne(ctx context.Context, m Mode, from []Fix, to geo.Poi
 // Route implements Engine.
 func (d *detours) Route(ctx context.Context, m Mode, from, to geo.Point) (Route, error) {
 	if m != d.mode {
-		return Route{}, fmt.Errorf("%w: %v, for %v was asked what to avoid", ErrMode, m, d.mode)
+		return Route{}, d.other(m)
 	}
 	return d.router.net.route(ctx, m, d.view(), from, to)
 }
@@ -118,7 +118,7 @@ func (d *detours) Route(ctx context.Context, m Mode, from, to geo.Point) (Route,
 // function of that name.
 func (d *detours) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error {
 	if m != d.mode {
-		return fmt.Errorf("%w: %v, for %v was asked what to avoid", ErrMode, m, d.mode)
+		return d.other(m)
 	}
 	if len(to) <= fewGoals {
 		return columns(ctx, d, m, from, to, row)

@@ -66,10 +66,7 @@ func (r *Router) stand(a *ask, m Mode, now *metric, f *Fix) *Stand {
 	s.spot = r.net.snapFix(m, now.durationMS, f, &a.snap)
 	s.spot.at = append([]place(nil), a.snap.places[before:]...)
 	s.snapM, s.arcs = s.spot.snapM, arcsOf(s.spot)
-	a.seeds = a.seeds[:0]
-	for _, at := range s.spot.at {
-		a.seeds = append(a.seeds, cch.Seed{Vertex: r.modes[m].vertex[at.arc], Key: r.net.rest(now, at)})
-	}
+	r.leave(a, m, now, s.spot)
 	s.label = a.search.Mark(now.weights, a.seeds)
 	return s
 }
@@ -122,11 +119,7 @@ func (r *Router) StandsToOne(ctx context.Context, times []Time, stands []*Stand,
 func (a *ask) meet(s *Stand, arcs arcSet, version Version, to geo.Point, goal spot) Time {
 	key := a.search.Meet(&s.label)
 	if s.arcs&arcs != 0 {
-		for _, at := range s.spot.at {
-			if k, _ := direct(at, goal); k < key {
-				key = k
-			}
-		}
+		key = min(key, s.spot.direct(goal))
 	}
 	t, _ := timeOf(version, key, s.point, to, s.spot, goal)
 	return t
@@ -165,21 +158,13 @@ func (r *Router) Matrix(ctx context.Context, m Mode, from, to []geo.Point, row f
 			return fmt.Errorf("find ways: %w", err)
 		}
 		start := r.net.snap(m, now.durationMS, p, &a.snap)
-		a.seeds = a.seeds[:0]
-		for _, at := range start.at {
-			a.seeds = append(a.seeds, cch.Seed{Vertex: h.vertex[at.arc], Key: r.net.rest(now, at)})
-		}
-		a.search.Target(now.weights.Flipped(), a.seeds)
+		r.begin(a, m, now, start)
 		arcs := arcsOf(start)
 		times := make([]Time, len(to))
 		for k := range goals {
 			key := a.search.Meet(&goals[k].label)
 			if arcs&goals[k].arcs != 0 {
-				for _, at := range start.at {
-					if d, _ := direct(at, goals[k].spot); d < key {
-						key = d
-					}
-				}
+				key = min(key, start.direct(goals[k].spot))
 			}
 			times[k], _ = timeOf(version, key, p, to[k], start, goals[k].spot)
 		}

@@ -13,13 +13,11 @@ import (
 // same times as ManyToOne says for each of them. A Router sweeps its hierarchy once;
 // any engine can be asked.
 func OneToMany(ctx context.Context, e Engine, m Mode, from geo.Point, to []geo.Point) ([]Time, error) {
-	switch e := Serving(e).(type) {
-	case *Router:
-		return e.OneToMany(ctx, m, from, to)
-	case interface {
+	e = Serving(e)
+	if sweeps, ok := e.(interface {
 		OneToMany(context.Context, Mode, geo.Point, []geo.Point) ([]Time, error)
-	}:
-		return e.OneToMany(ctx, m, from, to)
+	}); ok {
+		return sweeps.OneToMany(ctx, m, from, to)
 	}
 	if err := checkSpread(m, from, to); err != nil {
 		return nil, err
@@ -80,12 +78,7 @@ func (r *Router) fromOne(ctx context.Context, m Mode, now *metric, from geo.Poin
 		}
 		a.snap.places = a.snap.places[:kept]
 		goal := r.net.snap(m, now.durationMS, p, &a.snap)
-		best := cch.Inf
-		for _, at := range start.at {
-			if k, _ := direct(at, goal); k < best {
-				best = k
-			}
-		}
+		best := start.direct(goal)
 		a.aim(g, h, now, goal)
 		for _, seed := range a.seeds {
 			// What leads onto the arc may be shut since; then there is no way to it.
@@ -101,11 +94,16 @@ func (r *Router) fromOne(ctx context.Context, m Mode, now *metric, from geo.Poin
 // begin makes a place where ways begin the target of the search in the roads turned
 // round.
 func (r *Router) begin(a *ask, m Mode, now *metric, start spot) {
+	r.leave(a, m, now, start)
+	a.search.Target(now.weights.Flipped(), a.seeds)
+}
+
+// leave lists the ends of the arcs of a place, with what is left until then.
+func (r *Router) leave(a *ask, m Mode, now *metric, start spot) {
 	a.seeds = a.seeds[:0]
 	for _, at := range start.at {
 		a.seeds = append(a.seeds, cch.Seed{Vertex: r.modes[m].vertex[at.arc], Key: r.net.rest(now, at)})
 	}
-	a.search.Target(now.weights.Flipped(), a.seeds)
 }
 
 // ReachAsk is a question for what can be reached from a place in a time, or, Back,
@@ -122,26 +120,26 @@ type ReachAsk struct {
 // called for each that is reached, in the order they were listed. All is answered by
 // the same durations.
 func Reach(ctx context.Context, e Engine, ask ReachAsk, places func(geo.Box) ([]geo.Point, error), found func(i int, t Time) error) error {
+	if err := checkAsk(ask.Mode, nil, ask.At); err != nil {
+		return err
+	}
 	e = Serving(e)
 	var box geo.Box
 	var now *metric
 	var err error
 	router, ok := e.(*Router)
 	if ok {
-		if err := checkAsk(ask.Mode, nil, ask.At); err != nil {
+		now = router.now[ask.Mode].Load()
+		if box, err = router.around(ctx, now, ask); err != nil {
 			return err
 		}
-		now = router.now[ask.Mode].Load()
-		box, err = router.around(ctx, now, ask)
-	} else if err = checkAsk(ask.Mode, nil, ask.At); err == nil {
+	} else {
 		// Nobody is faster than the fastest road allows.
-		box = geo.NewLocal(ask.At).Box(ask.WithinS * fastestMS)
+		fastest := float64(fastestMS)
 		if _, straight := e.(Straight); straight {
-			box = geo.NewLocal(ask.At).Box(ask.WithinS * straightSpeedMS[ask.Mode])
+			fastest = straightSpeedMS[ask.Mode]
 		}
-	}
-	if err != nil {
-		return err
+		box = geo.NewLocal(ask.At).Box(ask.WithinS * fastest)
 	}
 	list, err := places(box)
 	if err != nil {

@@ -189,6 +189,16 @@ func direct(at place, to spot) (key cch.Key, goal int32) {
 	return key, goal
 }
 
+// direct is the shortest way to a target that stays on the arc it begins on.
+func (s *spot) direct(to spot) cch.Key {
+	best := cch.Inf
+	for _, at := range s.at {
+		key, _ := direct(at, to)
+		best = min(best, key)
+	}
+	return best
+}
+
 // reach offers a settled label to the sources on its arc and answers how many
 // of them have a way for the first time.
 func (s *search) reach(l *label, durationMS []uint32, n *Network) int {
