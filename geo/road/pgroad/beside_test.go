@@ -115,6 +115,39 @@ func TestProfilesBesideAreLoadedWhenAsked(t *testing.T) {
 	}
 }
 
+// What was lifted while nobody looked, as by another node, is open on new roads to all
+// profiles alike.
+func TestNewRoadsForgetWhatWasClosedOnTheOldOnes(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	store(t, db, crossing(t, "", 36))
+	works, metres := node(t, db)
+	closed, err := works.Close(t.Context(), pgroad.NewClosure{Shape: acrossBridge(121.382), Modes: road.AllModes, Reason: "塌方", MadeBy: uuid.Must(uuid.NewV7())})
+	if err != nil || metres() != 0 {
+		t.Fatalf("%.0f m over a closed bridge, %v", metres(), err)
+	}
+	if err := pgroad.LiftClosure(t.Context(), db, closed.ID, closed.MadeBy, proof.System); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pgroad.Store(t.Context(), db, crossing(t, "", 36), crossing(t, "osrm-car", 18)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := works.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if metres() == 0 {
+		t.Error("by car the bridge is still closed")
+	}
+	engine, mode, err := works.Profile(t.Context(), "osrm-car")
+	if err != nil {
+		t.Fatal(err)
+	}
+	way, err := engine.Route(t.Context(), mode, geo.Point{Lon: 121.382, Lat: 28.58}, geo.Point{Lon: 121.382, Lat: 28.584})
+	if err != nil || !way.Reachable {
+		t.Errorf("as osrm-car the bridge is still closed: %+v, %v", way.Time, err)
+	}
+}
+
 func store(t *testing.T, db *pgdb.DB, n *road.Network) {
 	t.Helper()
 	if _, err := pgroad.Store(t.Context(), db, n); err != nil {

@@ -166,7 +166,7 @@ func (w *Works) Learned(ctx context.Context, after int64, limit int) ([]LearnedS
 func (w *Works) BucketInForce() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.learnedIn.bucket
+	return w.force.learnedIn.bucket
 }
 
 // learnedIn says which learned speeds are in force.

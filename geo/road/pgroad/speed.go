@@ -250,8 +250,8 @@ func (w *Works) SpeedRoads(r pace.Rule) (roads road.Extent, none string) {
 func (w *Works) SpeedsInForce() map[uuid.UUID]bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	in := make(map[uuid.UUID]bool, len(w.paced))
-	for _, id := range w.paced {
+	in := make(map[uuid.UUID]bool, len(w.force.paced))
+	for _, id := range w.force.paced {
 		in[id] = true
 	}
 	return in

@@ -22,17 +22,14 @@ type Works struct {
 
 	mu      sync.Mutex // guards all below, and who may change what serves
 	router  *road.Router
-	version int64       // of the network
-	closed  []uuid.UUID // in force when last imposed
-	paced   []uuid.UUID // speeds in force then
-	force   inForce     // both, whole
+	version int64   // of the network
+	force   inForce // what was imposed last
 
 	speeds   []Speed // that stand, as of revision speedsAt
 	speedsAt int64
 
 	learned    []LearnedSpeed // of the run that ended at learnedRun
 	learnedRun time.Time
-	learnedIn  learnedIn // in force when last imposed
 
 	impose uint64 // counts what was imposed
 
@@ -62,10 +59,10 @@ func (w *Works) Load(ctx context.Context) (int64, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	was, wasClosed, wasPaced, wasLearned := w.router, w.closed, w.paced, w.learnedIn
-	w.router, w.closed, w.paced, w.learnedIn = router, nil, nil, learnedIn{}
+	was, wasForce := w.router, w.force
+	w.router, w.force = router, inForce{}
 	if _, err := w.look(ctx); err != nil {
-		w.router, w.closed, w.paced, w.learnedIn = was, wasClosed, wasPaced, wasLearned
+		w.router, w.force = was, wasForce
 		return 0, err
 	}
 	w.version = version
@@ -120,6 +117,10 @@ type inForce struct {
 	paces    []road.Pace
 	// learned holds for the profiles of dispatch only: it is a share of their speeds.
 	learned []road.Pace
+
+	// By what a look sees that nothing changed: closures, speeds, what was learned.
+	closed, paced []uuid.UUID
+	learnedIn     learnedIn
 }
 
 // on is what is in force as conditions of a network, what was learned aside.
@@ -153,16 +154,19 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	now = now.In(w.zone)
 	learned := learnedIn{run: w.learnedRun, bucket: road.BucketOf(now)}
 	if len(w.learned) == 0 {
-		learned = learnedIn{bucket: w.learnedIn.bucket} // the hour changes nothing
+		learned = learnedIn{bucket: w.force.learnedIn.bucket} // the hour changes nothing
 	}
-	if slices.Equal(ids, w.closed) && slices.Equal(paced, w.paced) && learned == w.learnedIn {
+	if slices.Equal(ids, w.force.closed) && slices.Equal(paced, w.force.paced) && learned == w.force.learnedIn {
 		return false, nil
 	}
 	closures, err := ClosuresInForce(ctx, w.db)
 	if err != nil {
 		return false, err
 	}
-	force := inForce{closures: closures, paces: paces, learned: w.learnedNow(learned.bucket)}
+	force := inForce{closures: closures, paces: paces, learned: w.learnedNow(learned.bucket), paced: paced, learnedIn: learned}
+	for _, c := range closures {
+		force.closed = append(force.closed, c.ID)
+	}
 	conditions, err := force.on(w.router.Network())
 	conditions.Paces = slices.Concat(conditions.Paces, force.learned)
 	if err != nil {
@@ -172,11 +176,7 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	if err := w.router.Impose(ctx, conditions, w.impose); err != nil {
 		return false, err
 	}
-	w.force, w.paced, w.learnedIn = force, paced, learned
-	w.closed = w.closed[:0]
-	for _, c := range closures {
-		w.closed = append(w.closed, c.ID)
-	}
+	w.force = force
 	return true, nil
 }
 
