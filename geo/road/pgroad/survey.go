@@ -146,6 +146,8 @@ func (s Survey) query(ctx context.Context, pool *pgxpool.Pool) (sql string, keys
 	}
 	shape := s.Geom
 	switch {
+	case len(shapes) == 0:
+		return "", nil, fmt.Errorf("%w: %s has no column of type geometry; name a table that has one, or cast a column to it in a view", ErrSurvey, s.Table)
 	case shape == "" && len(shapes) == 1:
 		shape = shapes[0]
 	case shape == "":

@@ -116,8 +116,10 @@ func TestASurveyInMarsDegrees(t *testing.T) {
 func TestASurveyThatIsNotThereSaysWhatIs(t *testing.T) {
 	t.Parallel()
 	db := surveyed(t)
-	if _, err := db.Exec(t.Context(), `CREATE TABLE two (name text, a geometry, b geometry)`); err != nil {
-		t.Fatal(err)
+	for _, sql := range []string{`CREATE TABLE two (name text, a geometry, b geometry)`, `CREATE TABLE none (name text, wkt text)`} {
+		if _, err := db.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for name, c := range map[string]struct {
 		survey pgroad.Survey
@@ -126,6 +128,8 @@ func TestASurveyThatIsNotThereSaysWhatIs(t *testing.T) {
 		"no table":      {pgroad.Survey{Table: "nowhere"}, "no table nowhere"},
 		"an injection":  {pgroad.Survey{Table: `two"; DROP TABLE two; --`}, "no table"},
 		"two lines":     {pgroad.Survey{Table: "two"}, "a, b"},
+		"no lines":      {pgroad.Survey{Table: "none"}, "no column of type geometry"},
+		"no line named": {pgroad.Survey{Table: "none", Geom: "wkt"}, "no column of type geometry"},
 		"no such line":  {pgroad.Survey{Table: "two", Geom: "name"}, "a, b"},
 		"no such id":    {pgroad.Survey{Table: "two", Geom: "a", ID: "gid"}, "name, a, b"},
 		"no such class": {pgroad.Survey{Table: "two", Geom: "a", Columns: map[string]string{"class": "kind"}}, `"kind" for class`},
