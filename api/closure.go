@@ -89,13 +89,8 @@ func (s *Server) closeRoads(c echo.Context) error {
 	made := pgroad.NewClosure{Shape: shape, Modes: road.AllModes, Until: in.Until, Reason: in.Reason, MadeBy: viewer(c).Account.UUID,
 		Actor: dispatch.ActorOf(viewer(c))}
 	if in.Modes != nil {
-		made.Modes = 0
-		for _, word := range in.Modes {
-			m, err := road.ParseMode(word)
-			if err != nil {
-				return err
-			}
-			made.Modes |= road.SetOf(m)
+		if made.Modes, err = road.ParseModes(in.Modes); err != nil {
+			return err
 		}
 	}
 	begin := s.now()

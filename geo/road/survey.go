@@ -111,6 +111,19 @@ func (s ModeSet) Strings() []string {
 	return words
 }
 
+// ParseModes reads what Strings wrote.
+func ParseModes(words []string) (ModeSet, error) {
+	var s ModeSet
+	for _, word := range words {
+		m, err := ParseMode(word)
+		if err != nil {
+			return 0, err
+		}
+		s |= SetOf(m)
+	}
+	return s, nil
+}
+
 // Class is the kind of a road, in the words of OpenStreetMap.
 type Class uint8
 

@@ -170,14 +170,8 @@ func scanClosure(row pgx.CollectableRow) (Closure, error) {
 	if c.Shape, err = wkb.Unmarshal(shape); err != nil {
 		return c, fmt.Errorf("read the drawing of closure %v: %w", c.ID, err)
 	}
-	for _, word := range modes {
-		m, err := road.ParseMode(word)
-		if err != nil {
-			return c, err
-		}
-		c.Modes |= road.SetOf(m)
-	}
-	return c, nil
+	c.Modes, err = road.ParseModes(modes)
+	return c, err
 }
 
 // ConditionsOf are what closures make of a network. A drawing that closes nothing on

@@ -180,14 +180,8 @@ func scanSpeed(row pgx.Row) (Speed, error) {
 			return s, fmt.Errorf("speed %v is of the unknown class %q", s.ID, class)
 		}
 	}
-	for _, word := range modes {
-		m, err := road.ParseMode(word)
-		if err != nil {
-			return s, err
-		}
-		s.Modes |= road.SetOf(m)
-	}
-	return s, nil
+	s.Modes, err = road.ParseModes(modes)
+	return s, err
 }
 
 // NoWay says why a rule about a way concerns none of the roads, empty where it does.
