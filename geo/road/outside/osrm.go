@@ -2,9 +2,7 @@ package outside
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -129,12 +127,12 @@ func (o *osrm) route(ctx context.Context, m road.Mode, from, to geo.Point) (way,
 			if s.Maneuver.Type == "arrive" {
 				continue
 			}
-			turn := osrmTurns[s.Maneuver.Modifier]
-			if s.Maneuver.Type == "depart" || turn == "" {
-				turn = road.Ahead
-			}
-			if s.Maneuver.Type == "depart" {
+			turn, ok := osrmTurns[s.Maneuver.Modifier]
+			switch {
+			case s.Maneuver.Type == "depart":
 				turn = road.Depart
+			case !ok:
+				turn = road.Ahead
 			}
 			w.steps = append(w.steps, road.Step{Name: s.Name, Turn: turn, DurationS: s.Duration, DistanceM: s.Distance})
 		}
@@ -147,32 +145,12 @@ var osrmTurns = map[string]road.Turn{
 	"straight": road.Ahead, "slight left": road.SlightLeft, "left": road.TurnLeft, "sharp left": road.SharpLeft,
 }
 
-// get reads an answer. OSRM answers 400 with a code for what it cannot find.
 func (o *osrm) get(ctx context.Context, url string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return err
 	}
-	return exchange(o.client, req, into, func(status int) bool { return status == http.StatusOK || status == http.StatusBadRequest })
-}
-
-func exchange(c *http.Client, req *http.Request, into any, fine func(status int) bool) error {
-	res, err := c.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
-	if err != nil {
-		return err
-	}
-	if !fine(res.StatusCode) {
-		return fmt.Errorf("%w: status %d", errAnswer, res.StatusCode)
-	}
-	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("%w: %w", errAnswer, err)
-	}
-	return nil
+	return exchange(o.client, req, into)
 }
 
 func lonLat(p geo.Point) string {

@@ -251,7 +251,6 @@ func polyline6(text string) ([]float64, error) {
 	return flat, nil
 }
 
-// post asks. Valhalla answers 400 with a code for what it cannot find.
 func (v *valhalla) post(ctx context.Context, path string, ask, into any) error {
 	body, err := json.Marshal(ask)
 	if err != nil {
@@ -262,5 +261,5 @@ func (v *valhalla) post(ctx context.Context, path string, ask, into any) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return exchange(v.client, req, into, func(status int) bool { return status == http.StatusOK || status == http.StatusBadRequest })
+	return exchange(v.client, req, into)
 }
