@@ -66,7 +66,7 @@ type Config struct {
 	// failed, resting, closed, unknown (the server was not told how the mode goes).
 	// It must not block; nil is not called.
 	Told func(server, result string)
-	// Timeout bounds one request; 0 means 800 ms, so that a plan within its 2 s has time
+	// Timeout bounds one question, however many requests it takes; 0 means 800 ms, so that a plan within its 2 s has time
 	// for another engine.
 	Timeout time.Duration
 	// Failures in a row after which the server is left alone, and for how long; 0 means
