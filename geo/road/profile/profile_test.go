@@ -63,6 +63,7 @@ func TestFaultsNameTheirKey(t *testing.T) {
 		{"a wait for ever", "stop: 2", "stop: -2", "wait_s.stop", "-2"},
 		{"a shape there is not", "shape: sigmoid", "shape: cubic", "turns.shape", "sigmoid or square"},
 		{"no bias", "bias: 1.075", "bias: 0", "turns.bias", "above 0"},
+		{"two faults, the first", "speed:\n", "speed:\n  - {key: surface, kmh: {mud: 0}}\n  - {kmh: {mud: 9}}\n", "speed[0].kmh.mud", "never"},
 		{"turning round for ever", "round_s: 20", "round_s: 1e9", "turns.round_s", "seconds"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

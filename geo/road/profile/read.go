@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -136,13 +135,11 @@ func (p *Profile) check() (key, detail string) {
 	if len(p.Speed) == 0 {
 		return "speed", "is empty; give at least a table by highway"
 	}
-	for path, t := range p.tables() {
-		if t.Key == "" {
-			return path + ".key", "is empty; name the tag, like highway"
-		}
-		if key, detail := t.KMH.check(path + ".kmh"); detail != "" {
-			return key, detail
-		}
+	if key, detail := checkTables("speed", p.Speed); detail != "" {
+		return key, detail
+	}
+	if key, detail := checkTables("push.speed", p.Push.Speed); detail != "" {
+		return key, detail
 	}
 	if key, detail := p.Ferry.check("ferry"); detail != "" {
 		return key, detail
@@ -191,16 +188,18 @@ const (
 	maxWaitS = 3600
 )
 
-// tables are all tables of speeds by their path.
-func (p *Profile) tables() map[string]Table {
-	all := map[string]Table{}
-	for i, t := range p.Speed {
-		all[fmt.Sprintf("speed[%d]", i)] = t
+// checkTables answers the first fault of a list of tables at a path.
+func checkTables(path string, tables []Table) (key, detail string) {
+	for i, t := range tables {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		if t.Key == "" {
+			return at + ".key", "is empty; name the tag, like highway"
+		}
+		if key, detail := t.KMH.check(at + ".kmh"); detail != "" {
+			return key, detail
+		}
 	}
-	for i, t := range p.Push.Speed {
-		all[fmt.Sprintf("push.speed[%d]", i)] = t
-	}
-	return all
+	return "", ""
 }
 
 func (s Speeds) check(path string) (key, detail string) {
@@ -247,9 +246,12 @@ func (t Turns) check() (key, detail string) {
 	default:
 		return "turns.shape", "must be none, sigmoid or square"
 	}
-	for key, s := range map[string]float64{"turns.most_s": t.MostS, "turns.round_s": t.RoundS} {
-		if !(s >= 0 && s <= maxWaitS) || math.IsNaN(s) {
-			return key, fmt.Sprintf("%g is not within 0..%d seconds", s, maxWaitS)
+	for _, cost := range []struct {
+		key string
+		s   float64
+	}{{"turns.most_s", t.MostS}, {"turns.round_s", t.RoundS}} {
+		if !(cost.s >= 0 && cost.s <= maxWaitS) {
+			return cost.key, fmt.Sprintf("%g is not within 0..%d seconds", cost.s, maxWaitS)
 		}
 	}
 	return "", ""
