@@ -145,11 +145,7 @@ func readShape(raw json.RawMessage, crs geo.CRS) (geom.T, error) {
 	for i := 0; i < len(flat); i += 2 {
 		p := geo.Point{Lon: flat[i], Lat: flat[i+1]}
 		if err := p.Check(); err != nil {
-			detail := fmt.Sprintf("point %d: %v", i/2+1, err)
-			if swapped := (geo.Point{Lon: p.Lat, Lat: p.Lon}); swapped.Check() == nil {
-				detail += fmt.Sprintf("; did you mean [%v, %v]? longitude comes first", p.Lat, p.Lon)
-			}
-			return nil, wrong(detail)
+			return nil, wrong(fmt.Sprintf("point %d: %v", i/2+1, err))
 		}
 		p = geo.ToWGS84(p, crs)
 		flat[i], flat[i+1] = p.Lon, p.Lat

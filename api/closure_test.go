@@ -79,7 +79,7 @@ func TestClosuresThatMakeNoSenseAreRefusedByField(t *testing.T) {
 	operator := b.as(dispatch.RoleOperator)
 	line := `"geometry":{"type":"LineString","coordinates":[[121.3815,28.582],[121.3825,28.582]]}`
 	for name, row := range map[string]struct{ body, pointer, says string }{
-		"swapped":     {`{"geometry":{"type":"LineString","coordinates":[[28.582,121.3815],[28.582,121.3825]]},"reason":"x"}`, "/geometry", "did you mean [121.3815, 28.582]"},
+		"swapped":     {`{"geometry":{"type":"LineString","coordinates":[[28.582,121.3815],[28.582,121.3825]]},"reason":"x"}`, "/geometry", "did you mean lon 121.3815, lat 28.582?"},
 		"in the sea":  {`{"geometry":{"type":"LineString","coordinates":[[122.3815,28.582],[122.3825,28.582]]},"reason":"x"}`, "/geometry", "lies on no road"},
 		"a point":     {`{"geometry":{"type":"Point","coordinates":[121.3815,28.582]},"reason":"x"}`, "/geometry/type", ""},
 		"flat":        {`{"geometry":{"type":"LineString","coordinates":[121.3815,28.582]},"reason":"x"}`, "/geometry", ""},
@@ -112,7 +112,7 @@ func TestMatrix(t *testing.T) {
 		t.Errorf("%+v", table)
 	}
 	swapped := b.want(http.StatusBadRequest, ask(`{"from":[[121.382,28.58],[28.58,121.38]],"to":[[121.382,28.584]]}`))
-	if problem := read[api.Problem](t, swapped); problem.Errors[0].Pointer != "/from/1" || !strings.Contains(problem.Errors[0].Detail, "did you mean [121.38, 28.58]") {
+	if problem := read[api.Problem](t, swapped); problem.Errors[0].Pointer != "/from/1" || !strings.Contains(problem.Errors[0].Detail, "did you mean lon 121.38, lat 28.58?") {
 		t.Errorf("%s", swapped.body)
 	}
 	many := strings.Repeat("[121.382,28.58],", 3000) + "[121.38,28.58]"

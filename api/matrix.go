@@ -105,11 +105,7 @@ func placesIn(at string, list []lonLat, crs geo.CRS) ([]geo.Point, error) {
 	for i, l := range list {
 		p := geo.Point{Lon: l[0], Lat: l[1]}
 		if err := p.Check(); err != nil {
-			detail := err.Error()
-			if swapped := (geo.Point{Lon: l[1], Lat: l[0]}); swapped.Check() == nil {
-				detail += fmt.Sprintf("; did you mean [%v, %v]? longitude comes first", l[1], l[0])
-			}
-			return nil, invalid(FieldProblem{Pointer: fmt.Sprintf("%s/%d", at, i), Detail: detail})
+			return nil, invalid(FieldProblem{Pointer: fmt.Sprintf("%s/%d", at, i), Detail: err.Error()})
 		}
 		points[i] = geo.ToWGS84(p, crs)
 	}
