@@ -59,12 +59,35 @@ func (s *Server) detour(ctx context.Context, shapes []geom.T) (done func(), err 
 	if len(shapes) == 0 {
 		return func() {}, nil
 	}
+	return turn(ctx, s.detours)
+}
+
+// turn waits for a turn of those that may be taken at once; call the answer when the
+// work is done.
+func turn(ctx context.Context, turns chan struct{}) (done func(), err error) {
 	select {
-	case s.detours <- struct{}{}:
-		return func() { <-s.detours }, nil
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
 	case <-ctx.Done():
-		return nil, fmt.Errorf("wait for other detours: %w", ctx.Err())
+		return nil, fmt.Errorf("wait for a turn: %w", ctx.Err())
 	}
+}
+
+// avoiding is the roads without what a request avoids, in its turn; call done when it
+// is answered.
+func (s *Server) avoiding(ctx context.Context, mode road.Mode, raw []json.RawMessage, crs geo.CRS) (roads road.Engine, done func(), err error) {
+	shapes, err := avoidShapes(raw, crs)
+	if err != nil {
+		return nil, nil, err
+	}
+	if done, err = s.detour(ctx, shapes); err != nil {
+		return nil, nil, err
+	}
+	if roads, err = road.Avoiding(ctx, s.roads, mode, shapes); err != nil {
+		done()
+		return nil, nil, avoidRefusal(err)
+	}
+	return roads, done, nil
 }
 
 // avoidRefusal tells what is wrong with what is to be avoided.
@@ -101,26 +124,15 @@ func (s *Server) routeAround(c echo.Context) error {
 	if err != nil {
 		return onePlace("/to", err)
 	}
-	mode := road.Car
-	if in.Mode != "" {
-		if mode, err = road.ParseMode(in.Mode); err != nil {
-			return err
-		}
-	}
-	shapes, err := avoidShapes(in.Avoid, in.CRS)
+	mode, err := modeOf(in.Mode)
 	if err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	done, err := s.detour(ctx, shapes)
+	roads, done, err := s.avoiding(c.Request().Context(), mode, in.Avoid, in.CRS)
 	if err != nil {
 		return err
 	}
 	defer done()
-	roads, err := road.Avoiding(ctx, s.roads, mode, shapes)
-	if err != nil {
-		return avoidRefusal(err)
-	}
 	return s.answerRoute(c, roads, mode, true, from[0], to[0])
 }
 

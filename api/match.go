@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -48,19 +47,15 @@ func (s *Server) matchTrack(c echo.Context) error {
 	if err := s.readJSON(c, "MatchAsk", false, &in); err != nil {
 		return err
 	}
-	mode := road.Car
-	if in.Mode != "" {
-		var err error
-		if mode, err = road.ParseMode(in.Mode); err != nil {
-			return err
-		}
+	mode, err := modeOf(in.Mode)
+	if err != nil {
+		return err
 	}
 	var fixes []match.Fix
 	switch {
 	case in.PatrolID != nil && in.Fixes != nil:
 		return invalid(FieldProblem{Pointer: "/patrol_id", Detail: "is given beside fixes; give one of them"})
 	case in.PatrolID != nil:
-		var err error
 		if fixes, mode, err = s.storedTrack(c, &in, mode); err != nil {
 			return err
 		}
@@ -85,12 +80,11 @@ func (s *Server) matchTrack(c echo.Context) error {
 		return err
 	}
 	ctx := c.Request().Context()
-	select {
-	case s.matching <- struct{}{}:
-		defer func() { <-s.matching }()
-	case <-ctx.Done():
-		return ctx.Err()
+	done, err := turn(ctx, s.matching)
+	if err != nil {
+		return err
 	}
+	defer done()
 	found, err := match.Match(ctx, net, mode, fixes, match.Config{MaxWork: matchWork})
 	if err != nil {
 		return matchRefusal(err)
@@ -188,8 +182,6 @@ func matchRefusal(err error) error {
 		return invalid(FieldProblem{Pointer: "/fixes", Detail: err.Error()})
 	case errors.Is(err, match.ErrWork):
 		return refuse(http.StatusRequestEntityTooLarge, "too-large", "Matching this track would take too long for one request; send a shorter stretch of it.")
-	case errors.Is(err, context.Canceled):
-		return err
 	}
 	return err
 }

@@ -45,11 +45,9 @@ func (s *Server) matrix(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	mode := road.Car
-	if in.Mode != "" {
-		if mode, err = road.ParseMode(in.Mode); err != nil {
-			return err
-		}
+	mode, err := modeOf(in.Mode)
+	if err != nil {
+		return err
 	}
 	cost := time.Duration(len(from)+len(to))*matrixPlaceCost + time.Duration(len(from)*len(to))*matrixPairCost
 	if cost > s.maxTime {
@@ -57,20 +55,12 @@ func (s *Server) matrix(c echo.Context) error {
 		return refuse(http.StatusRequestEntityTooLarge, "too-large",
 			fmt.Sprintf("%d by %d places would take too long for one request; ask in parts of some %d by %d.", len(from), len(to), fits, fits))
 	}
-	shapes, err := avoidShapes(in.Avoid, in.CRS)
-	if err != nil {
-		return err
-	}
 	ctx, told := road.Witnessed(c.Request().Context())
-	done, err := s.detour(ctx, shapes)
+	roads, done, err := s.avoiding(ctx, mode, in.Avoid, in.CRS)
 	if err != nil {
 		return err
 	}
 	defer done()
-	roads, err := road.Avoiding(ctx, s.roads, mode, shapes)
-	if err != nil {
-		return avoidRefusal(err)
-	}
 	w := c.Response()
 	w.Header().Set(echo.HeaderContentType, echo.MIMEApplicationJSON)
 	w.Header().Set(echo.HeaderCacheControl, "no-store")
@@ -98,6 +88,14 @@ func (s *Server) matrix(c echo.Context) error {
 	}
 	_, err = w.Write([]byte("]}\n"))
 	return err
+}
+
+// modeOf reads a mode, by car where none is said.
+func modeOf(word string) (road.Mode, error) {
+	if word == "" {
+		return road.Car, nil
+	}
+	return road.ParseMode(word)
 }
 
 func placesIn(at string, list []lonLat, crs geo.CRS) ([]geo.Point, error) {
