@@ -89,7 +89,7 @@ func (s *Server) matchTrack(c echo.Context) error {
 	if err != nil {
 		return matchRefusal(err)
 	}
-	if len(found.Parts) == 0 && swapped(net, mode, fixes) {
+	if in.PatrolID == nil && len(found.Parts) == 0 && swapped(net, mode, fixes) {
 		return invalid(FieldProblem{Pointer: "/fixes/0", Detail: fmt.Sprintf("lies far from any road; did you mean lon %v, lat %v? longitude comes first", fixes[0].Lat, fixes[0].Lon)})
 	}
 	return answer(c, http.StatusOK, matchAnswer(net, found, fixes))
@@ -127,6 +127,11 @@ func (s *Server) storedTrack(c echo.Context, in *matchAsk, mode road.Mode) ([]ma
 	stored, err := s.tracks.Track(ctx, v, *in.PatrolID, *in.From, *in.To, match.MaxFixes)
 	if err != nil {
 		return nil, mode, err
+	}
+	if len(stored) == match.MaxFixes { // and nobody knows what comes after them
+		return nil, mode, refuse(http.StatusRequestEntityTooLarge, "too-large",
+			fmt.Sprintf("The track holds %d fixes or more; ask for a shorter stretch of it.", match.MaxFixes),
+			FieldProblem{Pointer: "/to", Detail: "takes in too many fixes; ask until " + stored[len(stored)-1].T.UTC().Format(time.RFC3339) + " and then from there"})
 	}
 	fixes := matchable(stored)
 	if len(fixes) < 2 {

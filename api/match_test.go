@@ -9,6 +9,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo/road/match"
 )
 
 // drive is a car along the street at 28.58, a fix every ten seconds.
@@ -108,6 +109,16 @@ func TestMatchOfAPatrol(t *testing.T) {
 	}
 	if looks() != 1 {
 		t.Errorf("the look was recorded %d times", looks())
+	}
+	// What would end somewhere in the middle is not told as the whole.
+	b.desk.fixes = make([]api.TrackPoint, match.MaxFixes+5)
+	for i := range b.desk.fixes {
+		b.desk.fixes[i] = api.TrackPoint{T: t0.Add(time.Duration(i) * time.Second / 2), Lon: 121.3802, Lat: 28.58003}
+	}
+	long := b.want(http.StatusRequestEntityTooLarge, ask(b.as(dispatch.RoleAuditor)))
+	if problem := read[api.Problem](t, long); problem.Type != "/problems/too-large" || len(problem.Errors) != 1 || problem.Errors[0].Pointer != "/to" ||
+		!strings.Contains(problem.Errors[0].Detail, b.desk.fixes[match.MaxFixes-1].T.UTC().Format(time.RFC3339)) {
+		t.Errorf("%s", long.body)
 	}
 	b.desk.fixes = nil
 	b.want(http.StatusUnprocessableEntity, ask(b.as(dispatch.RoleAuditor)))
