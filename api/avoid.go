@@ -161,7 +161,11 @@ func (s *Server) answerRoute(c echo.Context, roads road.Engine, mode road.Mode, 
 			p    geo.Point
 		}{{"from", from}, {"to", to}} {
 			if why := road.Outside(s.roads, mode, end.p); why != "" {
-				fields = append(fields, FieldProblem{Pointer: pointer("query", end.name), Detail: why})
+				at := pointer(end.name)
+				if c.Request().Method == http.MethodGet {
+					at = pointer("query", end.name)
+				}
+				fields = append(fields, FieldProblem{Pointer: at, Detail: why})
 				detail = "There is no way between these places: " + end.name + " " + why + "."
 			}
 		}

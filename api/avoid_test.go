@@ -83,6 +83,10 @@ func TestAvoidingNonsenseIsRefusedByField(t *testing.T) {
 	if len(got.Errors) != 1 || got.Errors[0].Pointer != "/query/from" || !strings.Contains(got.Errors[0].Detail, "outside the road network") {
 		t.Errorf("far away: %+v", got)
 	}
+	got = read[api.Problem](t, b.want(http.StatusNotFound, call{method: "POST", path: "/api/v1/route", token: token, body: `{"from":[121.38,28.58],"to":[28.58,21.38]}`}))
+	if len(got.Errors) != 1 || got.Errors[0].Pointer != "/to" || !strings.Contains(got.Errors[0].Detail, "outside the road network") {
+		t.Errorf("far away by POST: %+v", got)
+	}
 }
 
 // Straight lines avoid nothing, and say so instead of pretending.
