@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -59,8 +61,8 @@ func (s *Server) setSpeeds(c echo.Context) error {
 	for i, fields := range in.Rules {
 		text := make(map[string]string, len(fields))
 		var faults []*feature.Refusal
-		for name, raw := range fields {
-			word, err := fieldText(raw)
+		for _, name := range slices.Sorted(maps.Keys(fields)) { // the same refusals in the same order each time
+			word, err := fieldText(fields[name])
 			if err != nil {
 				faults = append(faults, &feature.Refusal{Line: i + 1, Column: name, Code: pace.CodeBad, Detail: err.Error()})
 			}
@@ -81,7 +83,7 @@ func (s *Server) setSpeeds(c echo.Context) error {
 	if len(rules) == 0 {
 		var fields []FieldProblem
 		for _, r := range refused {
-			fields = append(fields, FieldProblem{Pointer: fmt.Sprintf("/rules/%d/%s", r.Line-1, r.Column), Detail: r.Detail})
+			fields = append(fields, FieldProblem{Pointer: pointer("rules", strconv.Itoa(r.Line-1), r.Column), Detail: r.Detail})
 		}
 		return invalid(fields...)
 	}
@@ -92,9 +94,7 @@ func (s *Server) setSpeeds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	out := speedsSet{Accepted: len(made), Refused: refused}
-	out.Items = s.speedsOut(made)
-	return answer(c, http.StatusCreated, out)
+	return answer(c, http.StatusCreated, speedsSet{Accepted: len(made), Refused: refused, Items: s.speedsOut(made)})
 }
 
 // fieldText is a field of a rule as a table would have it: a word, a number, or a list

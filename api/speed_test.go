@@ -73,6 +73,15 @@ func TestSpeeds(t *testing.T) {
 	if len(problem.Errors) != 2 || problem.Errors[0].Pointer != "/rules/0/class" || problem.Errors[1].Pointer != "/rules/0/kmh" {
 		t.Errorf("%s", none.body)
 	}
+	none = b.want(http.StatusBadRequest, call{method: "POST", path: path, token: operator, body: `{"rules":[{"class":"primary","kmh":20,"c/d":1,"b":1,"a":{}}]}`})
+	problem = read[api.Problem](t, none)
+	var at []string
+	for _, e := range problem.Errors {
+		at = append(at, e.Pointer)
+	}
+	if got := strings.Join(at, " "); got != "/rules/0/a /rules/0/a /rules/0/b /rules/0/c~1d" {
+		t.Errorf("the fields at fault are %s", got)
+	}
 	for _, body := range []string{`{}`, `{"rules":[]}`, `{"rules":[3]}`, `{"rules":"all"}`, `{"rules":[{"class":"primary","kmh":20}],"more":1}`} {
 		b.want(http.StatusBadRequest, call{method: "POST", path: path, token: operator, body: body})
 	}

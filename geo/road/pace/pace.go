@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -248,7 +249,7 @@ func parseClock(s string) (minute int, err error) {
 // knows is refused, too. Line is told in the refusals.
 func Read(line int, fields map[string]string) (Rule, []*feature.Refusal) {
 	var refused []*feature.Refusal
-	for name := range fields {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(Columns, name) {
 			refused = append(refused, &feature.Refusal{Line: line, Column: name, Code: CodeUnknown,
 				Detail: "is no field of a rule; there are " + strings.Join(Columns, ", ")})
