@@ -177,15 +177,7 @@ func shapeRefusal(err error) error {
 func (s *Server) listClosures(c echo.Context) error {
 	q := query{c: c}
 	ended := q.flag("ended")
-	limit, cursor := q.page(200, 50)
-	before := uuid.Max
-	if cursor != "" {
-		id, err := uuid.Parse(cursor)
-		if err != nil {
-			q.wrong("cursor", "is no cursor that this list answered")
-		}
-		before = id
-	}
+	limit, before := q.older(200, 50)
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -194,12 +186,8 @@ func (s *Server) listClosures(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := dispatch.Page[closure]{Items: []closure{}}
-	if len(found) > limit {
-		found = found[:limit]
-		next := found[limit-1].ID.String()
-		page.NextCursor = &next
-	}
+	found, next := pageOf(found, limit, func(f pgroad.Closure) uuid.UUID { return f.ID })
+	page := dispatch.Page[closure]{Items: []closure{}, NextCursor: next}
 	for _, f := range found {
 		effect, err := s.works.Effect(ctx, f)
 		if err != nil {

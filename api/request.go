@@ -338,6 +338,30 @@ func (q *query) page(most, otherwise int) (limit int, cursor string) {
 	return q.whole("limit", 1, most, otherwise), q.text("cursor")
 }
 
+// older reads limit and the cursor of a list that begins with the newest identifier:
+// what comes must be before it.
+func (q *query) older(most, otherwise int) (limit int, before uuid.UUID) {
+	limit, cursor := q.page(most, otherwise)
+	if cursor == "" {
+		return limit, uuid.Max
+	}
+	before, err := uuid.Parse(cursor)
+	if err != nil {
+		q.wrong("cursor", "is no cursor that this list answered")
+	}
+	return limit, before
+}
+
+// pageOf cuts such a list, of which one more than limit was asked for, to a page and
+// the cursor of the next.
+func pageOf[T any](found []T, limit int, id func(T) uuid.UUID) (page []T, next *string) {
+	if len(found) <= limit {
+		return found, nil
+	}
+	cursor := id(found[limit-1]).String()
+	return found[:limit], &cursor
+}
+
 // pathID reads an identifier from the path. One that is no UUID names nothing, so
 // it is not found.
 func pathID[K any](c echo.Context, name string, id *dispatch.ID[K]) error {

@@ -119,15 +119,7 @@ func fieldText(raw json.RawMessage) (string, error) {
 func (s *Server) listSpeeds(c echo.Context) error {
 	q := query{c: c}
 	ended := q.flag("ended")
-	limit, cursor := q.page(200, 50)
-	before := uuid.Max
-	if cursor != "" {
-		id, err := uuid.Parse(cursor)
-		if err != nil {
-			q.wrong("cursor", "is no cursor that this list answered")
-		}
-		before = id
-	}
+	limit, before := q.older(200, 50)
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -135,14 +127,8 @@ func (s *Server) listSpeeds(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	page := dispatch.Page[speed]{Items: []speed{}}
-	if len(found) > limit {
-		found = found[:limit]
-		next := found[limit-1].ID.String()
-		page.NextCursor = &next
-	}
-	page.Items = s.speedsOut(found)
-	return answer(c, http.StatusOK, page)
+	found, next := pageOf(found, limit, func(l pgroad.Speed) uuid.UUID { return l.ID })
+	return answer(c, http.StatusOK, dispatch.Page[speed]{Items: s.speedsOut(found), NextCursor: next})
 }
 
 func (s *Server) endSpeed(c echo.Context) error {
