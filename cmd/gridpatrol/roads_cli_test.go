@@ -2,8 +2,13 @@ package main
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/alecthomas/kong"
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
@@ -107,6 +112,30 @@ func TestOutsideServersAreCheckedBeforeTheStart(t *testing.T) {
 	for _, c := range []outsideConfig{{Valhalla: "http://h:2", Timeout: 1e9}, {OSRM: map[string]string{"car": "http://h:1"}, Timeout: 1e9}} {
 		if len(c.faults()) != 0 || c.ways(own, nil) == own {
 			t.Errorf("%+v is not used: %v", c, c.faults())
+		}
+	}
+}
+
+// The two commands that import a file do the same with it, profiles included.
+func TestTheTwoImportsOfAFileAreOne(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "town.osm.pbf")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range [][]string{nil, {"--profiles", "none"}, {"--profiles", "osrm-car,sweeper.yaml", "--dry-run", "--json"}} {
+		var one, other commands
+		for words, c := range map[string]*commands{"import roads": &one, "roads import": &other} {
+			parser, err := kong.New(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := parser.Parse(append(append(strings.Fields(words), file), flags...)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got, want := other.Roads.Import.file(), one.Import.Roads; len(want.Profiles) == 0 || !reflect.DeepEqual(got, want) {
+			t.Errorf("with %v: %+v, not %+v", flags, got, want)
 		}
 	}
 }

@@ -31,6 +31,7 @@ type roadsImportCmd struct {
 	Modes    string            `placeholder:"COLUMN" help:"Who may use it: foot, ebike, car, between ; or ,"`
 	SRID     int               `name:"srid" help:"Projection of geometries that do not say theirs."`
 	CRS      string            `name:"crs" placeholder:"DATUM" help:"gcj02 or bd09 where degrees are shifted like that; they are shifted back."`
+	Profiles []string          `sep:"," default:"osrm-foot,osrm-bicycle,osrm-car" help:"As for gridpatrol import roads, from .osm.pbf only."`
 	DryRun   bool              `name:"dry-run" help:"Read and check everything, change nothing."`
 	JSON     bool              `name:"json" help:"Print the result as JSON."`
 }
@@ -42,7 +43,7 @@ func (c roadsImportCmd) Run(ctx context.Context, env *Env) error {
 		return usageFault{errors.New("give either a file or --postgis TABLE")}
 	}
 	if c.File != "" {
-		return importRoadsCmd{File: c.File, DryRun: c.DryRun, JSON: c.JSON}.Run(ctx, env)
+		return c.file().Run(ctx, env)
 	}
 	crs, err := geo.ParseCRS(c.CRS)
 	if err != nil {
@@ -66,6 +67,11 @@ func (c roadsImportCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	return result.finish(ctx, env, network, c.DryRun, c.JSON)
+}
+
+// file is the command for a file.
+func (c roadsImportCmd) file() importRoadsCmd {
+	return importRoadsCmd{File: c.File, DryRun: c.DryRun, Profiles: c.Profiles, JSON: c.JSON}
 }
 
 func (c roadsImportCmd) read(ctx context.Context, env *Env, pool *pgxpool.Pool, crs geo.CRS, result *roadsResult) (*road.Network, error) {
