@@ -28,6 +28,8 @@ type fleetKeeper struct {
 	env   *Env
 	index *realtime.Index
 	fleet *road.Fleet
+
+	waiting bool // some waited in the last round; only run touches it
 }
 
 // run keeps the fleet until ctx ends.
@@ -44,10 +46,21 @@ func (k *fleetKeeper) run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			k.env.Log.Error("register patrols with the roads", "error", err)
 		}
-		if kept.Waiting > 0 {
-			k.env.Log.Warn("more patrols move than can be registered with the roads; the others are searched from", "waiting", kept.Waiting)
+		if err == nil {
+			k.tell(kept.Waiting)
 		}
 	}
+}
+
+// tell logs when patrols begin to wait and when none does any more, not every round.
+func (k *fleetKeeper) tell(waiting int) {
+	switch {
+	case waiting > 0 && !k.waiting:
+		k.env.Log.Warn("more patrols move than can be registered with the roads; the others are searched from", "waiting", waiting)
+	case waiting == 0 && k.waiting:
+		k.env.Log.Info("all patrols that move are registered with the roads again")
+	}
+	k.waiting = waiting > 0
 }
 
 // dispatchable are the patrols that are free and not lost, of each department at most

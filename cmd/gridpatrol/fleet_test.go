@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,5 +58,18 @@ func TestWhoIsRegisteredWithTheRoads(t *testing.T) {
 		if i := int(m.Who[1])<<8 | int(m.Who[2]); m.Who[0] == 1 && i >= maxOfDepartment {
 			t.Errorf("number %d sent before all others and is registered", i)
 		}
+	}
+}
+
+func TestWaitingPatrolsAreLoggedWhenItBeginsAndEnds(t *testing.T) {
+	t.Parallel()
+	var told bytes.Buffer
+	k := fleetKeeper{env: &Env{Log: slog.New(slog.NewTextHandler(&told, nil))}}
+	for _, waiting := range []int{0, 40, 50, 0, 0, 3} {
+		k.tell(waiting)
+	}
+	lines := strings.Split(strings.TrimSpace(told.String()), "\n")
+	if len(lines) != 3 || !strings.Contains(lines[0], "waiting=40") || !strings.Contains(lines[1], "again") || !strings.Contains(lines[2], "waiting=3") {
+		t.Errorf("%s", told.String())
 	}
 }
