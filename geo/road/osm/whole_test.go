@@ -78,11 +78,9 @@ func TestNoTurnOnRedForbidsNoTurn(t *testing.T) {
 	}
 }
 
-// TestTagsForOSRM reads one way per row for the profiles that follow OSRM's rules, each
-// row a rule in which they differ from dispatch's. Speeds are km/h along and against,
-// 0 for shut.
-func TestTagsForOSRM(t *testing.T) {
-	t.Parallel()
+// forOSRM are the profiles that follow OSRM's rules.
+func forOSRM(t *testing.T) osm.Profiles {
+	t.Helper()
 	var profiles osm.Profiles
 	for m, name := range [road.Modes]string{"osrm-foot", "osrm-bicycle", "osrm-car"} {
 		p, err := profile.Shipped(name)
@@ -91,6 +89,15 @@ func TestTagsForOSRM(t *testing.T) {
 		}
 		profiles[m] = p
 	}
+	return profiles
+}
+
+// TestTagsForOSRM reads one way per row for the profiles that follow OSRM's rules, each
+// row a rule in which they differ from dispatch's. Speeds are km/h along and against,
+// 0 for shut.
+func TestTagsForOSRM(t *testing.T) {
+	t.Parallel()
+	profiles := forOSRM(t)
 	both := func(kmh float64) [2]float64 { return [2]float64{kmh, kmh} }
 	no := both(0)
 	for name, c := range map[string]struct {
@@ -172,14 +179,7 @@ func TestTagsForOSRM(t *testing.T) {
 // TestGatesForOSRM is where the OSRM profiles differ from dispatch's at a barrier.
 func TestGatesForOSRM(t *testing.T) {
 	t.Parallel()
-	var profiles osm.Profiles
-	for m, name := range [road.Modes]string{"osrm-foot", "osrm-bicycle", "osrm-car"} {
-		p, err := profile.Shipped(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		profiles[m] = p
-	}
+	profiles := forOSRM(t)
 	for name, c := range map[string]struct {
 		tags   []string
 		closed []string
