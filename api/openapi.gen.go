@@ -1758,7 +1758,7 @@ type CaseMove struct {
 	// Document Number of a written approval
 	Document *string `json:"document,omitempty"`
 
-	// Hours Until a supervision order is to be answered; a working day when left out
+	// Hours Until a supervision order is to be answered; when left out, a working day, or two hours of an urgent case
 	Hours *int              `json:"hours,omitempty"`
 	Level *SupervisionLevel `json:"level,omitempty"`
 	Move  Move              `json:"move"`
@@ -2694,12 +2694,15 @@ type NewTicketFor string
 
 // NextMove defines model for NextMove.
 type NextMove struct {
-	Allowed bool            `json:"allowed"`
-	Move    Move            `json:"move"`
-	Name    Words           `json:"name"`
-	Needs   []NextMoveNeeds `json:"needs"`
-	To      Stage           `json:"to"`
-	WhyNot  *Words          `json:"why_not"`
+	Allowed bool `json:"allowed"`
+
+	// Levels Of supervise: the levels that the caller may order now
+	Levels *[]SupervisionLevel `json:"levels,omitempty"`
+	Move   Move                `json:"move"`
+	Name   Words               `json:"name"`
+	Needs  []NextMoveNeeds     `json:"needs"`
+	To     Stage               `json:"to"`
+	WhyNot *Words              `json:"why_not"`
 }
 
 // NextMoveNeeds defines model for NextMove.Needs.

@@ -87,6 +87,7 @@ const (
 	GuardUnit        Guard = "with_unit"   // a unit has it
 	GuardQuiet       Guard = "quiet"       // it was not urged just now
 	GuardSupervised  Guard = "supervised"  // an order waits for its answer
+	GuardOwnLevel    Guard = "own_level"   // the actor orders at this level
 	GuardHigher      Guard = "level_above" // no order of this level or above waits
 )
 
@@ -162,7 +163,7 @@ func withEverywhere(all []Rule) []Rule {
 	for _, s := range []Stage{StageDispatched, StageSigned, StageHandling, StageExtended, StageRework} {
 		all = append(all,
 			Rule{Move: MoveUrge, From: s, By: urgers, When: []Guard{GuardUnit, GuardQuiet}},
-			Rule{Move: MoveSupervise, From: s, By: overseers, When: []Guard{GuardUnit, GuardHigher}, Needs: []Form{FormLevel, FormReason}},
+			Rule{Move: MoveSupervise, From: s, By: overseers, When: []Guard{GuardUnit, GuardOwnLevel, GuardHigher}, Needs: []Form{FormLevel, FormReason}},
 			Rule{Move: MoveAnswer, From: s, By: unit, When: []Guard{GuardSupervised, GuardOwner}, Needs: []Form{FormResult}})
 	}
 	for _, s := range []Stage{StageReported, StageSelfHandled, StageAccepted, StageFiled, StageDispatched, StageSigned, StageReturned, StageRuled,

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"bytes"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,7 +63,7 @@ Closing (直接结案) is possible from every open stage and walks through the s
 	}
 	fmt.Fprintf(&b, "\n`resume` runs until a suspension's own end, `supervision` until a supervision order's answer is due. No case is given more than %d working days.\n", MostDays)
 	b.WriteString("\n## Conditions\n\n| condition | who is stopped by it hears |\n|---|---|\n")
-	for _, g := range slices.Sorted(keys(guardWords)) {
+	for _, g := range slices.Sorted(maps.Keys(guardWords)) {
 		fmt.Fprintf(&b, "| %s | %s. %s |\n", g, guardWords[g].ZH, guardWords[g].EN)
 	}
 	return b.Bytes()
@@ -88,18 +90,8 @@ func joined[S ~string](all []S) string {
 	return strings.Join(out, " ")
 }
 
-func keys[K comparable, V any](m map[K]V) func(func(K) bool) {
-	return func(yield func(K) bool) {
-		for k := range m {
-			if !yield(k) {
-				return
-			}
-		}
-	}
-}
-
 // inOrder is every stage, as the table comes to it.
-func inOrder() func(func(Stage) bool) {
+func inOrder() iter.Seq[Stage] {
 	return func(yield func(Stage) bool) {
 		seen := map[Stage]bool{}
 		for _, r := range rules {

@@ -65,6 +65,30 @@ const (
 
 var levels = []string{LevelTown, LevelDistrict, LevelListed}
 
+// levelsOf are the levels at which a role orders: a town's leader the town's alone.
+func levelsOf(r Role) []string {
+	if r == RoleTownLeader {
+		return levels[:1]
+	}
+	return levels
+}
+
+// orderable are the levels at which a viewer may order supervision of a case as it is:
+// their own, above the order that waits.
+func orderable(v Viewer, c Case) []string {
+	waits := -1
+	if s := c.Flow.Supervision; s != nil && s.AnsweredAt == nil {
+		waits = slices.Index(levels, s.Level)
+	}
+	out := []string{}
+	for i, level := range levels {
+		if i > waits && slices.Contains(levelsOf(v.Role), level) {
+			out = append(out, level)
+		}
+	}
+	return out
+}
+
 // Supervision is a formal order with a level, and an answer due.
 type Supervision struct {
 	Level      string     `json:"level"`
@@ -189,9 +213,11 @@ func (g Guard) holds(v Viewer, c Case, now time.Time, o MoveOrder) bool {
 		return f.UrgedAt == nil || !now.Before(f.UrgedAt.Add(urgeEvery))
 	case GuardSupervised:
 		return f.Supervision != nil && f.Supervision.AnsweredAt == nil
+	case GuardOwnLevel: // what is no level at all, check says
+		return !slices.Contains(levels, o.Level) || slices.Contains(levelsOf(v.Role), o.Level)
 	case GuardHigher:
-		s := f.Supervision
-		return s == nil || s.AnsweredAt != nil || o.Level == "" && s.Level != LevelListed || slices.Index(levels, o.Level) > slices.Index(levels, s.Level)
+		can := orderable(v, c)
+		return slices.Contains(can, o.Level) || len(can) > 0 && !slices.Contains(levels, o.Level)
 	}
 	return false
 }
@@ -216,6 +242,7 @@ var guardWords = map[Guard]Words{
 	GuardUnit:        {"尚未派到承办单位", "No unit has it"},
 	GuardQuiet:       {"刚刚催办过，十分钟后可再催", "It was urged less than ten minutes ago"},
 	GuardSupervised:  {"没有待答复的督办", "No supervision order waits for an answer"},
+	GuardOwnLevel:    {"镇街领导只能下达镇街督办", "A town's leader orders at the level of the town alone"},
 	GuardHigher:      {"已有同级或更高级督办", "An order of this level or above waits for its answer"},
 }
 
@@ -245,6 +272,8 @@ type NextMove struct {
 	Allowed bool   `json:"allowed"`
 	WhyNot  *Words `json:"why_not"`
 	Needs   []Form `json:"needs"`
+	// Levels are those at which the viewer may order supervision now.
+	Levels []string `json:"levels,omitempty"`
 }
 
 // judge finds the row by which a viewer takes a move, or says why they may not.
@@ -277,7 +306,7 @@ func (r Rule) lets(v Viewer, c Case, o MoveOrder, now time.Time) (*Fault, bool) 
 	for _, g := range r.When {
 		if !g.holds(v, c, now, o) {
 			kind := Conflict
-			if g == GuardOwner || g == GuardNotHandler {
+			if g == GuardOwner || g == GuardNotHandler || g == GuardOwnLevel {
 				kind = Forbidden
 			}
 			return &Fault{Kind: kind, Code: "move-not-possible", Detail: guardWords[g].EN + ".", Err: &guardError{g}}, false
@@ -316,6 +345,9 @@ func NextMoves(v Viewer, c Case, now time.Time) []NextMove {
 		}
 		if r.Move == MoveGrant && c.Flow.Extensions > 0 && r.To == StageExtended {
 			n.Needs = append(n.Needs, FormDocument)
+		}
+		if slices.Contains(r.Needs, FormLevel) {
+			n.Levels = orderable(v, c)
 		}
 		fault, ok := r.lets(v, c, MoveOrder{}, now)
 		n.Allowed = ok

@@ -57,7 +57,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil
 	if c.Stage == StageReturned || c.Stage == StageDispatched {
-		c.Precedents, err = s.Store.Precedents(ctx, c.Case, precedentM, mostPrecedent)
+		c.Precedents, err = s.Store.Precedents(ctx, v, c.Case, precedentM, mostPrecedent)
 	}
 	return err
 }

@@ -18,7 +18,7 @@ type MoveOrder struct {
 	Until    *time.Time
 	Document string
 	Level    string
-	Hours    int // until a supervision order is to be answered; 0: a working day
+	Hours    int // until a supervision order is to be answered; 0: as answerDue says
 }
 
 // FlowStore keeps what moves leave behind outside of their case.
@@ -29,8 +29,9 @@ type FlowStore interface {
 	Departments(ctx context.Context) ([]string, error)
 	// Audience answers the people who are told of a case's clocks.
 	Audience(ctx context.Context, c Case) (Audience, error)
-	// Precedents answers the newest rulings on a category near a place.
-	Precedents(ctx context.Context, c Case, withinM float64, limit int) ([]Precedent, error)
+	// Precedents answers the newest rulings on a category near a place, of cases that
+	// the viewer may see.
+	Precedents(ctx context.Context, v Viewer, c Case, withinM float64, limit int) ([]Precedent, error)
 	// ReleaseClock gives a clock back that had nothing to do.
 	ReleaseClock(ctx context.Context, due DueClock) error
 	// Unclocked answers some cases whose clocks are not those of their stage: open ones
@@ -155,9 +156,11 @@ func (t *turn) take(s *Service, r Rule, o MoveOrder, told Audience) (plan bool) 
 		t.Ruling = &Ruling{Owner: o.Owner, From: f.Return.From, Reason: because, By: t.actor.Account}
 		t.event("ruled", PatrolID{}, facts{"owner": o.Owner, "from": f.Return.From, "reason": because})
 	case MoveAskExtension:
+		f.handled(t.actor)
 		f.Ask = &Asked{For: AskedExtension, Days: o.Days, Reason: because, At: t.now}
 		t.event("asked", PatrolID{}, facts{"for": AskedExtension, "days": o.Days, "reason": because})
 	case MoveAskSuspension:
+		f.handled(t.actor)
 		until := o.Until.UTC()
 		f.Ask = &Asked{For: AskedSuspension, Until: &until, Reason: because, At: t.now}
 		t.event("asked", PatrolID{}, facts{"for": AskedSuspension, "until": until, "reason": because})

@@ -20,8 +20,8 @@ const (
 // answerHours is how much working time a supervision order gives for its answer.
 const answerHours = 7
 
-// answerDue is when a supervision order is to be answered: a working day from now
-// where nobody says in how many hours.
+// answerDue is when a supervision order is to be answered: where nobody says in how
+// many hours, a working day from now, of an urgent case two hours.
 func (t *turn) answerDue(hours int) time.Time {
 	if hours > 0 {
 		return t.now.Add(time.Duration(hours) * time.Hour)

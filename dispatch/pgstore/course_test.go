@@ -61,6 +61,10 @@ func TestWhoseItIsIsRuledTheSecondTimeAndSuggestedNextTime(t *testing.T) {
 	if len(next.Precedents) != 1 || next.Precedents[0].Owner != "environment" || next.Precedents[0].Number != c.Number {
 		t.Errorf("the ruling is not suggested: %+v", next.Precedents)
 	}
+	elsewhere := w.person2(dispatch.RoleOfficer, "market")
+	if told, err := w.store.Precedents(context.Background(), elsewhere, next.Case, 1500, 3); err != nil || len(told) != 0 {
+		t.Errorf("a department that may not see the case is told how it was ruled: %+v, %v", told, err)
+	}
 	if len(next.Past) != 1 || !next.Past[0].LikelySame {
 		t.Errorf("nobody says that it was reported already: %+v", next.Past)
 	}
@@ -93,6 +97,10 @@ func TestAForgottenCaseClimbs(t *testing.T) {
 	if s := w.see(c.ID).Course.Supervision; s.Level != "district" {
 		t.Errorf("an order that nobody answered stays at %s", s.Level)
 	}
+	_, err := w.desk.Move(context.Background(), boss, c.ID, 0, dispatch.MoveOrder{Move: "supervise", Level: "listed", Reason: "久拖不决"})
+	if codeOf(err) != "move-not-possible" || dispatch.KindOf(err) != dispatch.Forbidden {
+		t.Errorf("a town's leader lists a case: %v", err)
+	}
 	w.move(env, c.ID, dispatch.MoveOrder{Move: "answer", Result: "正在拆除"})
 	eq(t, "answered", w.waiting(boss, "supervised"), 0)
 	if _, err := w.desk.Move(context.Background(), env, c.ID, 0, dispatch.MoveOrder{Move: "urge"}); codeOf(err) != "forbidden" {
@@ -121,6 +129,15 @@ func TestMoreTimeIsAskedForAndGiven(t *testing.T) {
 	if _, err := w.desk.Move(context.Background(), env, c.ID, 0, dispatch.MoveOrder{Move: "grant"}); codeOf(err) != "forbidden" {
 		t.Errorf("the unit grants its own wish: %v", err)
 	}
+	other := w.file("C01") // a leader who asks for the unit by telephone does not answer as well
+	for _, m := range []dispatch.Move{"sign", "start"} {
+		w.move(env, other.ID, dispatch.MoveOrder{Move: m})
+	}
+	w.move(leader, other.ID, dispatch.MoveOrder{Move: "ask_extension", Reason: "单位来电", Days: 2})
+	if _, err := w.desk.Move(context.Background(), leader, other.ID, 0, dispatch.MoveOrder{Move: "grant"}); codeOf(err) != "move-not-possible" {
+		t.Errorf("a leader grants what they asked for: %v", err)
+	}
+	w.move(w.person2(dispatch.RoleDutyLeader, ""), other.ID, dispatch.MoveOrder{Move: "grant"})
 	after := w.move(leader, c.ID, dispatch.MoveOrder{Move: "grant"})
 	eq(t, "two days more", after.DueAt.Sub(*before.DueAt), 48*time.Hour)
 	w.move(env, c.ID, dispatch.MoveOrder{Move: "resume"})

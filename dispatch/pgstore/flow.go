@@ -80,18 +80,21 @@ const insertRuling = `
 INSERT INTO rulings (id, district_id, case_id, category, lon, lat, owner, came_from, reason, ruled_by)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 
-const precedents = `
-SELECT r.case_id, c.number, r.owner, r.came_from, r.reason, r.made_at,
+// nearRulings runs in the program's own role, as nearCases does; of which cases the
+// viewer may know is asked on their behalf afterwards.
+const nearRulings = `
+SELECT r.case_id, r.owner, r.came_from, r.reason, r.made_at,
   ST_Distance(r.place::geography, ST_SetSRID(ST_MakePoint($3, $4), 4326)::geography) AS distance_m
-FROM rulings r JOIN cases c ON c.id = r.case_id
+FROM rulings r
 WHERE r.district_id = $1 AND r.category = $2 AND r.case_id <> $5
-  AND r.place && ST_Expand(ST_SetSRID(ST_MakePoint($3, $4), 4326), $6::float8 / 80000)
+  AND r.place && ST_Expand(ST_SetSRID(ST_MakePoint($3, $4), 4326), $6::float8 / 50000)
   AND ST_DWithin(r.place::geography, ST_SetSRID(ST_MakePoint($3, $4), 4326)::geography, $6)
-ORDER BY r.made_at DESC LIMIT $7`
+ORDER BY r.made_at DESC LIMIT 100`
 
-type precedentRow struct {
+const ruledCases = `SELECT c.id, c.number FROM cases c WHERE ` + visibleCase + ` AND c.id = ANY ($8)`
+
+type rulingRow struct {
 	CaseID    uuid.UUID `db:"case_id"`
-	Number    string    `db:"number"`
 	Owner     string    `db:"owner"`
 	CameFrom  string    `db:"came_from"`
 	Reason    string    `db:"reason"`
@@ -99,17 +102,39 @@ type precedentRow struct {
 	DistanceM float64   `db:"distance_m"`
 }
 
+type ruledCaseRow struct {
+	ID     uuid.UUID `db:"id"`
+	Number string    `db:"number"`
+}
+
 // Precedents implements dispatch.FlowStore.
-func (s *Store) Precedents(ctx context.Context, c dispatch.Case, withinM float64, limit int) ([]dispatch.Precedent, error) {
-	rows, err := s.db.Query(ctx, precedents, s.district.UUID, c.Category, c.Lon, c.Lat, c.ID.UUID, withinM, limit)
+func (s *Store) Precedents(ctx context.Context, v dispatch.Viewer, c dispatch.Case, withinM float64, limit int) ([]dispatch.Precedent, error) {
+	out := []dispatch.Precedent{}
+	rows, err := s.db.Query(ctx, nearRulings, s.district.UUID, c.Category, c.Lon, c.Lat, c.ID.UUID, withinM)
 	if err != nil {
 		return nil, fault(err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[precedentRow])
-	out := make([]dispatch.Precedent, len(found))
-	for i, r := range found {
-		out[i] = dispatch.Precedent{CaseID: dispatch.CaseID{UUID: r.CaseID}, Number: r.Number, Owner: r.Owner, From: r.CameFrom,
-			Reason: r.Reason, At: r.MadeAt.UTC(), DistanceM: r.DistanceM}
+	near, err := pgx.CollectRows(rows, pgx.RowToStructByName[rulingRow])
+	if err != nil || len(near) == 0 {
+		return out, fault(err)
 	}
-	return out, fault(err)
+	ids := make([]uuid.UUID, len(near))
+	for i, r := range near {
+		ids[i] = r.CaseID
+	}
+	seen, err := readAs[ruledCaseRow](ctx, s, v, ruledCases, append(s.scope(v), ids)...)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make(map[uuid.UUID]string, len(seen))
+	for _, k := range seen {
+		numbers[k.ID] = k.Number
+	}
+	for _, r := range near {
+		if number, ok := numbers[r.CaseID]; ok && len(out) < limit {
+			out = append(out, dispatch.Precedent{CaseID: dispatch.CaseID{UUID: r.CaseID}, Number: number, Owner: r.Owner, From: r.CameFrom,
+				Reason: r.Reason, At: r.MadeAt.UTC(), DistanceM: r.DistanceM})
+		}
+	}
+	return out, nil
 }

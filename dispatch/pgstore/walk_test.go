@@ -192,7 +192,8 @@ func (k *walker) lawful(a actor, c dispatch.Case, o dispatch.MoveOrder, now time
 		ok = k.urged.IsZero() || now.Sub(k.urged) >= 10*time.Minute
 	case "supervise":
 		order := []string{"", "town", "district", "listed"}
-		ok = needs(o.Level, o.Reason) && slices.Index(order, o.Level) > slices.Index(order, k.level)
+		ok = needs(o.Level, o.Reason) && slices.Index(order, o.Level) > slices.Index(order, k.level) &&
+			(a.Role != dispatch.RoleTownLeader || o.Level == "town") // a town's leader orders at the town's level alone
 	case "answer":
 		ok = belongs && k.level != "" && needs(o.Result)
 	case "close":
@@ -207,7 +208,7 @@ func (k *walker) lawful(a actor, c dispatch.Case, o dispatch.MoveOrder, now time
 // note writes a lawful move into the notebook.
 func (k *walker) note(a actor, o dispatch.MoveOrder, now time.Time) {
 	switch o.Move {
-	case "self_handle", "sign", "start", "feedback", "answer":
+	case "self_handle", "sign", "start", "feedback", "answer", "ask_extension", "ask_suspension":
 		k.hands[a.name] = true
 	}
 	switch o.Move {
@@ -364,7 +365,16 @@ func (k *walker) agree(t *rapid.T, actors []actor) {
 		}
 		for _, n := range dispatch.NextMoves(a.Viewer, c.Case, c.Now) {
 			full := dispatch.MoveOrder{Move: n.Move, Reason: "x", Result: "x", Owner: "nobody's", Days: 1, Until: &c.Now, Document: "x", Level: "listed"}
+			if n.Move == dispatch.MoveSupervise && a.Role == dispatch.RoleTownLeader {
+				full.Level = "town"
+			}
 			_, ok := k.lawful(a, c.Case, full, c.Now)
+			for _, level := range []string{"town", "district", "listed"} {
+				order := dispatch.MoveOrder{Move: n.Move, Reason: "x", Level: level}
+				if _, may := k.lawful(a, c.Case, order, c.Now); n.Move == dispatch.MoveSupervise && slices.Contains(n.Levels, level) != may && ok {
+					t.Fatalf("%s is offered the levels %v; by the manual %s is %v\n%s", a.name, n.Levels, level, may, strings.Join(k.log, "\n"))
+				}
+			}
 			if ok != n.Allowed || ok == (n.WhyNot != nil) {
 				t.Fatalf("%s is told that %s is allowed: %v, why not: %v; by the manual it is %v\n%s", a.name, n.Move, n.Allowed, n.WhyNot, ok, strings.Join(k.log, "\n"))
 			}

@@ -1987,7 +1987,7 @@ export interface components {
             /** @description Number of a written approval */
             document?: string;
             level?: components["schemas"]["SupervisionLevel"];
-            /** @description Until a supervision order is to be answered; a working day when left out */
+            /** @description Until a supervision order is to be answered; when left out, a working day, or two hours of an urgent case */
             hours?: number;
         };
         NextMove: {
@@ -1997,6 +1997,8 @@ export interface components {
             allowed: boolean;
             why_not: components["schemas"]["Words"] | null;
             needs: ("reason" | "owner" | "result" | "days" | "until" | "document" | "level")[];
+            /** @description Of supervise: the levels that the caller may order now */
+            levels?: components["schemas"]["SupervisionLevel"][];
         };
         /** @description What the way so far has left behind */
         Course: {

@@ -158,7 +158,7 @@ function MoveForm({ c, m }: { c: CaseDetail; m: NextMove }) {
       {needs.has("level") ? (
         <>
           <label class="note" for="m-level">{t.level}</label>
-          <select id="m-level" name="level">{Object.entries(t.levels).map(([code, name]) => <option key={code} value={code}>{name}</option>)}</select>
+          <select id="m-level" name="level">{(m.levels ?? []).map((code) => <option key={code} value={code}>{t.levels[code]}</option>)}</select>
           <label class="note" for="m-hours">{t.hours}</label>
           <input id="m-hours" name="hours" type="number" min={1} max={360} placeholder={t.hoursHint} />
         </>

@@ -45,7 +45,7 @@ export const course: Dict["course"] = {
   moved: (what) => `Done: ${what}`,
   level: "Level",
   hours: "Hours to answer",
-  hoursHint: "a working day if left out",
+  hoursHint: "a working day if left out; 2 hours if urgent",
   toUnit: "Unit",
   asProposed: "As it is or as proposed",
   days: "More working days",

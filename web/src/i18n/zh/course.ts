@@ -43,7 +43,7 @@ export const course = {
   moved: (what: string) => `已办理：${what}`,
   level: "督办级别",
   hours: "几小时内答复",
-  hoursHint: "不填按一个工作日",
+  hoursHint: "不填按一个工作日，紧急件两小时",
   toUnit: "承办单位",
   asProposed: "按原单位或建议",
   days: "延长几个工作日",
