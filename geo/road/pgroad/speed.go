@@ -187,17 +187,27 @@ func scanSpeed(row pgx.Row) (Speed, error) {
 // NoWay says why a rule about a way concerns none of the roads, empty where it does.
 // n is nil before any roads are imported.
 func NoWay(n *road.Network, r pace.Rule) string {
-	switch {
-	case r.Way == 0:
+	if r.Way == 0 {
 		return ""
-	case n == nil:
-		return "no roads are imported yet; import them first, or use a class"
-	case !n.Numbered():
-		return "these roads carry no numbers of ways; import them from OpenStreetMap again, or use a class"
-	case len(n.Paced(r.Pace())) == 0:
-		return fmt.Sprintf("way %d is not among the roads; look its number up in the extract that was imported", r.Way)
 	}
-	return ""
+	_, none := pacedBy(n, r)
+	return none
+}
+
+// pacedBy are the segments a rule concerns, and why those of a way are none.
+func pacedBy(n *road.Network, r pace.Rule) (segments []uint32, none string) {
+	if n != nil {
+		segments = n.Paced(r.Pace())
+	}
+	switch {
+	case r.Way == 0 || len(segments) > 0:
+		return segments, ""
+	case n == nil:
+		return nil, "no roads are imported yet; import them first, or use a class"
+	case !n.Numbered():
+		return nil, "these roads carry no numbers of ways; import them from OpenStreetMap again, or use a class"
+	}
+	return nil, fmt.Sprintf("way %d is not among the roads; look its number up in the extract that was imported", r.Way)
 }
 
 // SetSpeeds writes rules down and takes them over at once on this node; others follow
@@ -227,17 +237,12 @@ func (w *Works) Speeds(ctx context.Context, ended bool, before uuid.UUID, limit 
 
 // SpeedRoads is how much road a rule concerns, and why it concerns none.
 func (w *Works) SpeedRoads(r pace.Rule) (roads road.Extent, none string) {
-	w.mu.Lock()
-	router := w.router
-	w.mu.Unlock()
-	if router == nil {
-		return road.Extent{Names: []string{}}, NoWay(nil, r)
-	}
-	n := router.Network()
-	if none := NoWay(n, r); none != "" {
+	n := w.network()
+	segments, none := pacedBy(n, r)
+	if n == nil {
 		return road.Extent{Names: []string{}}, none
 	}
-	return n.Extent(n.Paced(r.Pace())), ""
+	return n.Extent(segments), none
 }
 
 // SpeedsInForce are the rules this node has in force.

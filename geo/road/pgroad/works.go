@@ -180,6 +180,16 @@ func (w *Works) look(ctx context.Context) (changed bool, err error) {
 	return true, nil
 }
 
+// network is the one that serves, nil before any was loaded.
+func (w *Works) network() *road.Network {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.router == nil {
+		return nil
+	}
+	return w.router.Network()
+}
+
 // Effect is what a closure does to the roads in force.
 type Effect struct {
 	Roads road.Extent
@@ -191,13 +201,10 @@ type Effect struct {
 // Before any roads are imported it does nothing.
 func (w *Works) Effect(ctx context.Context, c Closure) (Effect, error) {
 	e := Effect{Roads: road.Extent{Names: []string{}}, CutOff: map[road.Mode]road.Extent{}}
-	w.mu.Lock()
-	router := w.router
-	w.mu.Unlock()
-	if router == nil {
+	n := w.network()
+	if n == nil {
 		return e, nil
 	}
-	n := router.Network()
 	segments, err := n.Covered(c.Shape)
 	if err != nil {
 		return e, err
