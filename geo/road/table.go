@@ -11,11 +11,10 @@ import (
 // makes tables faster than it answers their columns; any engine can be asked.
 func Matrix(ctx context.Context, e Engine, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error {
 	e = Serving(e)
-	if r, ok := e.(*Router); ok {
-		return r.Matrix(ctx, m, from, to, row)
-	}
-	if d, ok := e.(*detours); ok {
-		return d.Matrix(ctx, m, from, to, row)
+	if tables, ok := e.(interface {
+		Matrix(ctx context.Context, m Mode, from, to []geo.Point, row func(i int, times []Time) error) error
+	}); ok {
+		return tables.Matrix(ctx, m, from, to, row)
 	}
 	return columns(ctx, e, m, from, to, row)
 }
