@@ -185,16 +185,15 @@ func (n *Network) ends(ctx context.Context, m Mode, h *Health) error {
 			continue
 		}
 		for end, p := range []uint32{n.first[s], n.first[s+1] - 1} {
-			node := n.nodes[2*s+uint32(end)]
-			if degree[node] != 1 {
+			if degree[n.nodes[2*s+uint32(end)]] != 1 {
 				continue
 			}
 			h.DeadEnds++
 			at := n.point(p)
 			usable := func(other uint32) bool { return other != s && open(other) && n.flags[other]&segFerry == 0 }
 			n.near(at.Lon, at.Lat, &near, usable, func(leaf uint32, distanceM, _ float64) bool {
-				if other := n.tree.segment[leaf]; distanceM <= gapM && n.nodes[2*other] != node && n.nodes[2*other+1] != node {
-					h.Gaps = append(h.Gaps, Gap{At: at, Name: n.names[n.name[s]], To: n.names[n.name[other]], WideM: distanceM})
+				if distanceM <= gapM { // and not joined, or the end would be none
+					h.Gaps = append(h.Gaps, Gap{At: at, Name: n.names[n.name[s]], To: n.names[n.name[n.tree.segment[leaf]]], WideM: distanceM})
 				}
 				return false
 			})
