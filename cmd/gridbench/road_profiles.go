@@ -72,6 +72,9 @@ func (b *roadBench) profile(router *road.Router, p *profile.Profile, file string
 		durations = append(durations, (way.DurationS-walkM/(5/3.6))/t[4])
 		distances = append(distances, (way.DistanceM-walkM)/t[5])
 	}
+	if len(durations) == 0 {
+		return fmt.Errorf("%s: none of its trips has a way on these roads; are they of another place?", file)
+	}
 	slices.Sort(durations)
 	slices.Sort(distances)
 	off := func(q float64) float64 { // in per cent, the worse of the two
@@ -84,7 +87,7 @@ func (b *roadBench) profile(router *road.Router, p *profile.Profile, file string
 	return nil
 }
 
-// readTrips reads from_lon, from_lat, to_lon, to_lat, duration_s, distance_m.
+// readTrips reads recorded trips, the columns in the order of the header it asks for.
 func readTrips(file string) ([][6]float64, error) {
 	f, err := os.Open(file)
 	if err != nil {
@@ -94,6 +97,10 @@ func readTrips(file string) ([][6]float64, error) {
 	rows, err := csv.NewReader(f).ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	const columns = "from_lon,from_lat,to_lon,to_lat,duration_s,distance_m"
+	if len(rows) < 2 || len(rows[0]) < 6 {
+		return nil, fmt.Errorf("read %s: it holds no trips; give a line for each below the header %s", file, columns)
 	}
 	var trips [][6]float64
 	for i, row := range rows[1:] {
