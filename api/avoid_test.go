@@ -99,3 +99,26 @@ func TestStraightLinesCannotAvoid(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// A server outside answers routes, however they are asked for; profiles are ours.
+func TestRoutesAreAnsweredByTheServerOutside(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.withRoads()
+	b.outside = "osrm"
+	token := b.as(dispatch.RoleGridWorker)
+	const get = "/api/v1/route?from=121.382,28.579&to=121.382,28.585"
+	for name, c := range map[string]struct {
+		ask    call
+		engine api.RouteEngine
+	}{
+		"by GET":       {call{path: get, token: token}, "osrm"},
+		"on foot":      {call{path: get + "&mode=foot", token: token}, "osrm"},
+		"by POST":      {call{method: "POST", path: "/api/v1/route", token: token, body: `{"from":[121.382,28.579],"to":[121.382,28.585]}`}, "osrm"},
+		"by a profile": {call{path: get + "&profile=car", token: token}, "own"},
+	} {
+		if got := read[api.Route](t, b.want(http.StatusOK, c.ask)); got.Engine != c.engine {
+			t.Errorf("%s: %s answered, not %s", name, got.Engine, c.engine)
+		}
+	}
+}

@@ -26,6 +26,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api/pgview"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
+	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/pgroad"
@@ -46,6 +47,7 @@ type bundle struct {
 	client  *http.Client
 	desk    *desk
 	works   *pgroad.Works // before roads are imported, straight lines
+	outside string        // a server before the roads that answers routes, by name; empty: none
 	promise dispatch.Promise
 	log     *lockedBuffer
 	socket  api.Socket // of viewers
@@ -86,7 +88,7 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	b.server, err = api.New(api.Config{
 		People: people,
 		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
-		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: roads, Works: b.works, Promise: &b.promise, Tiles: pgtiles.New(b.db),
+		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: ways{roads, b}, Works: b.works, Promise: &b.promise, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: b.socket,
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
 		Page: fstest.MapFS{
@@ -122,6 +124,19 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	b.exec(`INSERT INTO departments (district_id, code, name_zh, name_en) VALUES ($1, 'police', '公安', 'Police'), ($1, 'grid', '网格', 'Grid')`, pgdb.District)
 	b.exec(`INSERT INTO patrols (id, district_id, code, name, department, mode) VALUES ($1, $2, 'P-0', 'P-0', 'police', 'car')`, patrolID, pgdb.District)
 	return b
+}
+
+// ways are the roads with a server outside before them that knows them as well.
+type ways struct {
+	*road.Switch
+	b *bundle
+}
+
+func (w ways) Route(ctx context.Context, m road.Mode, from, to geo.Point) (road.Route, error) {
+	if w.b.outside != "" {
+		road.Tell(ctx, w.b.outside, "")
+	}
+	return w.Switch.Route(ctx, m, from, to)
 }
 
 func (b *bundle) exec(query string, args ...any) {

@@ -64,21 +64,21 @@ func (s *Server) route(c echo.Context) error {
 	q := query{c: c}
 	crs := q.crs()
 	from, to := q.pair("from", crs), q.pair("to", crs)
-	modes := s.spec.words("Mode")
-	word, profile := q.oneOf("mode", modes...), q.text("profile")
-	switch {
-	case word != "" && profile != "":
+	word, profile := q.oneOf("mode", s.spec.words("Mode")...), q.text("profile")
+	if word != "" && profile != "" {
 		q.wrong("profile", "is given beside mode; give one of them")
-	case profile != "":
-		word = profile
-	case word == "":
-		word = road.Car.String()
 	}
 	if err := q.err(); err != nil {
 		return err
 	}
-	ctx := c.Request().Context()
-	engine, mode, err := s.works.Profile(ctx, word)
+	if profile == "" { // whoever answers times answers this; profiles are of our own roads
+		mode, err := modeOf(word)
+		if err != nil {
+			return err
+		}
+		return s.answerRoute(c, s.roads, mode, true, from, to)
+	}
+	engine, mode, err := s.works.Profile(c.Request().Context(), profile)
 	if unknown := new(pgroad.UnknownProfile); errors.As(err, &unknown) {
 		q.wrong("profile", "is none of "+strings.Join(unknown.Have, ", ")+"; others come with `gridpatrol import roads FILE --profiles`")
 		return q.err()
@@ -86,7 +86,7 @@ func (s *Server) route(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.answerRoute(c, engine, mode, word == mode.String(), from, to)
+	return s.answerRoute(c, engine, mode, profile == mode.String(), from, to)
 }
 
 func coordinates(line *geom.LineString) [][]float64 {
