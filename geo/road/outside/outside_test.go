@@ -77,7 +77,11 @@ func TestSuiteOnRealServers(t *testing.T) {
 	for name, server := range real {
 		t.Run(name, func(t *testing.T) {
 			t.Cleanup(func() { outside.Hang(server) })
-			roadtest.Run(t, outside.New(outside.Config{Server: server, Own: &road.Switch{}}), box)
+			run := roadtest.Run
+			if name == "valhalla" {
+				run = roadtest.RunLoose
+			}
+			run(t, outside.New(outside.Config{Server: server, Own: &road.Switch{}}), box)
 		})
 	}
 }

@@ -16,9 +16,16 @@ import (
 
 // Run asks an engine about places within a box where it has roads, or where it
 // claims to know its way without any.
-func Run(t *testing.T, engine road.Engine, within geo.Box) {
+func Run(t *testing.T, engine road.Engine, within geo.Box) { run(t, engine, within, false) }
+
+// RunLoose is Run of a server that searches a table and a route in different ways, so
+// that they differ by up to a tenth and a unit: Valhalla's routes are not always the
+// quickest, and its tables hold whole seconds and metres.
+func RunLoose(t *testing.T, engine road.Engine, within geo.Box) { run(t, engine, within, true) }
+
+func run(t *testing.T, engine road.Engine, within geo.Box, loose bool) {
 	t.Run("answers are sound", func(t *testing.T) { sound(t, engine, within) })
-	t.Run("a route takes what many-to-one says", func(t *testing.T) { sameAsRoute(t, engine, within) })
+	t.Run("a route takes what many-to-one says", func(t *testing.T) { sameAsRoute(t, engine, within, loose) })
 	t.Run("the same question has the same answer", func(t *testing.T) { deterministic(t, engine, within) })
 	t.Run("company changes nothing", func(t *testing.T) { alone(t, engine, within) })
 	t.Run("nobody asks", func(t *testing.T) { nobody(t, engine, within) })
@@ -85,7 +92,7 @@ func sound(t *testing.T, e road.Engine, within geo.Box) {
 	}
 }
 
-func sameAsRoute(t *testing.T, e road.Engine, within geo.Box) {
+func sameAsRoute(t *testing.T, e road.Engine, within geo.Box, loose bool) {
 	from := places(within, 3, 20)
 	to := places(within, 4, 1)[0]
 	for m := range road.Mode(road.Modes) {
@@ -94,7 +101,7 @@ func sameAsRoute(t *testing.T, e road.Engine, within geo.Box) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !sameWay(r.Time, told) {
+			if !sameWay(r.Time, told, loose) {
 				t.Errorf("%v: the route takes %+v, many-to-one said %+v", m, r.Time, told)
 			}
 			if !r.Reachable {
@@ -110,9 +117,13 @@ func sameAsRoute(t *testing.T, e road.Engine, within geo.Box) {
 
 // sameWay says that a route is as long as many-to-one said, and walks no less than to
 // the nearest road.
-func sameWay(route, told road.Time) bool {
+func sameWay(route, told road.Time, loose bool) bool {
 	walks := route.SnapFromM >= told.SnapFromM-0.01 && route.SnapToM >= told.SnapToM-0.01
 	route.SnapFromM, route.SnapToM = told.SnapFromM, told.SnapToM
+	near := func(a, b float64) bool { return math.Abs(a-b) <= 1.001+0.1*max(a, b) }
+	if loose && near(route.DurationS, told.DurationS) && near(route.DistanceM, told.DistanceM) {
+		route.DurationS, route.DistanceM = told.DurationS, told.DistanceM
+	}
 	return walks && route == told
 }
 
