@@ -33,7 +33,7 @@ func (f figure) missed() bool {
 // keep prints the figures as a table and writes them to dir/name.json.
 func keep(out io.Writer, dir, name string, figures []figure) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "figure\tvalue\tunit\tbar\t")
+	fmt.Fprintln(table, "figure\tvalue\tunit\tbar\tpeer\t")
 	for _, f := range figures {
 		asked, verdict := "", ""
 		if f.Bar != nil {
@@ -45,7 +45,14 @@ func keep(out io.Writer, dir, name string, figures []figure) error {
 		if f.missed() {
 			verdict = "MISSED"
 		}
-		fmt.Fprintf(table, "%s\t%.4g\t%s\t%s\t%s\n", f.Name, f.Value, f.Unit, asked, verdict)
+		peer := ""
+		if f.Peer != nil {
+			peer = fmt.Sprintf("%.4g", *f.Peer)
+			if f.PeerSource != nil {
+				peer += " " + *f.PeerSource
+			}
+		}
+		fmt.Fprintf(table, "%s\t%.4g\t%s\t%s\t%s\t%s\n", f.Name, f.Value, f.Unit, asked, peer, verdict)
 	}
 	if err := table.Flush(); err != nil {
 		return err

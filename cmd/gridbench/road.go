@@ -47,9 +47,11 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 	if err := b.ask(filepath.Base(path), b.fleet, b.port, b.cold, b.moving, b.routes, b.table, b.closing, func() error { return b.profiles(path) }); err != nil {
 		return err
 	}
-	if err := b.pgRouting(); err != nil {
+	pace, err := b.pgRouting()
+	if err != nil {
 		return err
 	}
+	b.scale(pace)
 	if c.Extract == "" {
 		demo := &roadBench{ctx: ctx, rounds: c.Rounds, random: random(c.Seed), of: "demo district: "}
 		if demo.net, err = district.Network(ctx); err != nil {
@@ -63,7 +65,6 @@ func (c roadCmd) Run(ctx context.Context, all *commands) error {
 		}
 		b.figures = append(b.figures, demo.figures...)
 	}
-	fmt.Println("Peers called recorded are OSRM on another machine of this kind. No calibration kernel was recorded there, so they are not scaled; Dijkstra's algorithm and pgRouting ran here.")
 	return keep(os.Stdout, all.Out, "road", b.figures)
 }
 
@@ -127,14 +128,32 @@ func (b *roadBench) add(f figure) {
 	if f.Runs == 0 {
 		f.Runs = 1
 	}
+	if b.of != "" { // peers were recorded in Porto
+		f.Peer, f.PeerSource = nil, nil
+	}
 	f.Name = b.of + f.Name
 	b.figures = append(b.figures, f)
 }
 
-// recorded is a figure of a peer on another machine of this kind, unscaled.
+// recorded is a figure of a peer on another machine of this kind.
 func recorded(v float64) (*float64, *string) {
 	source := "recorded"
 	return &v, &source
+}
+
+// scale brings the times that peers took on the machine where they were recorded to
+// this one. pace is how long this machine takes for what took 1 there; 0 is unknown.
+func (b *roadBench) scale(pace float64) {
+	if pace == 0 {
+		fmt.Println("Peers called recorded are OSRM on another machine of this kind, not scaled: pgRouting, which ran there too, is what they are scaled by.")
+		return
+	}
+	fmt.Printf("Peers called recorded are OSRM on another machine of this kind, their times scaled by %.2f: what pgRouting took here for each second that it took there.\n", pace)
+	for i, f := range b.figures {
+		if f.Unit == "us" && f.Peer != nil { // shared between cold and warm
+			b.figures[i].Peer = bar(*f.Peer * pace)
+		}
+	}
 }
 
 // residentMB is what the process holds in memory.
