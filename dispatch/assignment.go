@@ -58,6 +58,17 @@ type Assignment struct {
 	LeavesAt *time.Time `json:"-"`
 	EndedAt  *time.Time `json:"-"`
 	Reason   string     `json:"-"`
+	// People and Brings are what came with the patrol when it was sent: how many, and
+	// their skills.
+	People int      `json:"-"`
+	Brings []string `json:"-"`
+	// DepartAt is when it is to leave, so that all arrive together, ArrivesAt when it is
+	// expected where they meet, InPlaceAt when it was there. All nil until known.
+	DepartAt  *time.Time `json:"-"`
+	ArrivesAt *time.Time `json:"-"`
+	InPlaceAt *time.Time `json:"-"`
+	// Relieves is the assignment that this one takes over on arrival; zero for most.
+	Relieves AssignmentID `json:"-"`
 }
 
 // Candidate is a patrol that was looked at for an assignment. Rank 1 would be

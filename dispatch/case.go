@@ -52,6 +52,9 @@ type Case struct {
 	MapID     MapID      `json:"-"`
 	UndoUntil *time.Time `json:"-"`
 	Flow      Flow       `json:"-"`
+	// Mission is nil for a case of one patrol, and in lists. A decision that changes it
+	// changes this one; it is written with the case.
+	Mission *Mission `json:"-"`
 }
 
 // Place is where it is.

@@ -42,6 +42,7 @@ type (
 	deadlineKind   struct{}
 	dutyKind       struct{}
 	enrolmentKind  struct{}
+	missionKind    struct{}
 )
 
 // The identifiers of the field.
@@ -61,6 +62,7 @@ type (
 	DeadlineID   = ID[deadlineKind]
 	DutyID       = ID[dutyKind]
 	EnrolmentID  = ID[enrolmentKind]
+	MissionID    = ID[missionKind]
 )
 
 // Status is what a patrol is doing, as the duty sees it.

@@ -55,6 +55,7 @@ type caseRow struct {
 const assignmentsOf = `
 SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.state, a.eta_s, a.road_m, a.mode, a.eta_kind, a.fix_age_s,
   a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
+  a.people, a.brings, a.depart_at, a.arrives_at, a.in_place_at, a.relieves,
   CASE WHEN $2 THEN a.candidates ELSE '[]' END AS candidates
 FROM assignments a JOIN patrols p ON p.id = a.patrol_id
 WHERE a.case_id = ANY ($1) ORDER BY a.id`
@@ -85,16 +86,26 @@ type assignmentRow struct {
 	Reason     string               `db:"reason"`
 	Part       string               `db:"part"`
 	PlanID     uuid.UUID            `db:"plan_id"`
+	People     int                  `db:"people"`
+	Brings     []string             `db:"brings"`
+	DepartAt   *time.Time           `db:"depart_at"`
+	ArrivesAt  *time.Time           `db:"arrives_at"`
+	InPlaceAt  *time.Time           `db:"in_place_at"`
+	Relieves   *uuid.UUID           `db:"relieves"`
 	Candidates []dispatch.Candidate `db:"candidates"`
 }
 
 func (r assignmentRow) assignment() dispatch.Assignment {
-	return dispatch.Assignment{ID: dispatch.AssignmentID{UUID: r.ID}, Kind: r.Kind, Department: r.Department,
+	a := dispatch.Assignment{ID: dispatch.AssignmentID{UUID: r.ID}, Kind: r.Kind, Department: r.Department,
 		PatrolID: dispatch.PatrolID{UUID: r.PatrolID}, PatrolCode: r.Code, PatrolName: r.Name,
 		State: dispatch.AssignmentState(r.State), EtaS: r.EtaS, RoadM: r.RoadM, Mode: dispatch.Mode(r.Mode), EtaKind: r.EtaKind,
 		FixAgeS: r.FixAgeS, OfferedAt: utc(r.OfferedAt), ExpiresAt: utc(r.ExpiresAt), ArrivedAt: utc(r.ArrivedAt),
 		LeavesAt: utc(r.LeavesAt), EndedAt: utc(r.EndedAt), Reason: r.Reason, Part: r.Part, PlanID: dispatch.PlanID{UUID: r.PlanID},
-		Candidates: r.Candidates}
+		Candidates: r.Candidates, People: r.People, Brings: r.Brings, DepartAt: utc(r.DepartAt), ArrivesAt: utc(r.ArrivesAt), InPlaceAt: utc(r.InPlaceAt)}
+	if r.Relieves != nil {
+		a.Relieves.UUID = *r.Relieves
+	}
+	return a
 }
 
 func utc(t *time.Time) *time.Time {
@@ -217,14 +228,18 @@ func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) fun
 	var found []caseRow
 	var assignments []assignmentRow
 	var clocks []clockRow
+	var missions []missionRow
 	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
 	batch.Queue(sent, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
 	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
+	batch.Queue(missionOf, id.UUID).Query(collect(&missions))
 	return func() (dispatch.Case, error) {
 		if len(found) == 0 {
 			return dispatch.Case{}, missing("case")
 		}
-		return s.cases(found, assignments, clocks)[0], nil
+		c := s.cases(found, assignments, clocks)[0]
+		c.Mission = missionFrom(missions)
+		return c, nil
 	}
 }
 

@@ -69,6 +69,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	var reporters []reporterRow
 	var names []nameRow
 	var clocks []clockRow
+	var missions []missionRow
 	var version int64
 	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}, Rule: dispatch.CheckRule{CheckPercent: defaultCheckPercent}}
 	batch := &pgx.Batch{}
@@ -78,6 +79,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	batch.Queue(reportersOf, id.UUID).Query(collect(&reporters))
 	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&names))
 	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
+	batch.Queue(missionOf, id.UUID).Query(collect(&missions))
 	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
 	batch.Queue(checkRule, s.district.UUID, id.UUID).Query(ruleInto(&d.Rule))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
@@ -89,6 +91,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	}
 	d.Now = d.Now.UTC()
 	d.Case = s.cases(cases, assignments, clocks)[0]
+	d.Case.Mission = missionFrom(missions)
 	var err error
 	if d.Calendar, err = s.calendar(ctx, tx, version); err != nil {
 		return d, err
@@ -111,13 +114,14 @@ INSERT INTO plans (id, district_id, case_id, state, why, input, output) VALUES (
 const dropProposed = `DELETE FROM assignments WHERE case_id = $1 AND state = 'proposed'`
 
 const updateAssignment = `
-UPDATE assignments SET state = $2, reason = $3, leaves_at = $4, offered_at = $5, expires_at = $6, arrived_at = $7, ended_at = $8
+UPDATE assignments SET state = $2, reason = $3, leaves_at = $4, offered_at = $5, expires_at = $6, arrived_at = $7, ended_at = $8,
+  eta_s = $9, depart_at = $10, arrives_at = $11, in_place_at = $12
 WHERE id = $1`
 
 const insertAssignment = `
 INSERT INTO assignments (id, district_id, case_id, patrol_id, plan_id, department, kind, part, state, eta_s, road_m, mode, eta_kind,
-  fix_age_s, candidates, leaves_at, offered_at, expires_at, arrived_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+  fix_age_s, candidates, leaves_at, offered_at, expires_at, arrived_at, people, brings, depart_at, arrives_at, in_place_at, relieves)
+VALUES ($1, $2, $3, $4, $5, $6, $7, nullif($8, ''), $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`
 
 // The compare-and-set of every claim and release.
 const movePatrol = `
@@ -154,7 +158,8 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 		batch.Queue(dropProposed, c.ID.UUID)
 	}
 	for _, a := range t.Set {
-		batch.Queue(updateAssignment, a.ID.UUID, a.State, a.Reason, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt, a.EndedAt).
+		batch.Queue(updateAssignment, a.ID.UUID, a.State, a.Reason, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt, a.EndedAt,
+			a.EtaS, a.DepartAt, a.ArrivesAt, a.InPlaceAt).
 			Exec(must("change assignment"))
 	}
 	for _, a := range t.Add {
@@ -163,7 +168,11 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 			return fmt.Errorf("write candidates: %w", err)
 		}
 		batch.Queue(insertAssignment, a.ID.UUID, s.district.UUID, c.ID.UUID, a.PatrolID.UUID, a.PlanID.UUID, a.Department, a.Kind, a.Part,
-			a.State, a.EtaS, a.RoadM, a.Mode, a.EtaKind, a.FixAgeS, candidates, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt)
+			a.State, a.EtaS, a.RoadM, a.Mode, a.EtaKind, a.FixAgeS, candidates, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt,
+			max(1, a.People), listed(a.Brings), a.DepartAt, a.ArrivesAt, a.InPlaceAt, orNull(a.Relieves))
+	}
+	if err := s.keepMission(batch, c); err != nil {
+		return err
 	}
 	moves := slices.Clone(t.Patrols)
 	slices.SortStableFunc(moves, func(a, b dispatch.PatrolMove) int { return cmp.Compare(a.ID.String(), b.ID.String()) })
