@@ -35,6 +35,10 @@ func calledBy(rule CategoryRule) []CaseDepartment {
 	return called
 }
 
+// SettledLocally says whether a category's lead is no department but the village or the
+// town, so that nobody but the first look is sent.
+func SettledLocally(department string) bool { return local(department) }
+
 func local(department string) bool {
 	return department == settledByVillage || department == settledByTown
 }

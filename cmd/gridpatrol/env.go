@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/migrations"
@@ -100,4 +101,35 @@ func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func()
 		env.DB.Close()
 		stop()
 	}, nil
+}
+
+// openReadOnly gives env a database as it is, on connections that refuse every write; it
+// brings no schema up to date. Whoever opens calls the closer.
+func (env *Env) openReadOnly(ctx context.Context, maxConns int32) (closer func(), err error) {
+	stop, err := env.openServer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: withSetting(env.DatabaseURL, "default_transaction_read_only", "on"), MaxConns: maxConns})
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return func() {
+		env.DB.Close()
+		stop()
+	}, nil
+}
+
+// withSetting adds a setting of the session to the address of a database, whether that
+// is a URL or a list of key=value.
+func withSetting(address, key, value string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme == "" {
+		return address + " " + key + "=" + value
+	}
+	settings := u.Query()
+	settings.Set(key, value)
+	u.RawQuery = settings.Encode()
+	return u.String()
 }

@@ -39,6 +39,7 @@ type commands struct {
 	Replay      replayCmd      `cmd:"" help:"Play recorded tracks as devices, and give an account of every point."`
 	BeaconCheck beaconCheckCmd `cmd:"" name:"beacon-check" help:"Go through the beacon channel of a service as a device would, and say what is not as it must be."`
 	Doctor      doctorCmd      `cmd:"" help:"Look at the database and the district, and say what is wrong and what to do."`
+	Dispatch    dispatchCmd    `cmd:"" help:"How patrols are sent: what another policy or roster would have done."`
 	Explain     explainCmd     `cmd:"" help:"Say of a case who was considered, who goes, and why not the others."`
 	Migrate     migrateCmd     `cmd:"" help:"Bring the database's schema up to date."`
 	User        userCmd        `cmd:"" help:"Accounts of people."`
@@ -116,7 +117,7 @@ func exitCode(err error, stderr io.Writer) int {
 	case errors.As(err, &usage):
 		fmt.Fprintln(stderr, "gridpatrol:", err)
 		return exitUsage
-	case errors.Is(err, errRefusedRows):
+	case errors.Is(err, errRefusedRows), errors.Is(err, errRosterRows):
 		fmt.Fprintln(stderr, "gridpatrol:", err)
 		return exitRefused
 	default:

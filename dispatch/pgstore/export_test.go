@@ -1,6 +1,13 @@
 package pgstore
 
-import "github.com/gridpatrol/gridpatrol/dispatch"
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
+)
 
 // The queries whose plans are looked at.
 const (
@@ -20,3 +27,8 @@ func (s *Store) Whose(v dispatch.Viewer) []any { return s.whose(v) }
 
 // Scope is the viewer as the queries take them.
 func (s *Store) Scope(v dispatch.Viewer) []any { return s.scope(v) }
+
+// InThePast runs fn as Past does.
+func InThePast(db *pgdb.DB, fn func(pgx.Tx) error) error {
+	return Past{DB: db}.readOnly(context.Background(), fn)
+}
