@@ -65,6 +65,12 @@ test-crash: prereqs ## Kill the program and the database under load, ten rounds,
 	@scripts/setup
 	@GRIDPATROL_CRASH_ROUNDS=10 go test -count=1 -v -timeout=20m -run 'TestKilledUnderLoad' ./cmd/gridpatrol
 
+.PHONY: chaos
+chaos: prereqs ## Kill the program, the database and both, twenty rounds, and fill their disks (root for the disks)
+	@scripts/setup
+	@GRIDPATROL_CRASH_ROUNDS=$(or $(ROUNDS),20) GRIDPATROL_CRASH_FIXES=5500 GRIDPATROL_CRASH_REPORTS=55 GRIDPATROL_CHAOS_OUT=$(CURDIR)/var/bench/chaos.json \
+		go test -count=1 -v -timeout=120m -run 'TestKilledUnderLoad|TestAFullDisk' ./cmd/gridpatrol
+
 .PHONY: test-clocks
 test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, and walk the state machine for 3,000 moves
 	@scripts/setup --tests

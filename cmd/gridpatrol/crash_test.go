@@ -1,420 +1,191 @@
 package main
 
 import (
-	"bufio"
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"net"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-
-	"github.com/gridpatrol/gridpatrol/migrations/pgcluster"
-	"github.com/gridpatrol/gridpatrol/realtime/beacon"
-	"github.com/gridpatrol/gridpatrol/realtime/beaconclient"
 )
 
-// beProgram makes this test binary the program itself, so that it can be killed.
-const beProgram = "GRIDPATROL_TEST_IS_PROGRAM"
+// How much the tests here do: little in make test, all of it in make chaos.
+const (
+	crashRoundsEnv  = "GRIDPATROL_CRASH_ROUNDS"
+	crashFixesEnv   = "GRIDPATROL_CRASH_FIXES"   // acknowledged between two blows
+	crashReportsEnv = "GRIDPATROL_CRASH_REPORTS" // acknowledged between two blows
+	acksBetween     = 400
+)
 
-func init() {
-	if os.Getenv(beProgram) != "" {
-		main()
+func asked(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
 	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
 }
 
+// blow is what is killed.
+type blow int
+
 const (
-	crashDevices = 12
-	// acksBetween is how many acknowledged fixes a round waits for before it kills.
-	acksBetween = 400
-	// crashRoundsEnv asks for more rounds than the short test has.
-	crashRoundsEnv = "GRIDPATROL_CRASH_ROUNDS"
-	recoverWithin  = 90 * time.Second
+	theService blow = iota
+	thePostgres
+	both
 )
 
-// Nothing that a device was told is safe may be missing after kill -9 of the
-// program or of the database.
+func (b blow) String() string { return [...]string{"the service", "PostgreSQL", "both"}[b] }
+
+// Nothing that a device or a reporter was told is safe may be missing or stand there
+// twice after kill -9 of the program, of the database, or of both.
 func TestKilledUnderLoadLosesNothing(t *testing.T) {
-	rounds := 4
-	if asked := os.Getenv(crashRoundsEnv); asked != "" {
-		var err error
-		if rounds, err = strconv.Atoi(asked); err != nil {
-			t.Fatalf("%s: %v", crashRoundsEnv, err)
-		}
-	}
+	rounds, fixes, reports := asked(t, crashRoundsEnv, 4), asked(t, crashFixesEnv, acksBetween), asked(t, crashReportsEnv, 10)
 	w := newCrashWorld(t)
+	r := newReporters(w)
+	if fixes > acksBetween {
+		w.burst = 5
+	}
 	program := w.serve()
 	w.load()
+	r.run()
+	blows := struckTable{t: t}
 	for round := range rounds {
-		w.awaitAcks(acksBetween)
-		if round%2 == 0 {
-			program.kill()
-			program = w.serve()
-		} else {
-			w.killPostgres()
-		}
+		w.awaitAcks(int64(fixes))
+		r.await(int64(reports))
+		struck := blow(round % 3)
+		blows.begin(struck, w, r)
+		program = w.strike(program, struck)
+		w.awaitAcks(1)
+		r.await(1)
+		blows.back()
 	}
-	w.awaitAcks(acksBetween) // all went on working after the last blow
+	// All went on working after the last blow.
+	w.awaitAcks(int64(fixes))
+	r.await(int64(reports))
+	r.stop()
+	w.stopLoad()
+	w.loaders.Wait()
 	program.kill()
-	acked, missing := w.settle()
-	t.Logf("%d rounds: %d acknowledged, %d of them missing", rounds, acked, missing)
-	if missing > 0 {
-		t.Errorf("%d of %d acknowledged fixes are missing", missing, acked)
+	kept, told := w.count(), r.count()
+	blows.print()
+	t.Logf("%d rounds: %d fixes acknowledged, %d missing, %d doubled; %d reports acknowledged, %d missing, %d doubled",
+		rounds, kept.acked, kept.missing, kept.doubled, told.acked, told.missing, told.doubled)
+	w.mustBeWhole(kept)
+	if told.missing > 0 || told.doubled > 0 {
+		t.Errorf("of %d acknowledged reports %d are missing and %d stand twice", told.acked, told.missing, told.doubled)
 	}
+	chaosFigures(t,
+		chaosFigure{Name: "kill -9: rounds", Value: float64(rounds)},
+		chaosFigure{Name: "kill -9: fixes acknowledged", Value: float64(kept.acked), Unit: "fixes"},
+		chaosFigure{Name: "kill -9: fixes acknowledged and missing", Value: float64(kept.missing), Unit: "fixes", Bar: new(float64)},
+		chaosFigure{Name: "kill -9: fixes there twice", Value: float64(kept.doubled), Unit: "fixes", Bar: new(float64)},
+		chaosFigure{Name: "kill -9: reports acknowledged", Value: float64(told.acked), Unit: "reports"},
+		chaosFigure{Name: "kill -9: reports acknowledged and missing", Value: float64(told.missing), Unit: "reports", Bar: new(float64)},
+		chaosFigure{Name: "kill -9: reports there twice", Value: float64(told.doubled), Unit: "reports", Bar: new(float64)},
+		chaosFigure{Name: "kill -9: longest until both are acknowledged again", Value: blows.longest().Seconds(), Unit: "s"},
+	)
 }
 
 // The same with a database that acknowledges before it has written must lose
 // something, or the test above proves nothing.
 func TestKilledUnderLoadLosesWithUnsafeCommit(t *testing.T) {
+	rounds, fixes, reports := max(3, asked(t, crashRoundsEnv, 3)), asked(t, crashFixesEnv, acksBetween), asked(t, crashReportsEnv, 0)
+	whole := os.Getenv(crashRoundsEnv) != "" // all rounds, and reports too
 	w := newCrashWorld(t)
+	r := newReporters(w)
+	if fixes > acksBetween {
+		w.burst = 5
+	}
 	program := w.serve()
 	w.makeCommitUnsafe()
 	w.load()
-	for range 3 {
-		w.awaitAcks(acksBetween)
-		w.killPostgres()
-		acked, missing := w.count()
-		t.Logf("%d acknowledged, %d of them missing", acked, missing)
-		if missing > 0 {
-			program.kill()
-			w.settle()
-			return
+	if whole {
+		r.run()
+	}
+	var kept account
+	for round := range rounds {
+		w.awaitAcks(int64(fixes))
+		struck := thePostgres
+		if whole {
+			r.await(int64(reports))
+			struck = blow(round % 3)
 		}
-	}
-	t.Error("nothing was lost although commits were not waited for; this harness would not notice a loss")
-}
-
-// crashWorld is a district of its own on a durable cluster on disk, with devices
-// on duty and a book of what they were told is safe.
-type crashWorld struct {
-	t       *testing.T
-	dir     string
-	address string
-	devices []*crashDevice
-	acks    atomic.Int64 // grows with each acknowledgement
-
-	stopLoad context.CancelFunc
-	loaders  sync.WaitGroup
-}
-
-// crashDevice is one device and its book.
-type crashDevice struct {
-	code, token string
-	stream      uuid.UUID
-
-	mu       sync.Mutex // guards acked and rejected: the client's reader writes, the test reads
-	acked    map[int64]bool
-	rejected map[int64]string
-	upTo     int64
-}
-
-func newCrashWorld(t *testing.T) *crashWorld {
-	t.Helper()
-	// The server's user must reach the folder, which that of t.TempDir does not allow.
-	dir, err := os.MkdirTemp("", "gridpatrol-crash")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	w := &crashWorld{t: t, dir: filepath.Join(dir, "var"), address: freeAddress(t)}
-	cluster, err := pgcluster.Start(t.Context(), pgcluster.Config{Dir: w.dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A server that a failed test left behind goes with its last user.
-	t.Cleanup(func() {
-		if last, err := pgcluster.Start(context.Background(), pgcluster.Config{Dir: w.dir}); err == nil {
-			_ = last.Stop(context.Background())
-		}
-	})
-
-	staff := "code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id\n"
-	shifts := "patrol_code,from,until\n"
-	for i := range crashDevices {
-		d := &crashDevice{code: fmt.Sprintf("V%02d", i), stream: uuid.New(), acked: map[int64]bool{}, rejected: map[int64]string{}}
-		w.devices = append(w.devices, d)
-		staff += fmt.Sprintf("S%02d,Officer %d,officer,police,D,,P%02d,car,,%s\n", i, i, i, d.code)
-		shifts += fmt.Sprintf("P%02d,-2h,+12h\n", i)
-	}
-	for _, table := range []struct{ name, rows string }{
-		{"departments", "code,name_zh,name_en\npolice,公安,Police\n"},
-		{"areas", "code,name,level,parent_code\nD,示范区,district,\n"},
-		{"staff", staff},
-		{"shifts", shifts},
-	} {
-		file := filepath.Join(dir, table.name+".csv")
-		if err := os.WriteFile(file, []byte(table.rows), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		w.command("import", table.name, file)
-	}
-	for _, d := range w.devices {
-		d.token = strings.TrimSpace(w.command("token", "create", "--device", d.code))
-	}
-	if err := cluster.Stop(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// command runs the program in this process and answers what it printed.
-func (w *crashWorld) command(args ...string) string {
-	w.t.Helper()
-	var out, log strings.Builder
-	if code := run(w.t.Context(), append([]string{"--data-dir", w.dir, "--database-url", ""}, args...), strings.NewReader(""), &out, &log); code != exitOK {
-		w.t.Fatalf("gridpatrol %v: exit %d\n%s%s", args, code, out.String(), log.String())
-	}
-	return out.String()
-}
-
-// crashProgram is a running service in a process of its own.
-type crashProgram struct {
-	cmd  *exec.Cmd
-	dead sync.Once
-}
-
-// serve starts the program and waits until it is ready. Settings go over those of
-// the environment.
-func (w *crashWorld) serve(settings ...string) *crashProgram {
-	w.t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--listen", w.address, "--data-dir", w.dir)
-	cmd.Env = append(os.Environ(), beProgram+"=1", "DATABASE_URL=")
-	cmd.Env = append(cmd.Env, settings...)
-	log, err := os.OpenFile(w.dir+"/serve.log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer log.Close()
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
-	}
-	p := &crashProgram{cmd: cmd}
-	w.t.Cleanup(p.kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.Contains(line, `"ready"`) {
-		w.t.Fatalf("the program said %q (%v); the end of its log:\n%s", line, err, w.logEnd())
-	}
-	go io.Copy(io.Discard, out) // ends with the program
-	return p
-}
-
-func (w *crashWorld) logEnd() string {
-	content, err := os.ReadFile(w.dir + "/serve.log")
-	if err != nil {
-		return err.Error()
-	}
-	return string(content[max(0, len(content)-3000):])
-}
-
-func (p *crashProgram) kill() {
-	p.dead.Do(func() {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-	})
-}
-
-// killPostgres kills the server's first process, as the kernel does when memory
-// runs out; its children go with it and write nothing more.
-func (w *crashWorld) killPostgres() {
-	w.t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "postgres", "postmaster.pid"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(first)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		w.t.Fatalf("kill the server: %v", err)
-	}
-}
-
-// load lets every device send, each a fix every few milliseconds, until settle.
-func (w *crashWorld) load() {
-	ctx, cancel := context.WithCancel(context.Background())
-	w.stopLoad = cancel
-	w.t.Cleanup(func() { cancel(); w.loaders.Wait() })
-	for i, d := range w.devices {
-		client, err := beaconclient.New(beaconclient.Config{
-			URL: "ws://" + w.address + "/ws/beacon", Token: d.token, Stream: d.stream, Hold: 100_000,
-			OnAck:      func(a beacon.Ack) { w.acks.Add(d.note(a)) },
-			OnReject:   d.refuse,
-			FirstPause: 20 * time.Millisecond, LongestPause: 200 * time.Millisecond,
-		})
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		w.loaders.Go(func() {
-			if err := client.Run(ctx); err != nil && !errors.Is(err, context.Canceled) && ctx.Err() == nil {
-				w.t.Errorf("device %s: %v", d.code, err)
-			}
-		})
-		w.loaders.Go(func() {
-			tick := time.NewTicker(10 * time.Millisecond)
-			defer tick.Stop()
-			for n := 0; ; n++ {
-				select {
-				case <-ctx.Done():
-					return
-				case now := <-tick.C:
-					client.Add(beacon.Fix{T: now.UTC(), Lon: 121.3 + float64(i)*0.01 + float64(n%100)*1e-6, Lat: 28.5,
-						AccuracyM: 8, SpeedMS: 1, HeadingDeg: 90, Battery: 0.8})
-				}
-			}
-		})
-	}
-}
-
-// note writes an acknowledgement into the book and answers how much is new.
-func (d *crashDevice) note(a beacon.Ack) int64 {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	before := len(d.acked)
-	for ; d.upTo < a.Seq; d.upTo++ {
-		d.acked[d.upTo+1] = true
-	}
-	for _, r := range a.Also {
-		for seq := r.First; seq <= r.Last; seq++ {
-			d.acked[seq] = true
-		}
-	}
-	return int64(len(d.acked) - before)
-}
-
-func (d *crashDevice) refuse(r beacon.Reject) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.rejected[r.Seq] = string(r.Code)
-}
-
-// awaitAcks waits for so many more acknowledged fixes.
-func (w *crashWorld) awaitAcks(more int64) {
-	w.t.Helper()
-	goal := w.acks.Load() + more
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(recoverWithin)
-	for w.acks.Load() < goal {
-		select {
-		case <-tick.C:
-		case <-late:
-			w.t.Fatalf("%d acknowledgements in %v, want %d; the end of the log:\n%s",
-				more-(goal-w.acks.Load()), recoverWithin, more, w.logEnd())
-		}
-	}
-}
-
-// makeCommitUnsafe lets the running service's next connections commit without
-// waiting for the disk. The service would refuse to start on such a database.
-func (w *crashWorld) makeCommitUnsafe() {
-	w.t.Helper()
-	w.ask(func(ctx context.Context, conn *pgx.Conn) error {
-		for _, statement := range []string{
-			"ALTER DATABASE gridpatrol SET synchronous_commit = off",
-			"ALTER SYSTEM SET wal_writer_delay = '10s'",
-			"ALTER SYSTEM SET wal_writer_flush_after = '1GB'",
-			"SELECT pg_reload_conf()",
-			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gridpatrol'",
-		} {
-			if _, err := conn.Exec(ctx, statement); err != nil {
-				return fmt.Errorf("%s: %w", statement, err)
+		program = w.strike(program, struck, takeUnsafe)
+		if !whole {
+			if kept = w.count(); kept.missing > 0 {
+				break
 			}
 		}
-		return nil
-	})
-}
-
-// ask runs fn on the cluster's database, starting it again when it was killed.
-func (w *crashWorld) ask(fn func(context.Context, *pgx.Conn) error) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), recoverWithin)
-	defer cancel()
-	cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: w.dir})
-	if err != nil {
-		w.t.Fatal(err)
 	}
-	defer func() {
-		if err := cluster.Stop(context.Background()); err != nil {
-			w.t.Error(err)
-		}
-	}()
-	conn, err := pgx.Connect(ctx, cluster.URL())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	defer conn.Close(context.Background())
-	if err := fn(ctx, conn); err != nil {
-		w.t.Fatal(err)
-	}
-}
-
-// settle stops the load and counts for the last time.
-func (w *crashWorld) settle() (acked, missing int) {
-	w.t.Helper()
+	w.awaitAcks(1)
+	r.stop()
 	w.stopLoad()
 	w.loaders.Wait()
-	return w.count()
+	program.kill()
+	kept, told := w.count(), r.count()
+	t.Logf("commits that are not waited for: %d fixes acknowledged, %d missing; %d reports acknowledged, %d missing", kept.acked, kept.missing, told.acked, told.missing)
+	if kept.missing == 0 || whole && told.missing == 0 {
+		t.Error("nothing was lost although commits were not waited for; this harness would not notice a loss")
+	}
+	one := 1.0
+	chaosFigures(t,
+		chaosFigure{Name: "commits not waited for: fixes acknowledged", Value: float64(kept.acked), Unit: "fixes"},
+		chaosFigure{Name: "commits not waited for: fixes missing", Value: float64(kept.missing), Unit: "fixes", Bar: &one, atLeast: true},
+		chaosFigure{Name: "commits not waited for: reports acknowledged", Value: float64(told.acked), Unit: "reports"},
+		chaosFigure{Name: "commits not waited for: reports missing", Value: float64(told.missing), Unit: "reports", Bar: &one, atLeast: true},
+	)
 }
 
-// count compares the devices' books with what stands in the database. The books
-// are read first: what is acknowledged after that must not count.
-func (w *crashWorld) count() (acked, missing int) {
+// strike kills, and answers the program that serves afterwards.
+func (w *crashWorld) strike(program *crashProgram, b blow, settings ...string) *crashProgram {
 	w.t.Helper()
-	told := map[uuid.UUID][]int64{}
-	for _, d := range w.devices {
-		d.mu.Lock()
-		for _, seq := range slices.Sorted(maps.Keys(d.rejected)) {
-			w.t.Errorf("device %s: fix %d was rejected: %s", d.code, seq, d.rejected[seq])
-		}
-		told[d.stream] = slices.Collect(maps.Keys(d.acked))
-		acked += len(d.acked)
-		d.mu.Unlock()
+	switch b {
+	case theService:
+		program.kill()
+	case thePostgres:
+		w.killPostgres()
+		return program
+	case both:
+		w.killPostgres()
+		program.kill()
 	}
-	w.ask(func(ctx context.Context, conn *pgx.Conn) error {
-		for stream, seqs := range told {
-			var lost int
-			const query = `SELECT count(*) FROM unnest($2::bigint[]) AS told (seq)
-				WHERE NOT EXISTS (SELECT FROM tracks WHERE stream = $1 AND tracks.seq = told.seq)`
-			if err := conn.QueryRow(ctx, query, stream, seqs).Scan(&lost); err != nil {
-				return err
-			}
-			missing += lost
-		}
-		return nil
-	})
-	return acked, missing
+	return w.serve(settings...)
+}
+
+// struckTable is what the rounds looked like.
+type struckTable struct {
+	t    *testing.T
+	rows []struckRow
+	at   time.Time
+}
+
+type struckRow struct {
+	struck         blow
+	fixes, reports int64 // acknowledged before the blow
+	back           time.Duration
+}
+
+func (s *struckTable) begin(b blow, w *crashWorld, r *reporters) {
+	s.rows, s.at = append(s.rows, struckRow{struck: b, fixes: w.acks.Load(), reports: r.acked.Load()}), time.Now()
+}
+
+func (s *struckTable) back() { s.rows[len(s.rows)-1].back = time.Since(s.at) }
+
+func (s *struckTable) longest() (d time.Duration) {
+	for _, r := range s.rows {
+		d = max(d, r.back)
+	}
+	return d
+}
+
+func (s *struckTable) print() {
+	text := "round  killed       fixes before  reports before  acknowledged again after\n"
+	for i, r := range s.rows {
+		text += fmt.Sprintf("%5d  %-11s  %12d  %14d  %.1f s\n", i+1, r.struck, r.fixes, r.reports, r.back.Seconds())
+	}
+	s.t.Log("\n" + text)
 }

@@ -45,7 +45,10 @@ func (c doctorCmd) findings(ctx context.Context, env *Env) []doctor.Finding {
 			}
 		}()
 		url = cluster.URL()
-		patient.Disk = func() (free, total uint64, err error) { return diskOf(env.Common.DataDir) }
+		patient.Disk = func() (free, total uint64, err error) {
+			_, free, total, err = fullestDisk(env.Common.DataDir)
+			return free, total, err
+		}
 	}
 	connecting, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()

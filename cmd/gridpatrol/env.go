@@ -82,6 +82,10 @@ func (env *Env) migrationProgress() migrations.Progress {
 	}
 }
 
+// allowUnsafeCommit opens a database that may lose what it acknowledged. Only the
+// test that has to see a loss sets it; no setting does.
+var allowUnsafeCommit bool
+
 // openDatabase gives env a migrated database. Whoever opens calls the closer.
 func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func(), err error) {
 	stop, err := env.openServer(ctx)
@@ -92,7 +96,7 @@ func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func()
 		stop()
 		return nil, err
 	}
-	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: env.DatabaseURL, MaxConns: maxConns})
+	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: env.DatabaseURL, MaxConns: maxConns, AllowUnsafeCommit: allowUnsafeCommit})
 	if err != nil {
 		stop()
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync/atomic"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+	"github.com/gridpatrol/gridpatrol/migrations/pgcluster"
 	"github.com/gridpatrol/gridpatrol/migrations/pgnode"
 )
 
@@ -133,9 +135,9 @@ func (n *node) roomy(least uint64) error {
 	if n.dir == "" {
 		return nil
 	}
-	free, total, err := diskOf(n.dir)
+	dir, free, total, err := fullestDisk(n.dir)
 	if err == nil && free < least {
-		err = fmt.Errorf("%s has %d of %d MiB free, less than %d", n.dir, free>>20, total>>20, least>>20)
+		err = fmt.Errorf("the disk of %s has %d of %d MiB free, less than %d", dir, free>>20, total>>20, least>>20)
 	}
 	if err != nil {
 		return &api.Unready{Check: "disk", Detail: said["disk"], Err: err}
@@ -143,11 +145,28 @@ func (n *node) roomy(least uint64) error {
 	return nil
 }
 
+// fullestDisk is the disk with the least room of those that the private cluster
+// writes to: that of its log stops every commit as well as that of its data does.
+func fullestDisk(dataDir string) (dir string, free, total uint64, err error) {
+	for i, d := range append([]string{dataDir}, pgcluster.Dirs(dataDir)...) {
+		f, t, err := diskOf(d)
+		switch {
+		case err != nil && i > 0 && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)):
+			// No cluster is there yet, or another user looks.
+		case err != nil:
+			return d, 0, 0, err
+		case i == 0 || f < free:
+			dir, free, total = d, f, t
+		}
+	}
+	return dir, free, total, nil
+}
+
 // diskOf is what a directory's disk has free for an ordinary user, and all of it.
 func diskOf(dir string) (free, total uint64, err error) {
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(dir, &fs); err != nil {
+	var disk syscall.Statfs_t
+	if err := syscall.Statfs(dir, &disk); err != nil {
 		return 0, 0, fmt.Errorf("ask for the room on the disk of %s: %w", dir, err)
 	}
-	return fs.Bavail * uint64(fs.Bsize), fs.Blocks * uint64(fs.Bsize), nil
+	return disk.Bavail * uint64(disk.Bsize), disk.Blocks * uint64(disk.Bsize), nil
 }

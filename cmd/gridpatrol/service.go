@@ -128,7 +128,10 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	parts := figure.Parts{DB: env.DB, Beacons: beacons.Stats, Live: live.Stats, Patrols: index.All, Rounds: clocks.Rounds, ClockAhead: node.clockAhead}
 	if node.dir != "" {
-		parts.Disk = func() (free, total uint64, err error) { return diskOf(node.dir) }
+		parts.Disk = func() (free, total uint64, err error) {
+			_, free, total, err = fullestDisk(node.dir)
+			return free, total, err
+		}
 	}
 	if err := figures.Watch(parts); err != nil {
 		return nil, err

@@ -188,6 +188,13 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	return nil
 }
 
+// Dirs are the folders of a data directory's cluster that fill a disk: its data and
+// its write-ahead log, which an operator may have moved to a disk of its own.
+func Dirs(dir string) []string {
+	data := filepath.Join(dir, "postgres")
+	return []string{data, filepath.Join(data, "pg_wal")}
+}
+
 // Running says whether the cluster of this data directory is up.
 func Running(dir string) bool {
 	dir, err := filepath.Abs(dir)

@@ -1,0 +1,246 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// reporters send reports one after the other, each until it is answered with 201,
+// and keep a book of the answers.
+type reporters struct {
+	w      *crashWorld
+	token  string
+	acked  atomic.Int64
+	client *http.Client
+
+	end  context.CancelFunc
+	wait sync.WaitGroup
+
+	mu   sync.Mutex           // guards book; the reporters write, count reads
+	book map[string]uuid.UUID // the report's id by its description
+	sent map[string]bool
+}
+
+const crashReporters = 4
+
+// newReporters makes the account and the category they need; it comes before the
+// service.
+func newReporters(w *crashWorld) *reporters {
+	w.t.Helper()
+	return &reporters{
+		w: w, token: w.operator(), book: map[string]uuid.UUID{}, sent: map[string]bool{},
+		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crashReporters}},
+	}
+}
+
+func (r *reporters) run() {
+	ctx, end := context.WithCancel(context.Background())
+	r.end = end
+	r.w.t.Cleanup(r.stop)
+	for i := range crashReporters {
+		r.wait.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				r.report(ctx, fmt.Sprintf("reporter %d, report %d", i, n))
+			}
+		})
+	}
+}
+
+func (r *reporters) stop() {
+	if r.end == nil {
+		return
+	}
+	r.end()
+	r.wait.Wait()
+	r.client.CloseIdleConnections()
+}
+
+// report sends one until it is taken, by one key.
+func (r *reporters) report(ctx context.Context, what string) {
+	r.mu.Lock()
+	r.sent[what] = true
+	r.mu.Unlock()
+	key := uuid.NewString()
+	pause := time.NewTicker(40 * time.Millisecond)
+	defer pause.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-pause.C:
+		}
+		id, err := r.post(ctx, key, what)
+		if err == nil {
+			r.mu.Lock()
+			r.book[what] = id
+			r.mu.Unlock()
+			r.acked.Add(1)
+			return
+		}
+		var refused *refusedReport
+		if errors.As(err, &refused) && refused.status < 500 && ctx.Err() == nil {
+			r.w.t.Errorf("%s: %v", what, err) // trying again is of no use
+			return
+		}
+	}
+}
+
+type refusedReport struct {
+	status int
+	body   string
+}
+
+func (e *refusedReport) Error() string { return fmt.Sprintf("%d: %.300s", e.status, e.body) }
+
+func (r *reporters) post(ctx context.Context, key, what string) (id uuid.UUID, err error) {
+	body, err := json.Marshal(map[string]any{
+		"category": "A01", "location": map[string]any{"lon": 121.38, "lat": 28.58, "accuracy_m": 10}, "description": what,
+	})
+	if err != nil {
+		return id, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.w.address+"/api/v1/reports", bytes.NewReader(body))
+	if err != nil {
+		return id, err
+	}
+	request.Header = http.Header{"Authorization": {"Bearer " + r.token}, "Content-Type": {"application/json"}, "Idempotency-Key": {key}}
+	response, err := r.client.Do(request)
+	if err != nil {
+		return id, err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return id, err
+	}
+	if response.StatusCode != http.StatusCreated {
+		return id, &refusedReport{response.StatusCode, string(text)}
+	}
+	var answer struct {
+		ReportID uuid.UUID `json:"report_id"`
+	}
+	return answer.ReportID, json.Unmarshal(text, &answer)
+}
+
+// await waits for so many more answers.
+func (r *reporters) await(more int64) {
+	r.w.t.Helper()
+	goal := r.acked.Load() + more
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(recoverWithin)
+	for r.acked.Load() < goal {
+		select {
+		case <-tick.C:
+		case <-late:
+			r.w.t.Fatalf("%d reports answered in %v, want %d; the end of the log:\n%s",
+				more-(goal-r.acked.Load()), recoverWithin, more, r.w.logEnd())
+		}
+	}
+}
+
+// count compares the book with the database: what was answered must stand there once,
+// under the id that was told and with a case; what was not answered, once at most.
+func (r *reporters) count() (a account) {
+	r.w.t.Helper()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	there := map[string][]uuid.UUID{}
+	r.w.ask(func(ctx context.Context, conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `SELECT r.description, r.id FROM reports r JOIN cases c ON c.id = r.case_id`)
+		if err != nil {
+			return err
+		}
+		var what string
+		var id uuid.UUID
+		_, err = pgx.ForEachRow(rows, []any{&what, &id}, func() error {
+			there[what] = append(there[what], id)
+			return nil
+		})
+		return err
+	})
+	a.acked = len(r.book)
+	for what, id := range r.book {
+		if ids := there[what]; len(ids) == 0 || ids[0] != id {
+			a.missing++
+		}
+	}
+	for what, ids := range there {
+		a.rows += len(ids)
+		a.doubled += len(ids) - 1
+		if !r.sent[what] {
+			a.unsent++
+		}
+	}
+	return a
+}
+
+// chaosOutEnv is the file that the figures of make chaos go to.
+const chaosOutEnv = "GRIDPATROL_CHAOS_OUT"
+
+// chaosFigure is a measured value in the form of every var/bench file.
+type chaosFigure struct {
+	Name       string   `json:"name"`
+	Value      float64  `json:"value"`
+	Unit       string   `json:"unit"`
+	Bar        *float64 `json:"bar"`
+	Peer       *float64 `json:"peer"`
+	PeerSource *string  `json:"peer_source"`
+	Runs       int      `json:"runs"`
+	Spread     float64  `json:"spread"`
+	atLeast    bool
+}
+
+var chaosAll []chaosFigure // of the tests so far, which run one after the other
+
+// chaosFigures prints figures beside their bars and keeps them where that is asked.
+func chaosFigures(t interface {
+	Helper()
+	Logf(string, ...any)
+	Fatal(...any)
+}, figures ...chaosFigure) {
+	t.Helper()
+	path := os.Getenv(chaosOutEnv)
+	if path == "" {
+		return
+	}
+	for _, f := range figures {
+		f.Runs = 1
+		verdict := ""
+		if f.Bar != nil {
+			verdict = fmt.Sprintf("<= %g", *f.Bar)
+			missed := f.Value > *f.Bar
+			if f.atLeast {
+				verdict, missed = fmt.Sprintf(">= %g", *f.Bar), f.Value < *f.Bar
+			}
+			if missed {
+				verdict += "  MISSED"
+			}
+		}
+		t.Logf("%-62s %10.4g %-8s %s", f.Name, f.Value, f.Unit, verdict)
+		chaosAll = append(chaosAll, f)
+	}
+	text, err := json.MarshalIndent(chaosAll, "", "  ")
+	if err == nil {
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
+	}
+	if err == nil {
+		err = os.WriteFile(path, append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
