@@ -188,6 +188,12 @@ func (b *builder) measure() error {
 		if w.Ferry {
 			n.flags[i] |= segFerry
 		}
+		if w.Bridge {
+			n.flags[i] |= segBridge
+		}
+		if w.Tunnel {
+			n.flags[i] |= segTunnel
+		}
 		text := cleanName(w.Name)
 		name, ok := names[text]
 		if !ok {

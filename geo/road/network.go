@@ -22,7 +22,7 @@ type Network struct {
 	nodeN    uint32
 	name     []uint32 // by segment: in names
 	class    []Class  // by segment
-	flags    []uint8  // by segment: segFerry
+	flags    []uint8  // by segment: segFerry, segBridge, segTunnel
 	names    []string
 	origin   []int64 // by segment: see Way.Origin; nil where no way has one
 
@@ -32,7 +32,12 @@ type Network struct {
 	scratch sync.Pool // *search
 }
 
-const segFerry = 1 << 0
+// Files written before bridges and tunnels were noted hold neither flag.
+const (
+	segFerry  = 1 << 0
+	segBridge = 1 << 1
+	segTunnel = 1 << 2
+)
 
 // graph is what one mode makes of the segments. Its states are the arcs, and
 // behind them copies of arcs that remember how they were entered, where a turn
@@ -119,11 +124,13 @@ type Segment struct {
 	// Along and Against are who may travel in the direction of Points and in the
 	// other.
 	Along, Against ModeSet
+	Bridge, Tunnel bool // see Way.Bridge
 }
 
 // Segment answers segment i.
 func (n *Network) Segment(i int) Segment {
-	s := Segment{LengthM: float64(n.lengthCM[i]) / 100, Class: n.class[i], Name: n.names[n.name[i]]}
+	s := Segment{LengthM: float64(n.lengthCM[i]) / 100, Class: n.class[i], Name: n.names[n.name[i]],
+		Bridge: n.flags[i]&segBridge != 0, Tunnel: n.flags[i]&segTunnel != 0}
 	if n.origin != nil {
 		s.Origin = n.origin[i]
 	}

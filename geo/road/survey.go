@@ -57,6 +57,8 @@ type Way struct {
 	EndsOnly ModeSet
 	// Ferry cannot be boarded in the middle: no trip starts or ends on it.
 	Ferry bool
+	// Bridge and Tunnel are travelled like any road, and nobody is asked to wait there.
+	Bridge, Tunnel bool
 	// Origin is the number of the way where it came from, as an id of OpenStreetMap;
 	// 0 where it has none.
 	Origin int64

@@ -201,7 +201,7 @@ func (im *importer) way(w Way) error {
 // travels on.
 func (im *importer) readWay(tags Tags) (road.Way, bool) {
 	class, ferry := classOf(tags)
-	way := road.Way{Class: class, Ferry: ferry}
+	way := road.Way{Class: class, Ferry: ferry, Bridge: stands(tags.Get("bridge")), Tunnel: stands(tags.Get("tunnel"))}
 	usable := false
 	for m, r := range im.rules {
 		if r.Profile == nil {
@@ -221,6 +221,9 @@ func (im *importer) readWay(tags Tags) (road.Way, bool) {
 	}
 	return way, usable
 }
+
+// stands says that a tag which names a structure, in whatever word, names one.
+func stands(word string) bool { return word != "" && word != "no" }
 
 // classOf is the class of a way, whether or not anybody may use it.
 func classOf(tags Tags) (c road.Class, ferry bool) {

@@ -167,6 +167,40 @@ func TestGates(t *testing.T) {
 	}
 }
 
+func TestBridgesAndTunnels(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		tags           []string
+		bridge, tunnel bool
+	}{
+		{nil, false, false},
+		{[]string{"bridge", "yes"}, true, false},
+		{[]string{"bridge", "viaduct"}, true, false},
+		{[]string{"bridge", "no", "tunnel", "no"}, false, false},
+		{[]string{"tunnel", "building_passage"}, false, true},
+	} {
+		file := (&pbf{
+			nodes: []pbfNode{{id: 1, lon: 1, lat: 1}, {id: 2, lon: 1.001, lat: 1}},
+			ways:  []pbfWay{{id: 1, refs: []int64{1, 2}, tags: append([]string{"highway", "residential"}, c.tags...)}},
+		}).file()
+		survey, _ := read(t, file)
+		n, err := road.Build(t.Context(), survey, "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kept bytes.Buffer
+		if _, err := n.WriteTo(&kept); err != nil {
+			t.Fatal(err)
+		}
+		if n, err = road.Read(&kept); err != nil {
+			t.Fatal(err)
+		}
+		if s := n.Segment(0); s.Bridge != c.bridge || s.Tunnel != c.tunnel {
+			t.Errorf("%v: %+v", c.tags, s)
+		}
+	}
+}
+
 func TestWaysAreCutWhereNodesAreMissing(t *testing.T) {
 	t.Parallel()
 	file := (&pbf{

@@ -1,0 +1,498 @@
+package road
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/geo/road/cch"
+)
+
+// meetTwin finds where to meet slowly and obviously: it asks Dijkstra's algorithm for
+// every way of every place looked at, and follows streets by looking at all roads.
+type meetTwin struct {
+	n    *Network
+	now  [Modes]*Network // with the durations in force
+	q    MeetAsk
+	used []Mode
+	met  map[uint32][]uint32 // segments by node
+}
+
+func newMeetTwin(n *Network, closed Conditions, q MeetAsk) *meetTwin {
+	w := &meetTwin{n: n, q: q, met: map[uint32][]uint32{}}
+	for m := range Mode(Modes) {
+		w.now[m] = n.reweighted(m, n.under(m, closed.Closed[m]))
+		if slices.ContainsFunc(q.Members, func(who Member) bool { return who.Mode == m }) {
+			w.used = append(w.used, m)
+		}
+	}
+	for s := range uint32(n.Segments()) {
+		if n.flags[s]&segFerry == 0 {
+			for _, node := range n.nodes[2*s : 2*s+2] {
+				w.met[node] = append(w.met[node], s)
+			}
+		}
+	}
+	return w
+}
+
+// streets are the segments of the roads a point is snapped to, with what goes on from
+// them.
+func (w *meetTwin) streets(segments []uint32) map[uint32]bool {
+	found := map[uint32]bool{}
+	var add func(s uint32)
+	add = func(s uint32) {
+		if found[s] {
+			return
+		}
+		found[s] = true
+		for _, node := range w.n.nodes[2*s : 2*s+2] {
+			if at := w.met[node]; len(at) == 2 {
+				add(at[0])
+				add(at[1])
+			}
+		}
+	}
+	for _, s := range segments {
+		add(s)
+	}
+	return found
+}
+
+func (w *meetTwin) snapped(m Mode, p geo.Point) (spot, []uint32) {
+	var s snapper
+	at := w.now[m].snap(m, w.now[m].modes[m].durationMS, p, &s)
+	var segments []uint32
+	for _, pl := range at.at {
+		segments = append(segments, pl.arc/2)
+	}
+	return at, segments
+}
+
+func (w *meetTwin) one(t fataler, m Mode, from Fix, to geo.Point) Time {
+	times, err := w.now[m].FixesToOne(context.Background(), m, []Fix{from}, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return times[0]
+}
+
+type fataler interface {
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+// judged is what the twin says of a place.
+type judged struct {
+	at              geo.Point
+	segment         uint32
+	reached         bool
+	latestS, totalS float64
+	roadM           float64
+	exposed         bool
+}
+
+// ways are the lengths of all ways by way of some places: one search for each way.
+func (w *meetTwin) ways(t fataler, places []judged) {
+	points := make([]geo.Point, len(places))
+	for i := range places {
+		points[i], places[i].reached, places[i].roadM = places[i].at, true, 1e9
+	}
+	for _, m := range w.used {
+		on, err := w.now[m].ManyToOne(context.Background(), m, points, w.q.Target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var from []Fix
+		for _, who := range w.q.Members {
+			if who.Mode == m {
+				from = append(from, who.Fix)
+			}
+		}
+		for i := range places {
+			j := &places[i]
+			there, err := w.now[m].FixesToOne(context.Background(), m, append(slices.Clone(from), Fix{Point: w.q.Target}), j.at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, a := range there[:len(from)] {
+				j.reached = j.reached && a.Reachable && on[i].Reachable
+				j.latestS = max(j.latestS, a.DurationS+on[i].DurationS)
+				j.totalS += a.DurationS + on[i].DurationS
+			}
+			for _, d := range []Time{on[i], there[len(from)]} {
+				if d.Reachable {
+					j.roadM = min(j.roadM, d.DistanceM)
+				}
+			}
+		}
+	}
+}
+
+// look says whether people are seen at a place.
+func (w *meetTwin) look(j *judged) {
+	p := j.at
+	own, targets := []uint32{j.segment}, []uint32{}
+	for _, m := range w.used {
+		_, at := w.snapped(m, p)
+		own = append(own, at...)
+		_, at = w.snapped(m, w.q.Target)
+		targets = append(targets, at...)
+	}
+	mine, its := w.streets(own), w.streets(targets)
+	for s := range mine {
+		j.exposed = j.exposed || its[s]
+	}
+	for _, m := range w.used {
+		j.exposed = j.exposed || w.straightOn(m, p, mine, its)
+	}
+}
+
+// straightOn says that a best way from a place to the target leads over nothing but two
+// streets, by making the lengths of all ways over any streets and over those better until
+// nothing changes.
+func (w *meetTwin) straightOn(m Mode, p geo.Point, mine, its map[uint32]bool) bool {
+	n := w.now[m]
+	g := &n.modes[m]
+	start, _ := w.snapped(m, p)
+	goal, _ := w.snapped(m, w.q.Target)
+	best := func(allowed func(segment uint32) bool) cch.Key {
+		far := make([]cch.Key, g.states())
+		for s := range far {
+			far[s] = cch.Inf
+		}
+		best := start.direct(goal)
+		for _, at := range start.at {
+			far[at.arc] = min(far[at.arc], lengthOf(g.durationMS[at.arc]-at.beforeMS, n.lengthCM[at.arc/2]-at.beforeCM)+lengthOf(at.walk()))
+		}
+		for changed := true; changed; {
+			changed = false
+			for from := range uint32(g.states()) {
+				if far[from] >= cch.Inf {
+					continue
+				}
+				stuck := g.stuck(g.durationMS, from)
+				for t := g.turnFirst[from]; t < g.turnFirst[from+1]; t++ {
+					to := g.turnTo[t]
+					arc := g.arcOf(to)
+					if !g.open(g.durationMS, t, stuck) || !allowed(arc/2) {
+						continue
+					}
+					turn := lengthOf(g.turnCostMS[t]&^stuckBit, 0)
+					if g.flags[arc]&arcEndsOnly != 0 && g.flags[g.arcOf(from)]&arcEndsOnly == 0 {
+						turn += pass
+					}
+					for _, at := range goal.at {
+						if at.arc == arc {
+							best = min(best, far[from]+turn+at.before())
+						}
+					}
+					if key := far[from] + turn + lengthOf(g.durationMS[arc], n.lengthCM[arc/2]); key < far[to] {
+						far[to], changed = key, true
+					}
+				}
+			}
+		}
+		return best
+	}
+	two := best(func(s uint32) bool { return mine[s] || its[s] })
+	return two < cch.Inf && two == best(func(uint32) bool { return true })
+}
+
+// check compares an answer with what the twin makes of every place looked at. To see
+// whether a place is covered is dear, so it looks in their order until one is.
+func (w *meetTwin) check(t fataler, r *Router, got Meeting) {
+	for i, who := range w.q.Members {
+		if !w.one(t, who.Mode, who.Fix, w.q.Target).Reachable {
+			if got.Found || got.Reason != BreaksReach || got.Who != i {
+				t.Fatalf("%+v, and member %d has no way to the target", got, i)
+			}
+			return
+		}
+	}
+	c := r.convene(w.q)
+	defer c.done()
+	var open *judged
+	any := false
+	for _, ring := range rings {
+		var good []judged
+		var all []judged
+		for _, g := range c.places(ring) {
+			any = true
+			w.stopped(t, g)
+			all = append(all, judged{at: g.at, segment: g.segment})
+		}
+		w.ways(t, all)
+		for _, j := range all {
+			if j.reached && j.roadM >= 150 && geo.DistanceM(j.at, w.q.Target) >= 80 {
+				good = append(good, j)
+			}
+		}
+		slices.SortFunc(good, func(a, b judged) int {
+			return better(gathering{at: a.at, latestS: a.latestS, totalS: a.totalS}, gathering{at: b.at, latestS: b.latestS, totalS: b.totalS})
+		})
+		for i := range good {
+			j := &good[i]
+			w.look(j)
+			if open == nil {
+				open = j
+			}
+			if !j.exposed {
+				w.same(t, r, got, *j, false)
+				return
+			}
+		}
+	}
+	switch {
+	case open != nil:
+		w.same(t, r, got, *open, true)
+	case got.Found || got.Reason == "" || any == (got.Reason == BreaksNoRoadNear):
+		t.Fatalf("%+v, and no place serves", got)
+	}
+}
+
+// stopped checks that people can stop at a place and are not seen from the window.
+func (w *meetTwin) stopped(t fataler, g gathering) {
+	s := w.n.Segment(int(g.segment))
+	if m := geo.DistanceM(g.at, w.q.Target); m < 80 {
+		t.Fatalf("%v is %v m from the target", g.at, m)
+	}
+	for _, m := range w.used {
+		d := w.now[m].modes[m].durationMS
+		if d[2*g.segment] == shut && d[2*g.segment+1] == shut || w.n.modes[m].flags[2*g.segment]&arcEndsOnly != 0 {
+			t.Fatalf("%v is closed or private by %v", s, m)
+		}
+	}
+	if s.Bridge || s.Tunnel || s.Class == Motorway || s.Class == MotorwayLink || s.Class == Ferry || w.n.flags[g.segment]&segFerry != 0 {
+		t.Fatalf("nobody can stop on %+v", s)
+	}
+}
+
+// same compares figures, not places: two may be equally good.
+func (w *meetTwin) same(t fataler, r *Router, got Meeting, want judged, noCover bool) {
+	sum := 0.0
+	for i, l := range got.Legs {
+		who := w.q.Members[i]
+		there, on := w.one(t, who.Mode, who.Fix, got.At), w.one(t, who.Mode, Fix{Point: got.At}, w.q.Target)
+		l.There.Version, l.On.Version, there.Version, on.Version = Version{}, Version{}, Version{}, Version{}
+		if l.There != there || l.On != on {
+			t.Fatalf("member %d: %+v, Dijkstra says %+v and %+v", i, l, there, on)
+		}
+		sum += there.DurationS + on.DurationS
+	}
+	if !got.Found || got.NoCover != noCover || abs(int64(1000*(got.LatestS-want.latestS))) > 0 || abs(int64(1000*(sum-want.totalS))) > 0 {
+		t.Fatalf("%+v in all %v s, the twin found %+v, no cover %v", got, sum, want, noCover)
+	}
+	at := []judged{{at: got.At, segment: w.nearest(r, got.At)}}
+	w.ways(t, at)
+	w.look(&at[0])
+	if j := at[0]; j.roadM != got.RoadM || j.exposed != noCover || got.StraightM < 80 || got.RoadM < 150 {
+		t.Fatalf("%+v, the twin says %+v of it", got, j)
+	}
+}
+
+func (w *meetTwin) nearest(r *Router, p geo.Point) uint32 {
+	var heap nearHeap
+	c := r.convene(w.q)
+	defer c.done()
+	nearest := uint32(none)
+	w.n.near(p.Lon, p.Lat, &heap, c.stops, func(leaf uint32, _, _ float64) bool {
+		nearest = w.n.tree.segment[leaf]
+		return false
+	})
+	return nearest
+}
+
+// layStreets joins the nodes of a town by rows and columns of streets for everybody,
+// where nothing joins them yet.
+func layStreets(s *Survey) {
+	joined := map[[2]uint32]bool{}
+	for _, w := range s.Ways {
+		twice(joined, w.Nodes)
+	}
+	side := uint32(2)
+	for side*side < uint32(len(s.Nodes)) {
+		side++
+	}
+	lay := func(a, b uint32, name string) {
+		w := Way{Class: Residential, Name: name, Nodes: []uint32{a, b}}
+		for m := range w.Travel {
+			w.Travel[m] = Travel{ForwardMS: 4, BackwardMS: 4}
+		}
+		if !twice(joined, w.Nodes) {
+			s.Ways = append(s.Ways, w)
+		}
+	}
+	for i := range side {
+		for k := range side - 1 {
+			lay(i*side+k, i*side+k+1, "横街")
+			lay(k*side+i, (k+1)*side+i, "直街")
+		}
+	}
+}
+
+// drawMembers draws who comes, around a town.
+func drawMembers(t *rapid.T, n *Network) MeetAsk {
+	point := func() geo.Point {
+		p := n.point(uint32(rapid.IntRange(0, len(n.points)/2-1).Draw(t, "at")))
+		off := rapid.IntRange(-4000, 4000)
+		return geo.Point{Lon: p.Lon + float64(off.Draw(t, "dx"))/1e7, Lat: p.Lat + float64(off.Draw(t, "dy"))/1e7}
+	}
+	q := MeetAsk{Target: point()}
+	for range rapid.IntRange(1, 4).Draw(t, "members") {
+		q.Members = append(q.Members, Member{Fix: Fix{Point: point()}, Mode: Mode(rapid.IntRange(0, Modes-1).Draw(t, "mode"))})
+	}
+	return q
+}
+
+// In random towns, whatever is closed, the meeting is the one the twin finds.
+func TestMeetAgreesWithItsTwin(t *testing.T) {
+	t.Parallel()
+	ends := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSurvey(t)
+		if rapid.IntRange(0, 3).Draw(t, "streets") > 0 {
+			layStreets(s)
+		}
+		for i := range s.Ways {
+			switch rapid.IntRange(0, 11).Draw(t, "kind") {
+			case 0:
+				s.Ways[i].Bridge = true
+			case 1:
+				s.Ways[i].Tunnel = true
+			case 2:
+				s.Ways[i].Class = Motorway
+			case 3:
+				s.Ways[i].Class = Primary
+			}
+		}
+		n, err := Build(context.Background(), s, "drawn")
+		if err != nil {
+			return
+		}
+		r, err := Prepare(context.Background(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var closed Conditions
+		for m := range Mode(Modes) {
+			for s := range uint32(n.Segments()) {
+				if rapid.IntRange(0, 9).Draw(t, "closed") == 0 {
+					closed.Closed[m] = append(closed.Closed[m], s)
+				}
+			}
+		}
+		if err := r.Impose(context.Background(), closed, 2); err != nil {
+			t.Fatal(err)
+		}
+		q := drawMembers(t, n)
+		got, err := Meet(context.Background(), r, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newMeetTwin(n, closed, q).check(t, r, got)
+		ends[strings.TrimSpace(fmt.Sprint(got.Found, " ", got.NoCover, " ", got.Reason))]++
+		if again, _ := Meet(context.Background(), r, q); fmt.Sprint(again) != fmt.Sprint(got) {
+			t.Fatalf("%+v, and asked again %+v", got, again)
+		}
+		if got.Found {
+			at, err := MeetAt(context.Background(), r, q, got.At)
+			if err != nil || at.NoCover != got.NoCover || at.RoadM != got.RoadM || (len(at.Breaks) > 0) != got.NoCover {
+				t.Fatalf("found %+v, judged %+v (%v)", got, at, err)
+			}
+		}
+	})
+	t.Log(ends)
+	if ends["true false"] < 10 || ends["true true"] < 3 || len(ends) < 4 {
+		t.Errorf("the towns are too poor: %v", ends)
+	}
+}
+
+// On real roads, with some of them closed too.
+func TestMeetOnRealRoads(t *testing.T) {
+	t.Parallel()
+	for extract, rounds := range map[string]int{"liechtenstein": 6, "monaco": 4} {
+		t.Run(extract, func(t *testing.T) {
+			t.Parallel()
+			n := LoadExtract(t, extract)
+			r, err := Prepare(t.Context(), n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rnd := rand.New(rand.NewPCG(3, 5))
+			covered := 0
+			for round := range rounds {
+				var closed Conditions
+				if round%2 == 1 {
+					closed = randomClosures(n, rnd)
+				}
+				if err := r.Impose(t.Context(), closed, uint64(round+2)); err != nil {
+					t.Fatal(err)
+				}
+				q := meetAround(n, rnd, 3)
+				got, err := Meet(t.Context(), r, q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				newMeetTwin(n, closed, q).check(t, r, got)
+				if got.Found && !got.NoCover {
+					covered++
+				}
+			}
+			if covered < rounds/2 {
+				t.Errorf("only %d of %d meetings are covered", covered, rounds)
+			}
+		})
+	}
+}
+
+// meetAround asks for people within some kilometres of a place.
+func meetAround(n *Network, r *rand.Rand, members int) MeetAsk {
+	q := MeetAsk{Target: randomPoints(n, r, 1)[0]}
+	for i := range members {
+		far := geo.Beyond(q.Target, r.Float64()*360, 300+r.Float64()*4000)
+		q.Members = append(q.Members, Member{Fix: Fix{Point: far}, Mode: []Mode{Car, Car, EBike, Foot}[i%4]})
+	}
+	return q
+}
+
+// BenchmarkMeet asks for ten members within some kilometres of a place in Porto, another
+// place each time.
+func BenchmarkMeet(b *testing.B) {
+	n := LoadExtract(b, "porto")
+	r, err := Prepare(b.Context(), n)
+	if err != nil {
+		b.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	var took []time.Duration
+	found, open := 0, 0
+	b.ReportAllocs()
+	for b.Loop() {
+		q := meetAround(n, rnd, 10)
+		begin := time.Now()
+		m, err := Meet(context.Background(), r, q)
+		if err != nil {
+			b.Fatal(err)
+		}
+		took = append(took, time.Since(begin))
+		if m.Found {
+			found++
+		}
+		if m.NoCover {
+			open++
+		}
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-us")
+	b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-us")
+	b.ReportMetric(float64(found)/float64(len(took)), "found")
+	b.ReportMetric(float64(open)/float64(len(took)), "no-cover")
+}
