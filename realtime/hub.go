@@ -16,25 +16,29 @@ const beatEvery = 15 * time.Second
 // hub is what Run knows. Only its goroutine touches it.
 type hub struct {
 	index     *Index
-	viewers   map[*viewer]*audience // nil before the first snapshot
+	viewers   map[*viewer]*audience // nil before the first snapshot, and of the binary subprotocol
 	audiences map[audienceKey]*audience
+	land      *land
 	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
 	looks     looks                          // who saw whom, still to be handed over
 }
 
-// audienceKey is what makes two viewers see the same: all that the rule of
-// visibility reads of a viewer, and where they look.
-type audienceKey struct {
-	who  dispatch.Viewer
-	view view
+// newHub makes a hub that shows whoever stands in the index now from its first flush
+// on.
+func newHub(x *Index) *hub {
+	h := &hub{index: x, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}}
+	h.land = newLand(h.looks)
+	for _, s := range x.All() {
+		h.dirty[s.Patrol] = struct{}{}
+	}
+	return h
 }
 
-func keyOf(who dispatch.Viewer, at view) audienceKey {
-	// Patrols are not reported by anybody and staff is not asked, so that accounts of
-	// one scope share an audience.
-	who.Account, who.Staff, who.Device = dispatch.AccountID{}, dispatch.StaffID{}, dispatch.DeviceID{}
-	who.Simulated = false
-	return audienceKey{who: who, view: at}
+// audienceKey is what makes two viewers of the JSON subprotocol see the same: their
+// right, and where they look.
+type audienceKey struct {
+	right right
+	view  view
 }
 
 // audience is viewers who see the same.
@@ -46,7 +50,7 @@ type audience struct {
 }
 
 func (a *audience) sees(s *Standing) bool {
-	return s.Placed && a.key.view.box.Contains(s.Point) && dispatch.Visible(a.key.who, s.Thing())
+	return s.Placed && a.key.view.box.Contains(s.Point) && a.key.right.sees(s)
 }
 
 func (h *hub) ask(a ask) {
@@ -67,6 +71,7 @@ func (h *hub) ask(a ask) {
 
 // part takes a viewer out of its audience; an audience without members goes.
 func (h *hub) part(v *viewer) {
+	h.land.part(v)
 	a := h.viewers[v]
 	if a == nil {
 		return
@@ -102,13 +107,46 @@ func (h *hub) join(v *viewer, key audienceKey) *audience {
 // snapshot sends a viewer all that it sees, and the cases that changed while the
 // others were read.
 func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
+	at := everywhere
+	if v.asked != nil {
+		at = *v.asked
+	}
+	var b []byte
+	if v.binary {
+		h.flush(time.Now()) // so that all who have a pane stand at the same moment
+		if h.land.windows[v] == nil {
+			h.land.join(v, rightOf(v.who), at)
+		}
+	} else {
+		b = h.patrolsOf(v, at)
+	}
+	b = append(b, `,"cases":`...)
+	if cases == nil {
+		cases = []dispatch.Case{}
+	}
+	body, err := json.Marshal(cases)
+	if err != nil {
+		v.close(closeDrain, "the cases cannot be shown")
+		return
+	}
+	v.push(frame{kind: "snapshot", rest: append(b, body...)})
+	if v.binary {
+		h.land.windows[v].tellAll(h.land.atMS)
+	}
+	pending := v.pending
+	v.ready, v.pending = true, nil
+	for i := range pending {
+		if f, ok := caseFrame(&pending[i]); ok {
+			v.push(f)
+		}
+	}
+}
+
+// patrolsOf are the patrols of a viewer's first snapshot, or of another one.
+func (h *hub) patrolsOf(v *viewer, at view) []byte {
 	a := h.viewers[v]
 	if a == nil {
-		key := keyOf(v.who, everywhere)
-		if v.asked != nil {
-			key.view = *v.asked
-		}
-		a = h.join(v, key)
+		a = h.join(v, audienceKey{right: rightOf(v.who), view: at})
 	} else {
 		h.flush(time.Now())
 	}
@@ -123,23 +161,7 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 			b = appendPatrol(b, &s)
 		}
 	}
-	b = append(b, `],"cases":`...)
-	if cases == nil {
-		cases = []dispatch.Case{}
-	}
-	body, err := json.Marshal(cases)
-	if err != nil {
-		v.close(closeDrain, "the cases cannot be shown")
-		return
-	}
-	v.push(frame{kind: "snapshot", rest: append(b, body...)})
-	pending := v.pending
-	v.ready, v.pending = true, nil
-	for i := range pending {
-		if f, ok := caseFrame(&pending[i]); ok {
-			v.push(f)
-		}
-	}
+	return append(b, ']')
 }
 
 // look moves a viewer to another part of the map: what is new there comes as moved,
@@ -149,11 +171,15 @@ func (h *hub) look(v *viewer, at view) {
 	if !here {
 		return
 	}
+	if w := h.land.windows[v]; w != nil {
+		w.next = &at // with the next tick: one message a tick, however often a map is dragged
+		return
+	}
 	if old == nil {
 		v.asked = &at // the first snapshot is on its way
 		return
 	}
-	key := keyOf(v.who, at)
+	key := audienceKey{right: rightOf(v.who), view: at}
 	if key == old.key {
 		return
 	}
@@ -187,12 +213,16 @@ func (h *hub) handOver(recorder chan<- looks) {
 			h.looks.add(v.who, a.shown)
 		}
 	}
+	for _, w := range h.land.windows {
+		w.look(h.looks)
+	}
 	if len(h.looks) == 0 {
 		return
 	}
 	select {
 	case recorder <- h.looks:
 		h.looks = looks{}
+		h.land.looks = h.looks
 	default:
 	}
 }
@@ -257,11 +287,25 @@ func (h *hub) tellCase(c *dispatch.CaseChanged) {
 	}
 }
 
-// flush sends each audience what moved since the last time. Each patrol is encoded
-// once, each audience's frame is put together once.
+// flush sends everybody what moved since the last time. What is shown is read from the
+// index now: two changes of a patrol at once may come over the bus in either order.
 func (h *hub) flush(now time.Time) {
-	// What is shown is read from the index now: two changes of a patrol at once may
-	// come over the bus in either order.
+	h.land.atMS = h.index.now().UnixMilli()
+	for id := range h.dirty {
+		s, _ := h.index.Standing(id)
+		h.land.take(id, &s)
+	}
+	h.land.glaze(now)
+	h.flushAudiences(now)
+	clear(h.dirty)
+}
+
+// flushAudiences makes the frames of the JSON subprotocol: each patrol is encoded once,
+// each audience's frame is put together once.
+func (h *hub) flushAudiences(now time.Time) {
+	if len(h.audiences) == 0 {
+		return
+	}
 	standings := make(map[dispatch.PatrolID]Standing, len(h.dirty))
 	for id := range h.dirty {
 		standings[id], _ = h.index.Standing(id)
@@ -297,7 +341,6 @@ func (h *hub) flush(now time.Time) {
 			v.push(f)
 		}
 	}
-	clear(h.dirty)
 }
 
 // delta gathers one frame of changes.

@@ -24,15 +24,16 @@ type LiveConfig struct {
 	// Record writes down who saw whom; nil writes nothing.
 	Record LookRecorder
 	Log    *slog.Logger  // slog.Default if nil
-	Tick   time.Duration // between two frames to a viewer; 250 ms if zero
+	Tick   time.Duration // between two frames to a viewer; 200 ms if zero
 }
 
-// LiveServer shows viewers what moves. Viewers who may see the same and look at the
-// same place form an audience: what it sees is worked out once a tick and encoded
-// once, and its members share the bytes. Only the number in front is each
-// connection's own.
+// LiveServer shows viewers what moves. Over the binary subprotocol, what one right may
+// see of a cell of the map is worked out once a tick and encoded once, and all who
+// look at the cell share the bytes; over JSON, which tells no more than what lies in
+// the view, all do who have the same right and the same view. Only the number in front
+// is each connection's own.
 //
-// Run's goroutine owns the audiences; a viewer's reader and writer reach it through
+// Run's goroutine owns what is shown; a viewer's reader and writer reach it through
 // channels, and it never waits for them: a viewer whose queue is full is closed.
 type LiveServer struct {
 	index  *Index
@@ -66,7 +67,7 @@ func NewLiveServer(c LiveConfig) (*LiveServer, error) {
 	if c.Record == nil {
 		c.Record = func(context.Context, dispatch.Viewer, []dispatch.PatrolID) error { return nil }
 	}
-	setDefault(&c.Tick, 250*time.Millisecond)
+	setDefault(&c.Tick, 200*time.Millisecond)
 	return &LiveServer{
 		index: c.Index, bus: c.Bus, cases: c.Cases, record: c.Record, log: c.Log, tick: c.Tick,
 		asks: make(chan ask), done: make(chan struct{}), news: c.Bus.Subscribe(),
@@ -92,7 +93,7 @@ const (
 
 // Run works until ctx ends, then tells every viewer to come back elsewhere (1001).
 func (l *LiveServer) Run(ctx context.Context) error {
-	h := hub{index: l.index, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}}
+	h := newHub(l.index)
 	heard := make(chan News)
 	var hearing sync.WaitGroup
 	hearing.Go(func() {
@@ -149,7 +150,8 @@ func (l *LiveServer) Run(ctx context.Context) error {
 	return nil
 }
 
-// LiveSubprotocol is the name that both sides may agree on in the handshake.
+// LiveSubprotocol is the name that both sides may agree on in the handshake, or
+// liveframe.Subprotocol for positions in binary; this one is spoken without a name too.
 const LiveSubprotocol = "gridpatrol.live.v1.json"
 
 // Close codes of the live channel. After each of them a viewer may come back; after

@@ -26,12 +26,18 @@ const (
 // times patrols at most, however long the database is away.
 type looks map[dispatch.Viewer]map[dispatch.PatrolID]struct{}
 
-func (l looks) add(who dispatch.Viewer, patrols map[dispatch.PatrolID]struct{}) {
+// of answers whom a viewer saw, to be added to.
+func (l looks) of(who dispatch.Viewer) map[dispatch.PatrolID]struct{} {
 	seen := l[who]
 	if seen == nil {
-		seen = make(map[dispatch.PatrolID]struct{}, len(patrols))
+		seen = map[dispatch.PatrolID]struct{}{}
 		l[who] = seen
 	}
+	return seen
+}
+
+func (l looks) add(who dispatch.Viewer, patrols map[dispatch.PatrolID]struct{}) {
+	seen := l.of(who)
 	for id := range patrols {
 		seen[id] = struct{}{}
 	}
@@ -45,6 +51,9 @@ func recordLooks(ctx context.Context, handed <-chan looks, record LookRecorder, 
 	defer context.AfterFunc(ctx, func() { time.AfterFunc(looksLast, cancel) })()
 	for batch := range handed {
 		for who, patrols := range batch {
+			if len(patrols) == 0 {
+				continue
+			}
 			ids := make([]dispatch.PatrolID, 0, len(patrols))
 			for id := range patrols {
 				ids = append(ids, id)

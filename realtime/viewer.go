@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strconv"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,12 +13,14 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/realtime/liveframe"
 )
 
 // Bounds of a viewer's socket. A viewer whose waiting frames pass either is slow.
 const (
 	maxViewerMessageBytes = 4 << 10
 	maxFramesWaiting      = 128
+	maxTicksWaiting       = 8 // of binary positions: who is further behind gets all afresh later
 	maxBytesWaiting       = 4 << 20
 	viewerPingEvery       = 30 * time.Second
 )
@@ -31,20 +33,35 @@ type view struct {
 
 var everywhere = view{box: geo.Box{West: -180, South: -90, East: 180, North: 90}}
 
-// frame is one message to a viewer: its type, and the rest of its fields, shared
-// with others. The number goes between them.
+// frame is one message to a viewer. Of text it is its type, and the rest of its fields,
+// shared with others; the number goes between them. Of positions in binary it is parts
+// of a batch, shared too, behind room for a head of its own.
 type frame struct {
 	kind string
 	rest []byte // `,"moved":[...]`, or nothing
+
+	batch  *batch
+	parts  [][]byte
+	atMS   int64
+	afresh bool
+}
+
+func (f *frame) size() int {
+	n := len(f.rest)
+	for _, p := range f.parts {
+		n += len(p)
+	}
+	return n
 }
 
 // viewer is one connection. Run queues frames; its own writer sends them and gives
 // them their numbers, so that the numbers have no holes whatever happens to the
 // queue.
 type viewer struct {
-	conn  *websocket.Conn
-	who   dispatch.Viewer
-	stats *liveStats
+	conn   *websocket.Conn
+	binary bool // has positions in binary
+	who    dispatch.Viewer
+	stats  *liveStats
 
 	// Run's own.
 	ready   bool                   // has had its first snapshot
@@ -54,6 +71,9 @@ type viewer struct {
 	mu      sync.Mutex // guards all below; Run, the reader and the writer
 	waiting []frame
 	bytes   int
+	ticks   int  // of waiting, those with positions
+	writing bool // the writer has not sent yet all that it took
+	behind  bool // positions were dropped, and all are due afresh
 	code    int // of the close frame, once closing
 	reason  string
 	stopped bool
@@ -61,7 +81,7 @@ type viewer struct {
 }
 
 func newViewer(conn *websocket.Conn, who dispatch.Viewer, stats *liveStats) *viewer {
-	return &viewer{conn: conn, who: who, stats: stats, wake: make(chan struct{}, 1)}
+	return &viewer{conn: conn, binary: conn.Subprotocol() == liveframe.Subprotocol, who: who, stats: stats, wake: make(chan struct{}, 1)}
 }
 
 // push queues a frame; at the bound the viewer is closed.
@@ -69,20 +89,67 @@ func (v *viewer) push(f frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.code != 0 {
+		f.batch.release()
 		return
 	}
+	size := f.size()
 	if len(v.waiting) == maxFramesWaiting || v.bytes+len(f.rest) > maxBytesWaiting {
-		v.waiting, v.bytes = nil, 0
+		f.batch.release()
+		v.drop(func(*frame) bool { return true })
 		v.code, v.reason = closeSlow, "the viewer does not keep up"
 		v.stats.slow.Add(1)
 	} else {
 		v.waiting = append(v.waiting, f)
 		v.bytes += len(f.rest)
+		if f.batch != nil {
+			v.ticks++
+		}
 		v.stats.frames.Add(1)
-		v.stats.bytes.Add(int64(len(f.rest)))
+		v.stats.bytes.Add(int64(size))
 	}
 	v.nudge()
 }
+
+// drop lets waiting frames go. mu is held.
+func (v *viewer) drop(which func(*frame) bool) {
+	v.waiting = slices.DeleteFunc(v.waiting, func(f frame) bool {
+		if !which(&f) {
+			return false
+		}
+		v.bytes -= len(f.rest)
+		if f.batch != nil {
+			v.ticks--
+			f.batch.release()
+		}
+		return true
+	})
+}
+
+// room says whether a viewer takes another tick of positions.
+func (v *viewer) room() room {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case v.behind && (v.writing || len(v.waiting) > 0):
+		return noRoom
+	case v.behind:
+		v.behind = false
+		return roomAgain
+	case v.ticks >= maxTicksWaiting:
+		v.drop(func(f *frame) bool { return f.batch != nil })
+		v.behind = true
+		return noRoom
+	}
+	return roomFor
+}
+
+type room uint8
+
+const (
+	roomFor   room = iota // one more
+	noRoom                // what is new is not queued: newest wins, later
+	roomAgain             // what was not queued is due: all afresh
+)
 
 func (v *viewer) nudge() {
 	select {
@@ -122,8 +189,14 @@ func (v *viewer) stop() {
 func (v *viewer) write() {
 	ping := time.NewTicker(viewerPingEvery)
 	defer ping.Stop()
-	var seq int64
-	var head []byte
+	var seq uint32
+	var frames []frame // in turn with waiting
+	out := liveWriter{conn: v.conn}
+	defer func() {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		v.drop(func(*frame) bool { return true })
+	}()
 	for {
 		select {
 		case <-v.wake:
@@ -133,44 +206,35 @@ func (v *viewer) write() {
 			continue
 		}
 		v.mu.Lock()
-		frames, code, reason, stopped := v.waiting, v.code, v.reason, v.stopped
-		v.waiting, v.bytes = nil, 0
+		clear(frames)
+		frames, v.waiting = v.waiting, frames[:0]
+		v.bytes, v.ticks = 0, 0
+		code, reason, stopped := v.code, v.reason, v.stopped
+		v.writing = !stopped
 		v.mu.Unlock()
+		var failed error
+		for i := range frames {
+			seq++
+			if failed == nil && !stopped {
+				failed = out.send(&frames[i], seq)
+			}
+			frames[i].batch.release()
+		}
 		if stopped {
 			return
 		}
-		for _, f := range frames {
-			seq++
-			head = append(head[:0], `{"type":"`...)
-			head = append(head, f.kind...)
-			head = append(head, `","seq":`...)
-			head = strconv.AppendInt(head, seq, 10)
-			if err := v.writeFrame(head, f.rest); err != nil {
-				v.conn.Close() // the reader ends with an error
-				return
-			}
+		if failed != nil {
+			v.conn.Close() // the reader ends with an error
+			return
 		}
+		v.mu.Lock()
+		v.writing = false
+		v.mu.Unlock()
 		if code != 0 {
 			closeConn(v.conn, code, reason)
 			return
 		}
 	}
-}
-
-func (v *viewer) writeFrame(head, rest []byte) error {
-	if err := v.conn.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
-		return err
-	}
-	w, err := v.conn.NextWriter(websocket.TextMessage)
-	if err != nil {
-		return err
-	}
-	for _, part := range [][]byte{head, rest, {'}'}} {
-		if _, err := w.Write(part); err != nil {
-			return err
-		}
-	}
-	return w.Close()
 }
 
 // asked is what a viewer's message says.
