@@ -112,7 +112,6 @@ func (l *land) fill(w *window, b *batch, now time.Time) {
 		afresh = true
 	}
 	from := len(b.parts)
-	b.parts = append(b.parts, nil) // for the head
 	switch {
 	case moved:
 		l.reopen(w, b, !afresh)
@@ -129,8 +128,7 @@ func (l *land) fill(w *window, b *batch, now time.Time) {
 			b.parts = append(b.parts, p.all(b))
 		}
 	}
-	if len(b.parts) == from+1 && !afresh && now.Sub(w.sentAt) < beatEvery {
-		b.parts = b.parts[:from]
+	if len(b.parts) == from && !afresh && now.Sub(w.sentAt) < beatEvery {
 		return
 	}
 	w.sentAt = now
@@ -175,8 +173,7 @@ func (l *land) reopen(w *window, b *batch, tell bool) {
 	}
 }
 
-// send queues the parts from a point on. The first is left for the head, which is the
-// viewer's own.
+// send queues the parts from a point on.
 func (w *window) send(b *batch, from int, atMS int64, afresh bool) {
 	b.holders.Add(1)
 	w.viewer.push(frame{batch: b, parts: b.parts[from:len(b.parts):len(b.parts)], atMS: atMS, afresh: afresh})
@@ -186,7 +183,6 @@ func (w *window) send(b *batch, from int, atMS int64, afresh bool) {
 func (w *window) tellAll(atMS int64) {
 	b := newBatch()
 	defer b.release()
-	b.parts = append(b.parts, nil)
 	for _, p := range w.panes {
 		b.parts = append(b.parts, p.all(b))
 	}

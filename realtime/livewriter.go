@@ -2,8 +2,8 @@ package realtime
 
 import (
 	"encoding/binary"
-	"net"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -15,9 +15,7 @@ import (
 // goroutine uses it.
 type liveWriter struct {
 	conn *websocket.Conn
-	head []byte      // of text
-	out  []byte      // of positions
-	iov  net.Buffers // the same in parts
+	head []byte // of text
 }
 
 func (w *liveWriter) send(f *frame, seq uint32) error {
@@ -43,36 +41,40 @@ func (w *liveWriter) send(f *frame, seq uint32) error {
 	return m.Close()
 }
 
+// outs are buffers that messages are put together in; a viewer that waits holds none.
+var outs = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxOutKept bounds the buffers that are kept for the next message.
+const maxOutKept = 256 << 10
+
 // positions sends a binary message in one write, past the library, which would send
 // 4 KiB at a time. A write to a connection is whole against the writes of others, so
-// that the library may answer a ping meanwhile.
+// that the library may answer a ping meanwhile. Copying the shared sections together
+// costs less than handing them to the kernel in parts (writev): 3.9 to 4.7 us for 5 KB in 20
+// sections, 4.7 to 6.1 in 100.
 func (w *liveWriter) positions(f *frame, seq uint32) error {
 	size := liveframe.HeadBytes + f.size()
-	w.out = append(w.out[:0], 0x80|websocket.BinaryMessage)
+	buffer := outs.Get().(*[]byte)
+	out := append((*buffer)[:0], 0x80|websocket.BinaryMessage)
 	switch {
 	case size < 126:
-		w.out = append(w.out, byte(size))
+		out = append(out, byte(size))
 	case size <= 0xffff:
-		w.out = binary.BigEndian.AppendUint16(append(w.out, 126), uint16(size))
+		out = binary.BigEndian.AppendUint16(append(out, 126), uint16(size))
 	default:
-		w.out = binary.BigEndian.AppendUint64(append(w.out, 127), uint64(size))
+		out = binary.BigEndian.AppendUint64(append(out, 127), uint64(size))
 	}
-	w.out = liveframe.AppendHead(w.out, seq, f.atMS, f.afresh)
+	out = liveframe.AppendHead(out, seq, f.atMS, f.afresh)
+	for _, part := range f.parts {
+		out = append(out, part...)
+	}
 	to := w.conn.NetConn()
-	if err := to.SetWriteDeadline(time.Now().Add(writeWithin)); err != nil {
-		return err
+	err := to.SetWriteDeadline(time.Now().Add(writeWithin))
+	if err == nil {
+		_, err = to.Write(out)
 	}
-	if tcp, plain := to.(*net.TCPConn); plain && vectored {
-		f.parts[0] = w.out
-		w.iov = f.parts
-		_, err := w.iov.WriteTo(tcp)
-		return err
+	if *buffer = out; cap(out) <= maxOutKept {
+		outs.Put(buffer)
 	}
-	for _, part := range f.parts[1:] {
-		w.out = append(w.out, part...)
-	}
-	_, err := to.Write(w.out)
 	return err
 }
-
-var vectored = true

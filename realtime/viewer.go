@@ -31,11 +31,12 @@ type view struct {
 	zoom float64
 }
 
-var everywhere = view{box: geo.Box{West: -180, South: -90, East: 180, North: 90}}
+// everywhere is what a viewer looks at that has not said where.
+var everywhere = view{box: geo.Box{West: -180, South: -90, East: 180, North: 90}, zoom: dotsFromZoom}
 
 // frame is one message to a viewer. Of text it is its type, and the rest of its fields,
-// shared with others; the number goes between them. Of positions in binary it is parts
-// of a batch, shared too, behind room for a head of its own.
+// shared with others; the number goes between them. Of positions in binary it is sections
+// of a batch, shared too.
 type frame struct {
 	kind string
 	rest []byte // `,"moved":[...]`, or nothing
@@ -272,7 +273,7 @@ func decodeViewer(kind int, message []byte) (asked, error) {
 	if box.West > box.East {
 		return asked{}, fmt.Errorf("bbox: west %g is beyond east %g", box.West, box.East)
 	}
-	var zoom float64
+	zoom := float64(dotsFromZoom)
 	if m.Zoom != nil {
 		zoom = *m.Zoom
 	}
