@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/realtime"
+	"github.com/gridpatrol/gridpatrol/realtime/liveframe"
 )
 
 // watch is the live channel as the service wires it.
@@ -59,6 +61,19 @@ func (x *watch) move(id uuid.UUID, seq int64) {
 	}
 }
 
+// stand registers patrols and gives each a place.
+func (x *watch) stand(all ...*planted) {
+	patrols := map[dispatch.PatrolID]*realtime.Patrol{}
+	for _, p := range all {
+		id := dispatch.PatrolID{UUID: p.patrol}
+		patrols[id] = &realtime.Patrol{ID: id, District: p.unit.District, Department: p.unit.Departments[0], Mode: dispatch.Car, Areas: p.unit.Areas, Status: dispatch.Free, Version: 1}
+	}
+	x.index.SetPatrols(patrols)
+	for _, p := range all {
+		x.move(p.patrol, 0)
+	}
+}
+
 func (x *watch) tell(p *planted) {
 	x.bus.Publish(realtime.Message{Case: &dispatch.CaseChanged{ID: dispatch.CaseID{UUID: p.caseID}, Number: "N-" + p.name, Stage: dispatch.StageDispatched,
 		Version: 9, MadeAt: t0, Patrols: []dispatch.CasePatrol{}, Scope: p.thing}})
@@ -69,27 +84,38 @@ func (x *watch) tell(p *planted) {
 // When the viewer's own show, the foreign ones would have.
 func TestLiveFramesKeepToTheirScope(t *testing.T) {
 	t.Parallel()
-	for name, down := range map[string]bool{"both walls": false, "the queries alone": true} {
+	for name, how := range map[string]struct {
+		down     bool
+		protocol string
+	}{
+		"both walls": {false, realtime.LiveSubprotocol}, "the queries alone": {true, realtime.LiveSubprotocol}, "in binary": {true, liveframe.Subprotocol},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			x := &watch{}
 			w := setupScope(t, func(desk *dispatch.Service) api.Socket { return x.open(t, desk) })
-			if down {
+			if how.down {
 				pgtest.WallDown(t, w.db)
 			}
-			liveFramesKeepToTheirScope(t, x, w)
+			liveFramesKeepToTheirScope(t, x, w, how.protocol)
 		})
 	}
 }
 
-func liveFramesKeepToTheirScope(t *testing.T, x *watch, w *scopeWorld) {
-	seen := w.own(w.visitors[dispatch.RoleOperator], false)
-	patrols := map[dispatch.PatrolID]*realtime.Patrol{}
-	for _, p := range append(w.foreign, seen) {
-		id := dispatch.PatrolID{UUID: p.patrol}
-		patrols[id] = &realtime.Patrol{ID: id, District: p.unit.District, Department: p.unit.Departments[0], Mode: dispatch.Car, Areas: p.unit.Areas, Status: dispatch.Free, Version: 1}
+// dialLive opens the live channel with a token.
+func (w *scopeWorld) dialLive(t *testing.T, token, protocol string) (*websocket.Conn, int) {
+	t.Helper()
+	dialer := websocket.Dialer{Subprotocols: []string{protocol}}
+	conn, response, err := dialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(w.url, "http")+"/ws/live", http.Header{"Authorization": {"Bearer " + token}})
+	if response == nil {
+		t.Fatal(err)
 	}
-	x.index.SetPatrols(patrols)
+	return conn, response.StatusCode
+}
+
+func liveFramesKeepToTheirScope(t *testing.T, x *watch, w *scopeWorld, protocol string) {
+	seen := w.own(w.visitors[dispatch.RoleOperator], false)
+	x.stand(append(w.foreign, seen)...)
 	all := func(seq int64) {
 		for _, p := range append(w.foreign, seen) {
 			x.move(p.patrol, seq)
@@ -106,11 +132,16 @@ func liveFramesKeepToTheirScope(t *testing.T, x *watch, w *scopeWorld) {
 			}
 			continue
 		}
-		conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(w.url, "http")+"/ws/live", http.Header{"Authorization": {"Bearer " + v.token}})
-		if err != nil {
-			t.Fatalf("%s: %v (%v)", role, err, response)
+		conn, status := w.dialLive(t, v.token, protocol)
+		if conn == nil || conn.Subprotocol() != protocol {
+			t.Fatalf("%s: opens with %d", role, status)
 		}
-		heard := w.listen(conn, role, `"type":"snapshot"`, seen.patrol.String(), seen.caseID.String())
+		heard := w.listen(conn, role, `"type":"snapshot"`, seen.caseID.String())
+		if protocol == liveframe.Subprotocol {
+			heard += w.listen(conn, role, `"afresh":true`, seen.patrol.String())
+		} else if !strings.Contains(heard, seen.patrol.String()) {
+			t.Errorf("%s: the snapshot does not show its patrol", role)
+		}
 		seq := int64(len(roles))
 		for i, r := range roles {
 			if r == role {
@@ -118,7 +149,11 @@ func liveFramesKeepToTheirScope(t *testing.T, x *watch, w *scopeWorld) {
 			}
 		}
 		all(seq)
-		heard += w.listen(conn, role, `"type":"delta"`, seen.patrol.String())
+		if protocol == liveframe.Subprotocol {
+			heard += w.listen(conn, role, `"type":"delta"`) // by its number
+		} else {
+			heard += w.listen(conn, role, `"type":"delta"`, seen.patrol.String())
+		}
 		all(seq + 100)
 		heard += w.listen(conn, role, `"type":"case"`, seen.caseID.String())
 		if err := conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"view","bbox":[121,28,122,29],"zoom":12}`)); err != nil {
@@ -147,14 +182,18 @@ func (w *scopeWorld) listen(conn *websocket.Conn, role dispatch.Role, words ...s
 	}
 	var heard strings.Builder
 	for {
-		_, frame, err := conn.ReadMessage()
+		kind, frame, err := conn.ReadMessage()
 		if err != nil {
 			w.t.Fatalf("%s: waits for %v: %v", role, words, err)
 		}
-		heard.Write(frame)
+		text := string(frame)
+		if kind == websocket.BinaryMessage {
+			text = spelt(w.t, frame)
+		}
+		heard.WriteString(text)
 		here := true
 		for _, word := range words {
-			here = here && strings.Contains(string(frame), word)
+			here = here && strings.Contains(text, word)
 		}
 		if here {
 			return heard.String()
@@ -162,14 +201,40 @@ func (w *scopeWorld) listen(conn *websocket.Conn, role dispatch.Role, words ...s
 	}
 }
 
+// spelt is a binary message as words.
+func spelt(t *testing.T, frame []byte) string {
+	t.Helper()
+	m, err := liveframe.Decode(frame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf(`{"type":"delta","afresh":%v`, m.Afresh)
+	for _, s := range m.Sections {
+		for _, p := range s.Full {
+			text += fmt.Sprintf(" %d is %s", p.Number, p.ID)
+		}
+	}
+	return text + "}"
+}
+
 // Whoever is moved to another town, made another role, or shut out is seen by the
 // live channel at once: their socket ends, and the next shows what they may see now.
 func TestAChangeOfScopeReachesTheLiveChannel(t *testing.T) {
 	t.Parallel()
+	for _, protocol := range []string{realtime.LiveSubprotocol, liveframe.Subprotocol} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			aChangeOfScopeReachesTheLiveChannel(t, protocol)
+		})
+	}
+}
+
+func aChangeOfScopeReachesTheLiveChannel(t *testing.T, protocol string) {
 	x := &watch{}
 	w := setupScope(t, func(desk *dispatch.Service) api.Socket { return x.open(t, desk) })
 	w.watch()
 	away, home := w.foreign[0], w.own(w.visitors[dispatch.RoleOfficer], false)
+	x.stand(away, home)
 	for _, change := range []struct {
 		what, query string
 		status      int // of the next try to open
@@ -182,14 +247,7 @@ func TestAChangeOfScopeReachesTheLiveChannel(t *testing.T) {
 		{"shut out", `UPDATE accounts SET disabled_at = gp_now() WHERE id = $1`, http.StatusUnauthorized, nil},
 	} {
 		v := w.visitors[dispatch.RoleOfficer]
-		dial := func() (*websocket.Conn, int) {
-			conn, response, err := websocket.DefaultDialer.DialContext(t.Context(), "ws"+strings.TrimPrefix(w.url, "http")+"/ws/live", http.Header{"Authorization": {"Bearer " + v.token}})
-			if response == nil {
-				t.Fatalf("%s: %v", change.what, err)
-			}
-			return conn, response.StatusCode
-		}
-		before, status := dial()
+		before, status := w.dialLive(t, v.token, protocol)
 		if before != nil {
 			w.listen(before, v.Role, `"type":"snapshot"`)
 		} else if status != http.StatusForbidden {
@@ -209,7 +267,7 @@ func TestAChangeOfScopeReachesTheLiveChannel(t *testing.T) {
 			}
 			before.Close()
 		}
-		after, status := dial()
+		after, status := w.dialLive(t, v.token, protocol)
 		if status != change.status {
 			t.Errorf("%s: opens with %d, want %d", change.what, status, change.status)
 		}
@@ -217,8 +275,14 @@ func TestAChangeOfScopeReachesTheLiveChannel(t *testing.T) {
 			continue
 		}
 		heard := w.listen(after, v.Role, `"type":"snapshot"`)
+		if protocol == liveframe.Subprotocol {
+			heard += w.listen(after, v.Role, `"afresh":true`)
+		}
 		after.Close()
 		for _, p := range []*planted{away, home} {
+			if strings.Contains(heard, p.patrol.String()) != (p == change.sees) {
+				t.Errorf("%s: the snapshot shows the patrol of %s: %v", change.what, p.name, p != change.sees)
+			}
 			if strings.Contains(heard, p.caseID.String()) != (p == change.sees) {
 				t.Errorf("%s: the snapshot shows %s: %v", change.what, p.name, p != change.sees)
 			}

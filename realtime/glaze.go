@@ -41,6 +41,13 @@ func (b *batch) release() {
 // them elsewhere; the old place stays as it is.
 func (b *batch) cut(from int) []byte { return b.bytes[from:len(b.bytes):len(b.bytes)] }
 
+// add gives the viewer whose turn it is a section.
+func (b *batch) add(section []byte) {
+	if section != nil {
+		b.parts = append(b.parts, section)
+	}
+}
+
 // glaze makes the sections of what is new and gives every window its share of them.
 func (l *land) glaze(now time.Time) {
 	b := newBatch()
@@ -72,8 +79,12 @@ func (p *pane) seal(b *batch) {
 	p.left, p.full, p.moved, p.lefts, p.fulls = p.left[:0], p.full[:0], p.moved[:0], 0, 0
 }
 
-// all is the section of everything in the cell, made once a batch.
+// all is the section of everything in the cell, made once a batch; nothing where the
+// right sees nobody: that somebody is there is no business of who may not see them.
 func (p *pane) all(b *batch) []byte {
+	if len(p.shown) == 0 {
+		return nil
+	}
 	if p.wholeIn == b.serial {
 		return p.whole
 	}
@@ -117,15 +128,15 @@ func (l *land) fill(w *window, b *batch, now time.Time) {
 		l.reopen(w, b, !afresh)
 	default:
 		for _, p := range w.panes {
-			if p.section != nil && !afresh {
-				b.parts = append(b.parts, p.section)
+			if !afresh {
+				b.add(p.section)
 			}
 		}
 		l.openFresh(w, b, !afresh)
 	}
 	if afresh {
 		for _, p := range w.panes {
-			b.parts = append(b.parts, p.all(b))
+			b.add(p.all(b))
 		}
 	}
 	if len(b.parts) == from && !afresh && now.Sub(w.sentAt) < beatEvery {
@@ -142,7 +153,7 @@ func (l *land) openFresh(w *window, b *batch, tell bool) {
 			continue
 		}
 		if p, had := l.open(w, s); tell && !had {
-			b.parts = append(b.parts, p.all(b))
+			b.add(p.all(b))
 		}
 	}
 }
@@ -154,13 +165,13 @@ func (l *land) reopen(w *window, b *batch, tell bool) {
 		switch {
 		case !w.needs(p.spot):
 			l.shut(w, p)
-			if tell {
+			if tell && (len(p.shown) > 0 || p.section != nil) {
 				at := len(b.bytes)
 				b.bytes = liveframe.AppendClosed(b.bytes, p.spot.ground.Cell)
 				b.parts = append(b.parts, b.cut(at))
 			}
-		case tell && p.section != nil:
-			b.parts = append(b.parts, p.section)
+		case tell:
+			b.add(p.section)
 		}
 	}
 	for _, s := range l.spots[resOf(w.view.zoom)] {
@@ -168,7 +179,7 @@ func (l *land) reopen(w *window, b *batch, tell bool) {
 			continue
 		}
 		if p, had := l.open(w, s); tell && !had {
-			b.parts = append(b.parts, p.all(b))
+			b.add(p.all(b))
 		}
 	}
 }
@@ -184,7 +195,7 @@ func (w *window) tellAll(atMS int64) {
 	b := newBatch()
 	defer b.release()
 	for _, p := range w.panes {
-		b.parts = append(b.parts, p.all(b))
+		b.add(p.all(b))
 	}
 	w.send(b, 0, atMS, true)
 }

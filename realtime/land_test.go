@@ -97,6 +97,11 @@ func (o *onlooker) check(t *rapid.T, x *Index) {
 	if diff := cmp.Diff(dots, o.shown(), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-6)); diff != "" {
 		t.Fatalf("%s at zoom %g: %s", o.who.Role, o.view.zoom, diff)
 	}
+	for _, size := range o.sizes {
+		if o.who.District != (dispatch.DistrictID{UUID: uuid.UUID{9}}) && size != liveframe.HeadBytes {
+			t.Fatalf("who may see nobody is told of %d bytes", size-liveframe.HeadBytes)
+		}
+	}
 	for c, n := range o.picture.Counts {
 		if n == ([liveframe.Classes]uint32{}) {
 			delete(o.picture.Counts, c)

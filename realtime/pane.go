@@ -109,7 +109,7 @@ func overlap(a, b geo.Box) bool {
 // land is everybody who has a place, by cell. Only Run's goroutine touches it.
 type land struct {
 	units   map[dispatch.PatrolID]*unit
-	numbers uint32                            // given out so far
+	numbers uint32                          // given out so far
 	spots   [dotRes + 1]map[cell.Cell]*spot // by resolution
 	windows map[*viewer]*window
 	looks   looks

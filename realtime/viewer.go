@@ -75,7 +75,7 @@ type viewer struct {
 	ticks   int  // of waiting, those with positions
 	writing bool // the writer has not sent yet all that it took
 	behind  bool // positions were dropped, and all are due afresh
-	code    int // of the close frame, once closing
+	code    int  // of the close frame, once closing
 	reason  string
 	stopped bool
 	wake    chan struct{} // holds one token while there is something to do
