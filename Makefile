@@ -72,9 +72,11 @@ chaos: prereqs ## Kill the program, the database and both, twenty rounds, and fi
 		go test -count=1 -v -timeout=120m -run 'TestKilledUnderLoad|TestAFullDisk' ./cmd/gridpatrol
 
 .PHONY: test-clocks
-test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, and walk the state machine for 3,000 moves
+test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, walk the state machine for 3,000 moves, try 50,000 claims
 	@scripts/setup --tests
-	@GRIDPATROL_CLOCK_CASES=10000 GRIDPATROL_WALK_MOVES=3000 go test -count=1 -v -timeout=180m -run 'TestAMonthOfClocks|TestTheWalk' ./dispatch/pgstore -rapid.checks=1000
+	@GRIDPATROL_CLOCK_CASES=10000 go test -count=1 -v -timeout=60m -run TestAMonthOfClocks ./dispatch/pgstore
+	@GRIDPATROL_WALK_MOVES=3000 GRIDPATROL_CLAIM_TRIES=50000 go test -count=1 -v -timeout=60m \
+		-run 'TestTheWalk|TestSixteenDispatchers|TestClaimsUnderEverything' ./dispatch/pgstore -rapid.checks=1000
 
 .PHONY: bench-dispatch
 bench-dispatch: build ## Measure report to committed assignment: demo district, everyone moving, 5 reports a second

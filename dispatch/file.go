@@ -50,9 +50,10 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	o := Opening{CodeHash: hashFollowUp(id, code), ReportID: id, CaseID: NewID[caseKind](), Draft: d, Place: place, Cell: int64(cell.At(place, CellRes)),
 		Account: v.Account, Device: v.Device, Simulated: v.Simulated, Scope: actorName(v), Zone: s.Zone, PlanAfter: s.PlanWithin + time.Second, PlanDeadline: NewID[deadlineKind]()}
 	var c Case
+	var waits bool // for others to be planned with
 	opened, err := s.Store.Open(ctx, o, func(op Opened) (Birth, error) {
 		birth, err := s.birth(v, o, op)
-		c = birth.Case
+		c, waits = birth.Case, birth.Window > 0
 		return birth, err
 	})
 	if faultCode(err) == codeKeyUsed {
@@ -78,11 +79,18 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 		}
 		s.Log.ErrorContext(ctx, "what was settled on the spot is planned like any report", "case", c.Number, "error", err)
 	}
-	done, err := s.send(ctx, c, sent)
-	if err == nil {
-		return Filed{ReportID: o.ReportID, Case: done, FollowUp: followUp}, nil
+	if waits {
+		// Its plan comes with the window. Who answers for the place is known already.
+		if err := s.locate(ctx, &c); err != nil {
+			s.Log.ErrorContext(ctx, "a report is answered without its grid", "case", c.Number, "error", err)
+		}
+	} else {
+		done, err := s.send(ctx, c, sent)
+		if err == nil {
+			return Filed{ReportID: o.ReportID, Case: done, FollowUp: followUp}, nil
+		}
+		s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
 	}
-	s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
 	filed := Filed{ReportID: o.ReportID, Case: c, FollowUp: followUp}
 	if d.Key != "" {
 		response, err := json.Marshal(filed)
@@ -131,6 +139,9 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 		return Birth{}, err
 	}
 	b := Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c)}}}
+	if s.waitsForOthers(op.Rule) && !o.Draft.SelfHandled {
+		b.Window, b.Reporter = s.BatchWindow, v.Patrol
+	}
 	who := Reporter{Report: o.ReportID}
 	if !o.Draft.Reporter.onBehalf() {
 		who.Account, who.Device = v.Account, v.Device

@@ -51,7 +51,7 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 		return CaseDetail{}, &Fault{Kind: Conflict, Code: "nothing-to-send",
 			Detail: "Every department of this case has its patrol; choose another patrol to send it instead."}
 	}
-	_, err = s.send(ctx, c, sending{actor: v, why: "an operator sent it", version: version, choices: o.Choices, operator: true, note: o.Note})
+	_, err = s.send(ctx, c, sending{actor: v, why: WhyOperator, version: version, choices: o.Choices, operator: true, note: o.Note})
 	if errors.Is(err, errSettled) {
 		return CaseDetail{}, closedCase(c)
 	}

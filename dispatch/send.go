@@ -27,6 +27,7 @@ type sending struct {
 	operator bool     // an operator sends: offers leave later, and undo is possible
 	note     string
 	planBy   time.Time      // when to give up planning; zero: when ctx ends
+	ready    *brief         // what the first try is made from, where that is gathered already
 	answer   *PendingAnswer // the idempotency key that waits for the response
 	filed    ReportID
 	followUp *FollowUp
@@ -37,6 +38,7 @@ const (
 	reasonLost       = "its position was lost"
 	reasonTimeout    = "no answer in time"
 	reasonReplaced   = "an operator sent another"
+	reasonMoved      = "is needed sooner elsewhere"
 	reasonUndone     = "the dispatch was taken back"
 	reasonCaseClosed = "the case was closed"
 )
@@ -49,7 +51,17 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 	var givenUp []string
 	moved := 0
 	for try := 1; ; try++ {
-		b, err := s.gatherBy(ctx, c, o, contended, givenUp)
+		var b brief
+		var err error
+		switch {
+		case o.ready == nil:
+			b, err = s.gatherBy(ctx, c, o, contended, givenUp)
+		case try == 1:
+			b = *o.ready
+		default: // what was matched does not hold any more
+			o.ready, o.why = nil, "what was matched with others was lost to somebody else"
+			b, err = s.gatherBy(ctx, c, o, contended, givenUp)
+		}
 		if err != nil {
 			return Case{}, err
 		}
@@ -89,6 +101,8 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 				return Case{}, err
 			}
 			continue
+		case errors.Is(err, errMoved):
+			return Case{}, movesTooFast(c, err)
 		case err != nil:
 			return Case{}, err
 		}
@@ -99,6 +113,13 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 		}
 		return done, nil
 	}
+}
+
+// movesTooFast is the fault of a case that others changed each time while it was planned:
+// nothing is wrong with it, and the next try may be the one that fits in between.
+func movesTooFast(c Case, err error) error {
+	return &Fault{Kind: Unavailable, Code: "case-moves",
+		Detail: fmt.Sprintf("Case %s was changed by others each time while its plan was made; try again in a moment.", c.Number), Err: err}
 }
 
 func (s *Service) gatherBy(ctx context.Context, c Case, o sending, contended []PatrolID, givenUp []string) (brief, error) {

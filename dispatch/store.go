@@ -84,6 +84,10 @@ type CaseStore interface {
 	DetailSeen(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error)
 	Plans(ctx context.Context, id CaseID) ([]PlanRecord, error)
 	DropDeadline(ctx context.Context, id DeadlineID) error
+	// Movable answers patrols of these departments that have not set out for a case of
+	// theirs alone, the newest offers first: none that an operator sent, none of a mission,
+	// and neither a patrol nor a case that was part of a move within the last quiet.
+	Movable(ctx context.Context, departments []string, quiet time.Duration) ([]Movable, error)
 	// Unarrived answers the assignments whose patrols are still to arrive.
 	Unarrived(ctx context.Context) ([]Unarrived, error)
 }
@@ -136,6 +140,10 @@ type Birth struct {
 	Events  []Event
 	Notices []Notice
 	Tell    []Announcement
+	// Window is how long the case waits for others to be planned with; 0: not at all.
+	// Reporter is then the patrol of whoever reported it.
+	Window   time.Duration
+	Reporter PatrolID
 }
 
 // CategoryRule is what a category says about who goes and how.
@@ -289,6 +297,18 @@ type Deadline struct {
 	Stage      string
 	Step       string
 	DueAt      time.Time
+	// Together says that a plan is made with all others that wait. Reporter is then the
+	// patrol of whoever reported, zero where that is nobody's.
+	Together bool
+	Reporter PatrolID
+}
+
+// Movable is an assignment whose patrol has not set out and could go elsewhere.
+type Movable struct {
+	Case       CaseID
+	Assignment AssignmentID
+	Patrol     PatrolID
+	Department string
 }
 
 // Unarrived is an assignment whose patrol is still to arrive.

@@ -11,17 +11,20 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
 // serveConfig is how a service is run. Everything has a default that works on a
 // developer's machine.
 type serveConfig struct {
-	Listen        string     `env:"GRIDPATROL_LISTEN" default:"127.0.0.1:8080" help:"Address of the service."`
-	TZ            string     `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
-	Origins       []string   `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
-	MetricsListen string     `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
-	Photos        s3Config   `embed:""`
-	Heads         headConfig `embed:""`
+	Listen        string        `env:"GRIDPATROL_LISTEN" default:"127.0.0.1:8080" help:"Address of the service."`
+	TZ            string        `name:"tz" env:"GRIDPATROL_TZ" default:"Asia/Shanghai" help:"The district's time zone: case numbers and days follow it."`
+	Origins       []string      `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
+	MetricsListen string        `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
+	BatchWindow   time.Duration `name:"batch-window" env:"GRIDPATROL_BATCH_WINDOW" default:"2s" help:"How long a report that is not urgent waits for others to be planned with, 10s at most; 0 plans each at once."`
+	Photos        s3Config      `embed:""`
+	Heads         headConfig    `embed:""`
 
 	Outside outsideConfig `embed:""`
 }
@@ -44,6 +47,9 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 	zone, err := time.LoadLocation(c.TZ)
 	if err != nil {
 		fault("--tz / GRIDPATROL_TZ", "%q is no time zone this machine knows; give a name such as Asia/Shanghai", c.TZ)
+	}
+	if c.BatchWindow < 0 || c.BatchWindow > dispatch.MostWindow {
+		fault("--batch-window / GRIDPATROL_BATCH_WINDOW", "%v is not from 0 to %v", c.BatchWindow, dispatch.MostWindow)
 	}
 	for _, origin := range c.Origins {
 		u, err := url.Parse(origin)

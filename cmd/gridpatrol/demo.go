@@ -23,7 +23,7 @@ type demoCmd struct {
 
 // Run loads what is missing, serves, and moves the city until it is told to stop.
 func (c demoCmd) Run(ctx context.Context, env *Env) error {
-	config := serveConfig{Listen: "127.0.0.1:" + strconv.Itoa(c.Port), TZ: "Asia/Shanghai"}
+	config := serveConfig{Listen: "127.0.0.1:" + strconv.Itoa(c.Port), TZ: "Asia/Shanghai", BatchWindow: 2 * time.Second}
 	zone, err := config.check(env.Common)
 	if err != nil {
 		return err

@@ -93,9 +93,13 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	bell := timers.NewBell()
+	window := c.BatchWindow
+	if window == 0 {
+		window = -1 // whoever says 0 wants none, and not the default
+	}
 	desk, err := dispatch.New(dispatch.Config{
 		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Promise: promise, Zone: zone, Wake: bell.Ring,
-		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(),
+		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(), BatchWindow: window,
 	})
 	if err != nil {
 		return nil, err

@@ -266,12 +266,13 @@ func (s *Store) note(batch *pgx.Batch, t dispatch.Turn) {
 }
 
 const armDeadlines = `
-INSERT INTO deadlines (id, district_id, case_id, assignment_id, stage, step, due_at)
-SELECT x.id, $1, x.case_id, x.assignment_id, x.stage, x.step, x.due_at
-FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[])
-  AS x (id, case_id, assignment_id, stage, step, due_at)
+INSERT INTO deadlines (id, district_id, case_id, assignment_id, stage, step, due_at, together, reporter)
+SELECT x.id, $1, x.case_id, x.assignment_id, x.stage, x.step, x.due_at, x.together, x.reporter
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::timestamptz[], $8::boolean[], $9::uuid[])
+  AS x (id, case_id, assignment_id, stage, step, due_at, together, reporter)
 ON CONFLICT (case_id, assignment_id, step)
-DO UPDATE SET id = excluded.id, stage = excluded.stage, due_at = excluded.due_at, leased_until = NULL, tries = 0`
+DO UPDATE SET id = excluded.id, stage = excluded.stage, due_at = excluded.due_at, leased_until = NULL, tries = 0,
+  together = excluded.together, reporter = excluded.reporter`
 
 func (s *Store) arm(batch *pgx.Batch, deadlines []dispatch.Deadline) {
 	if len(deadlines) == 0 {
@@ -280,11 +281,13 @@ func (s *Store) arm(batch *pgx.Batch, deadlines []dispatch.Deadline) {
 	n := len(deadlines)
 	ids, cases, assignments := make([]uuid.UUID, n), make([]uuid.UUID, n), make([]*uuid.UUID, n)
 	stages, steps, due := make([]string, n), make([]string, n), make([]time.Time, n)
+	together, reporters := make([]bool, n), make([]*uuid.UUID, n)
 	for i, d := range deadlines {
 		ids[i], cases[i], assignments[i] = d.ID.UUID, d.Case.UUID, orNull(d.Assignment)
 		stages[i], steps[i], due[i] = d.Stage, d.Step, d.DueAt
+		together[i], reporters[i] = d.Together, orNull(d.Reporter)
 	}
-	batch.Queue(armDeadlines, s.district.UUID, ids, cases, assignments, stages, steps, due)
+	batch.Queue(armDeadlines, s.district.UUID, ids, cases, assignments, stages, steps, due, together, reporters)
 }
 
 func (s *Store) prove(batch *pgx.Batch, events []dispatch.Event) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -20,14 +21,17 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// claimOp is what was tried with one patrol: a claim for an assignment, or its release.
+// claimOp is what one commit did to a patrol, or what was tried and lost: an assignment
+// of it ends, one is given to it, or it goes on with the one it has.
 type claimOp struct {
-	patrol  dispatch.PatrolID
-	release bool
+	patrol      dispatch.PatrolID
+	ends, takes dispatch.AssignmentID
+	fresh       bool // takes is new
+	lost        bool
 }
 
-// patrolModel is one patrol: free, or held by one claim. A claim that was won
-// needs it free, one that was lost needs it held.
+// patrolModel is one patrol: free, or held by one assignment. A claim that was won needs
+// it free, one that was lost needs it held, and only what holds it can end or go on.
 var patrolModel = porcupine.Model{
 	Partition: func(history []porcupine.Operation) [][]porcupine.Operation {
 		by := map[dispatch.PatrolID][]porcupine.Operation{}
@@ -41,28 +45,44 @@ var patrolModel = porcupine.Model{
 		}
 		return out
 	},
-	Init: func() any { return false },
-	Step: func(state, input, output any) (bool, any) {
-		held, won := state.(bool), output.(bool)
-		switch {
-		case input.(claimOp).release:
-			return held, false
-		case won:
-			return !held, true
+	Init: func() any { return dispatch.AssignmentID{} },
+	Step: func(state, input, _ any) (bool, any) {
+		held, op := state.(dispatch.AssignmentID), input.(claimOp)
+		if op.lost {
+			return !held.IsZero(), held
 		}
-		return held, held
+		if !op.ends.IsZero() {
+			if held != op.ends {
+				return false, held
+			}
+			held = dispatch.AssignmentID{}
+		}
+		switch {
+		case op.takes.IsZero():
+			return true, held
+		case op.fresh:
+			return held.IsZero(), op.takes
+		}
+		return held == op.takes, held
 	},
 }
 
 // witness is a store that writes down every claim and release with its time.
 type witness struct {
 	dispatch.Store
-	tries  atomic.Int64
-	lost   atomic.Int64
-	begun  time.Time
-	mu     sync.Mutex // guards history; all dispatchers write
-	record []porcupine.Operation
+	*record
 }
+
+// record is what the stores of all nodes write down.
+type record struct {
+	tries, lost atomic.Int64
+	begun       time.Time
+	mu          sync.Mutex // guards what follows; all dispatchers write
+	ops         []porcupine.Operation
+	did         map[string]int // events by kind
+}
+
+func newRecord() *record { return &record{begun: time.Now(), did: map[string]int{}} }
 
 func (w *witness) Change(ctx context.Context, id dispatch.CaseID, claims []dispatch.PatrolID, decide func(dispatch.Docket) (dispatch.Turn, error)) error {
 	var turn dispatch.Turn
@@ -76,26 +96,52 @@ func (w *witness) Change(ctx context.Context, id dispatch.CaseID, claims []dispa
 	var race *dispatch.LostRace
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	note := func(op claimOp, won bool) {
-		w.record = append(w.record, porcupine.Operation{Input: op, Call: int64(call), Output: won, Return: int64(ret)})
+	note := func(op claimOp) {
+		w.ops = append(w.ops, porcupine.Operation{Input: op, Call: int64(call), Return: int64(ret)})
 	}
 	switch {
 	case errors.As(err, &race):
 		w.tries.Add(int64(len(claims)))
 		w.lost.Add(int64(len(race.Patrols)))
 		for _, p := range race.Patrols {
-			note(claimOp{patrol: p}, false)
+			note(claimOp{patrol: p, lost: true})
 		}
 	case err == nil:
 		w.tries.Add(int64(len(claims)))
-		for _, m := range turn.Patrols {
-			note(claimOp{patrol: m.ID, release: m.Claim.IsZero()}, true)
+		for _, e := range turn.Events {
+			w.did[e.Kind]++
 		}
+		w.commit(turn, note)
 	}
 	return err
 }
 
-// claimTries is 20,000 unless GRIDPATROL_CLAIM_TRIES says otherwise.
+// commit notes what a turn did, one operation a patrol: it commits as a whole.
+func (w *witness) commit(turn dispatch.Turn, note func(claimOp)) {
+	ops := map[dispatch.PatrolID]*claimOp{}
+	for _, m := range turn.Patrols {
+		op := ops[m.ID]
+		if op == nil {
+			op = &claimOp{patrol: m.ID}
+			ops[m.ID] = op
+		}
+		if op.takes = m.Claim; m.Claim.IsZero() {
+			for _, a := range turn.Set {
+				if a.PatrolID == m.ID && !a.State.Active() {
+					op.ends = a.ID
+				}
+			}
+			continue
+		}
+		op.fresh = slices.ContainsFunc(turn.Add, func(a dispatch.Assignment) bool { return a.ID == m.Claim })
+	}
+	for _, op := range ops {
+		note(*op)
+	}
+}
+
+// claimTries is 4,000, in which some hundreds are lost to others, unless
+// GRIDPATROL_CLAIM_TRIES says otherwise; make test-clocks tries 50,000.
 func claimTries(t *testing.T) int64 {
 	if text := os.Getenv("GRIDPATROL_CLAIM_TRIES"); text != "" {
 		n, err := strconv.ParseInt(text, 10, 64)
@@ -107,7 +153,7 @@ func claimTries(t *testing.T) int64 {
 	if testing.Short() {
 		return 2_000
 	}
-	return 20_000
+	return 4_000
 }
 
 // Each commit that claims or releases a patrol looks at what it is about to make
@@ -134,6 +180,7 @@ DROP INDEX assignments_one_active`
 // that all want the same 50 patrols. The backstop, the unique index, is taken away,
 // so that the compare-and-set stands alone.
 func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := context.Background()
 	departments := []string{"police", "environment", "market", "fire", "health"}
@@ -148,7 +195,7 @@ func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	const dispatchers = 16
-	see := &witness{Store: w.store, begun: time.Now()}
+	see := &witness{w.store, newRecord()}
 	// Sixteen plans at once on a busy machine may each take longer than a report waits.
 	w.open(func(c *dispatch.Config) { c.Store, c.PlanWithin = see, time.Minute })
 	cases := make([]dispatch.CaseID, 24)
@@ -166,7 +213,11 @@ func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(7, uint64(n)))
 			for see.tries.Load() < want {
 				id := cases[rnd.IntN(len(cases))]
-				if err := w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, Case: id, Step: dispatch.StepDispatch}); err != nil {
+				// A case that the others change each time while it is planned is put off, as
+				// the timers do. On a machine so busy that a plan takes longer than their
+				// plans and releases of the same case, that happens.
+				err := w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, Case: id, Step: dispatch.StepDispatch})
+				if err != nil && dispatch.KindOf(err) != dispatch.Unavailable {
 					return err
 				}
 				if err := w.release(see, id); err != nil {
@@ -184,7 +235,7 @@ func TestSixteenDispatchersNeverBookTwice(t *testing.T) {
 	if see.lost.Load() == 0 {
 		t.Error("nobody raced: the test shows nothing")
 	}
-	if result := porcupine.CheckOperationsTimeout(patrolModel, see.record, time.Minute); result != porcupine.Ok {
+	if result := porcupine.CheckOperationsTimeout(patrolModel, see.ops, 0); result != porcupine.Ok {
 		t.Errorf("the claims of some patrol fit no order: %v", result)
 	}
 }

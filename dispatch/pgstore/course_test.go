@@ -239,6 +239,7 @@ func TestAHolidayMovesRunningClocks(t *testing.T) {
 	}
 	pgtest.SetNow(t, w.db, time.Date(2026, 9, 28, 10, 0, 0, 0, zone))
 	w.exec(`UPDATE duties SET during = tstzrange(gp_now() - interval '1 d', gp_now() + interval '1 d')`)
+	w.open(func(c *dispatch.Config) { c.BatchWindow = -1 })
 	c := w.file("O01")
 	eq(t, "three working days", c.DueAt.In(zone).Format(time.DateTime), "2026-10-01 17:30:00")
 	leader := w.person2(dispatch.RoleDutyLeader, "")

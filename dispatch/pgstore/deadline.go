@@ -1,7 +1,9 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,8 +16,19 @@ const leaseDeadlines = `
 UPDATE deadlines d SET leased_until = gp_now() + make_interval(secs => $3), tries = d.tries + 1
 WHERE d.id IN (SELECT id FROM deadlines
   WHERE district_id = $1 AND due_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
+    AND NOT (together AND tries = 0 AND due_at > (SELECT gp_now()) - interval '5 s')
   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-RETURNING d.id, d.case_id, d.assignment_id, d.stage, d.step, d.due_at`
+RETURNING d.id, d.case_id, d.assignment_id, d.stage, d.step, d.due_at, d.together, d.reporter`
+
+// Once the first window closes, all that wait are taken, due or not. What was tried once
+// and came back is planned alone, by leaseDeadlines.
+const leaseTogether = `
+UPDATE deadlines d SET leased_until = gp_now() + make_interval(secs => $3), tries = d.tries + 1
+WHERE d.id IN (SELECT id FROM deadlines
+  WHERE district_id = $1 AND together AND tries = 0
+    AND EXISTS (SELECT FROM deadlines e WHERE e.district_id = $1 AND e.together AND e.tries = 0 AND e.due_at <= (SELECT gp_now()))
+  ORDER BY due_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)
+RETURNING d.id, d.case_id, d.assignment_id, d.stage, d.step, d.due_at, d.together, d.reporter`
 
 type deadlineRow struct {
 	ID           uuid.UUID  `db:"id"`
@@ -24,19 +37,38 @@ type deadlineRow struct {
 	Stage        string     `db:"stage"`
 	Step         string     `db:"step"`
 	DueAt        time.Time  `db:"due_at"`
+	Together     bool       `db:"together"`
+	Reporter     *uuid.UUID `db:"reporter"`
 }
 
 // LeaseDeadlines takes deadlines that are due, at most limit, away from other
 // pollers for the length of the lease.
 func (s *Store) LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error) {
-	rows, err := s.db.Query(ctx, leaseDeadlines, s.district.UUID, limit, lease.Seconds())
+	return s.lease(ctx, leaseDeadlines, limit, lease)
+}
+
+// LeaseTogether takes the plans that wait to be made together, at most limit, once the
+// first of them is due; none before. The oldest come first.
+func (s *Store) LeaseTogether(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error) {
+	out, err := s.lease(ctx, leaseTogether, limit, lease)
+	slices.SortFunc(out, func(a, b dispatch.Deadline) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt), slices.Compare(a.ID.UUID[:], b.ID.UUID[:]))
+	})
+	return out, err
+}
+
+func (s *Store) lease(ctx context.Context, query string, limit int, lease time.Duration) ([]dispatch.Deadline, error) {
+	rows, err := s.db.Query(ctx, query, s.district.UUID, limit, lease.Seconds())
 	if err != nil {
 		return nil, fault(err)
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[deadlineRow])
 	out := make([]dispatch.Deadline, len(found))
 	for i, r := range found {
-		out[i] = dispatch.Deadline{ID: dispatch.DeadlineID{UUID: r.ID}, Case: dispatch.CaseID{UUID: r.CaseID}, Stage: r.Stage, Step: r.Step, DueAt: r.DueAt.UTC()}
+		out[i] = dispatch.Deadline{ID: dispatch.DeadlineID{UUID: r.ID}, Case: dispatch.CaseID{UUID: r.CaseID}, Stage: r.Stage, Step: r.Step, DueAt: r.DueAt.UTC(), Together: r.Together}
+		if r.Reporter != nil {
+			out[i].Reporter.UUID = *r.Reporter
+		}
 		if r.AssignmentID != nil {
 			out[i].Assignment.UUID = *r.AssignmentID
 		}
@@ -73,4 +105,32 @@ func (s *Store) Forget(ctx context.Context) error {
 	batch.Queue(forgetKeys)
 	batch.Queue(forgetOutbox)
 	return fault(s.db.SendBatch(ctx, batch).Close())
+}
+
+// A patrol that has not set out for the only department of its case. What an operator
+// sent stays as they sent it.
+const movable = `
+SELECT a.case_id, a.id, a.patrol_id, a.department
+FROM assignments a JOIN cases c ON c.id = a.case_id JOIN plans p ON p.id = a.plan_id
+WHERE a.district_id = $1 AND a.active AND a.kind = 'department' AND a.state IN ('offered', 'accepted') AND a.leaves_at IS NULL
+  AND a.department = ANY ($2) AND c.closed_at IS NULL AND c.dispatch = 'done' AND jsonb_array_length(c.called) = 1
+  AND p.why <> $3
+  AND NOT EXISTS (SELECT FROM assignments m WHERE (m.patrol_id = a.patrol_id OR m.case_id = a.case_id) AND m.state = 'recalled' AND m.reason = $4
+                  AND m.ended_at > (SELECT gp_now()) - make_interval(secs => $5))
+ORDER BY a.id DESC LIMIT $6`
+
+// mostMovable bounds how many patrols under orders a batch looks at.
+const mostMovable = 32
+
+// Movable implements dispatch.CaseStore.
+func (s *Store) Movable(ctx context.Context, departments []string, quiet time.Duration) ([]dispatch.Movable, error) {
+	rows, err := s.db.Query(ctx, movable, s.district.UUID, departments, dispatch.WhyOperator, dispatch.ReasonMoved, quiet.Seconds(), mostMovable)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m dispatch.Movable, err error) {
+		err = row.Scan(&m.Case.UUID, &m.Assignment.UUID, &m.Patrol.UUID, &m.Department)
+		return m, err
+	})
+	return out, fault(err)
 }

@@ -160,7 +160,11 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 		s.takePhoto(batch, p)
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
 	}
-	s.arm(batch, []dispatch.Deadline{{ID: o.PlanDeadline, Case: c.ID, Stage: string(c.Stage), Step: dispatch.StepDispatch, DueAt: now.Add(o.PlanAfter)}})
+	plan := dispatch.Deadline{ID: o.PlanDeadline, Case: c.ID, Stage: string(c.Stage), Step: dispatch.StepDispatch, DueAt: now.Add(o.PlanAfter)}
+	if b.Window > 0 {
+		plan.DueAt, plan.Together, plan.Reporter = now.Add(b.Window), true, b.Reporter
+	}
+	s.arm(batch, []dispatch.Deadline{plan})
 	s.keepClocks(batch, c.ID, c.Clocks, nil)
 	s.prove(batch, b.Events)
 	if err := s.tell(batch, b.Tell); err != nil {

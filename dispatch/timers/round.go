@@ -16,9 +16,10 @@ const (
 	broom
 	caseClocks
 	adoption // of cases without a clock
+	windows  // of what is planned together
 )
 
-var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt"}
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches"}
 
 var ticks = [...]time.Duration{
 	deadlines:  time.Second,
@@ -26,8 +27,9 @@ var ticks = [...]time.Duration{
 	shifts:     time.Second,
 	lost:       5 * time.Second,
 	broom:      time.Minute,
-	caseClocks: time.Second,
+	caseClocks: 500 * time.Millisecond,
 	adoption:   20 * time.Second,
+	windows:    250 * time.Millisecond,
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.

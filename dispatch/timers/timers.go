@@ -26,6 +26,9 @@ import (
 // Desk is what the duty does when a time has come. *dispatch.Service is one.
 type Desk interface {
 	Due(context.Context, dispatch.Deadline) error
+	// Together does what several deadlines ask for at once, and answers which of them
+	// failed.
+	Together(context.Context, []dispatch.Deadline) map[dispatch.DeadlineID]error
 	LostPatrols(context.Context) error
 	Shifts(context.Context) error
 	ClockDue(context.Context, dispatch.DueClock) error
@@ -35,6 +38,7 @@ type Desk interface {
 // Book is where the deadlines stand. *pgstore.Store is one.
 type Book interface {
 	LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
+	LeaseTogether(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
 	PostponeDeadline(context.Context, dispatch.DeadlineID) error
 	LeaseClocks(ctx context.Context, limit int, lease time.Duration) ([]dispatch.DueClock, error)
 	PostponeClock(context.Context, dispatch.DueClock) error
@@ -62,9 +66,15 @@ type Config struct {
 const (
 	// lease is longer than the slowest plan: who holds it longer has died.
 	lease = 30 * time.Second
+	// clockLease is how long a clock waits for whoever took it and died. What a clock does
+	// is one short transaction that does nothing a second time, so a slow node costs work
+	// and never a rung; with the tick before and after, a rung is at most 2 s late.
+	clockLease = time.Second
 	// atOnce bounds how many deadlines one poll takes, and hands works on them.
 	atOnce = 64
 	hands  = 4
+	// atOnceTogether bounds how many plans are made as one.
+	atOnceTogether = 200
 )
 
 // Bell wakes the relay. Ringing never blocks; many rings are one.
@@ -104,6 +114,7 @@ func (t *Timers) Run(ctx context.Context) error {
 	c := t.c
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return t.poll(ctx) })
+	g.Go(func() error { return t.every(ctx, windows, "plan what waits together", t.PollWindow) })
 	g.Go(func() error { return t.pollClocks(ctx) })
 	g.Go(func() error { return t.relay(ctx) })
 	g.Go(func() error { return t.every(ctx, adoption, "give cases their clocks", c.Desk.Adopt) })
@@ -155,6 +166,28 @@ func (t *Timers) poll(ctx context.Context) error {
 	})
 }
 
+// PollWindow takes the plans that wait for one another once their window closes, and
+// makes them.
+func (t *Timers) PollWindow(ctx context.Context) error {
+	c := t.c
+	for ctx.Err() == nil {
+		due, err := c.Book.LeaseTogether(ctx, atOnceTogether, lease)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		failed := c.Desk.Together(ctx, due)
+		for _, d := range due {
+			if err := failed[d.ID]; err != nil {
+				c.late(ctx, d, err)
+			}
+		}
+		if len(due) < atOnceTogether {
+			return nil
+		}
+	}
+	return nil
+}
+
 // pollClocks does for the clocks of cases what poll does for deadlines.
 func (t *Timers) pollClocks(ctx context.Context) error {
 	return t.every(ctx, caseClocks, "poll the clocks of cases", func(ctx context.Context) error {
@@ -175,7 +208,7 @@ func (t *Timers) pollClocks(ctx context.Context) error {
 // ask for. It answers how many it took.
 func (t *Timers) PollClocks(ctx context.Context) (int, error) {
 	c := t.c
-	due, err := c.Book.LeaseClocks(ctx, atOnce, lease)
+	due, err := c.Book.LeaseClocks(ctx, atOnce, clockLease)
 	if err != nil {
 		return 0, err
 	}
@@ -200,8 +233,14 @@ func (c Config) doClock(ctx context.Context, d dispatch.DueClock) {
 }
 
 func (c Config) do(ctx context.Context, d dispatch.Deadline) {
-	err := c.Desk.Due(ctx, d)
-	if err == nil || ctx.Err() != nil {
+	if err := c.Desk.Due(ctx, d); err != nil {
+		c.late(ctx, d, err)
+	}
+}
+
+// late gives a deadline whose work went wrong another try.
+func (c Config) late(ctx context.Context, d dispatch.Deadline, err error) {
+	if ctx.Err() != nil {
 		return // a lease that a stopping program leaves runs out by itself
 	}
 	c.Log.ErrorContext(ctx, "a deadline is tried again later", "step", d.Step, "case", d.Case, "error", err)

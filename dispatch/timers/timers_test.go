@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
 )
@@ -19,6 +21,9 @@ type station struct {
 	failing   int // how many calls of Due still fail
 	done      []time.Duration
 	postponed int
+	window    []dispatch.Deadline // waiting together, the first due first
+	batches   []int
+	batched   []time.Duration
 	shifts    int
 	outbox    []dispatch.Announcement
 	heard     []time.Duration
@@ -35,6 +40,31 @@ func (s *station) Due(context.Context, dispatch.Deadline) error {
 	}
 	s.done = append(s.done, time.Since(s.begun))
 	return nil
+}
+
+func (s *station) Together(_ context.Context, due []dispatch.Deadline) map[dispatch.DeadlineID]error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batches = append(s.batches, len(due))
+	s.batched = append(s.batched, time.Since(s.begun))
+	if s.failing > 0 {
+		s.failing--
+		return map[dispatch.DeadlineID]error{due[0].ID: errors.New("no roads")}
+	}
+	return nil
+}
+
+// LeaseTogether is the store's rule in short: once one is due, all.
+func (s *station) LeaseTogether(_ context.Context, limit int, _ time.Duration) ([]dispatch.Deadline, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.window
+	if len(out) == 0 || out[0].DueAt.After(time.Now()) {
+		return nil, nil
+	}
+	out = out[:min(limit, len(out))]
+	s.window = s.window[len(out):]
+	return out, nil
 }
 
 func (s *station) LostPatrols(context.Context) error                      { return nil }
@@ -223,5 +253,31 @@ func TestALateClockIsSeen(t *testing.T) {
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+func TestWhatWaitsTogetherIsTakenTogetherSoonAfterItIsDue(t *testing.T) {
+	s := &station{failing: 1}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() {
+			for i := range 3 {
+				s.window = append(s.window, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, DueAt: s.begun.Add(1300*time.Millisecond + time.Duration(i)*time.Second)})
+			}
+		})
+		at(1200 * time.Millisecond)
+		s.read(func() {
+			if len(s.batches) != 0 {
+				t.Errorf("taken before the window closes, at %v", s.batched)
+			}
+		})
+		at(300 * time.Millisecond)
+		s.read(func() {
+			if len(s.batches) != 1 || s.batches[0] != 3 || s.batched[0] != 1500*time.Millisecond {
+				t.Errorf("%v taken at %v", s.batches, s.batched)
+			}
+			if s.postponed != 1 {
+				t.Errorf("the one that failed is tried again: %d", s.postponed)
+			}
+		})
 	})
 }

@@ -111,6 +111,21 @@ func Advance(t testing.TB, db *pgdb.DB, d time.Duration) {
 	shift(t, db, "UPDATE clock_shift SET shift = shift + $1::interval", d)
 }
 
+// Freeze stops gp_now() of the database at a moment: it moves by Advance and Freeze
+// alone, so that how late something is does not depend on how fast the machine is.
+func Freeze(t testing.TB, db *pgdb.DB, at time.Time) {
+	t.Helper()
+	shift(t, db, "UPDATE clock_shift SET shift = $1::timestamptz - timestamptz 'epoch'", at)
+	err := db.Owner(context.Background(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(context.Background(), `CREATE OR REPLACE FUNCTION gp_now() RETURNS timestamptz
+			LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT timestamptz 'epoch' + shift FROM clock_shift $$`)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("pgtest: stop the clock: %v", err)
+	}
+}
+
 func shift(t testing.TB, db *pgdb.DB, query string, arg any) {
 	t.Helper()
 	err := db.Owner(context.Background(), func(conn *pgx.Conn) error {
