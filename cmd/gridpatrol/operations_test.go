@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
@@ -92,8 +93,22 @@ func TestAlertsAndDashboardAskForWhatIs(t *testing.T) {
 	t.Parallel()
 	r := runService(t)
 	get(t, r.url+"/readyz") // so that a request has been counted
+	// The clocks are compared in the background, and that figure comes when they were.
+	figures := scrape(t, r.metrics)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for late := time.After(time.Minute); ; figures = scrape(t, r.metrics) {
+		if _, there := figures["gridpatrol_clock_ahead_seconds"]; there {
+			break
+		}
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("the clocks are never compared")
+		}
+	}
 	labels := map[string]string{}
-	for name := range scrape(t, r.metrics) {
+	for name := range figures {
 		bare, with, _ := strings.Cut(name, "{")
 		labels[bare] += "," + with
 	}
