@@ -273,7 +273,7 @@ func (b *BeaconServer) kept(track []TrackFix) {
 	defer b.mu.Unlock()
 	for i := range track {
 		f := &track[i]
-		if f.Verdict != 0 {
+		if !f.Verdict.shows() {
 			continue
 		}
 		p := f.place()

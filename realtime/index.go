@@ -20,7 +20,8 @@ type Place struct {
 	Device     dispatch.DeviceID
 	Stream     uuid.UUID
 	Seq        int64
-	T          time.Time
+	T          time.Time     // by the service's clock
+	Off        time.Duration // T less what the device sent: how far its clock is behind
 	Point      geo.Point
 	Cell       cell.Cell
 	AccuracyM  float64

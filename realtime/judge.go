@@ -13,7 +13,7 @@ import (
 )
 
 // Verdict is what is doubtful about a fix that is kept. Only a fix without any
-// doubt moves the live dot.
+// doubt moves the live dot; one in another datum does too, where it really is.
 type Verdict uint8
 
 // The doubts; a fix may have several.
@@ -23,9 +23,14 @@ const (
 	Accuracy                     // an accuracy circle above MaxAccuracyM
 	Frozen                       // the same place to the last digit while moving
 	Late                         // not fresh when it came, or older than one that came before
+	GCJ02                        // the device has begun to send in GCJ-02
+	BD09                         // the same, in BD-09
 )
 
-var verdictNames = [...]string{"jump", "mock", "accuracy", "frozen", "late"}
+var verdictNames = [...]string{"jump", "mock", "accuracy", "frozen", "late", "gcj02", "bd09"}
+
+// shows says whether a fix with these doubts moves the live dot.
+func (v Verdict) shows() bool { return v&^(GCJ02|BD09) == 0 }
 
 // String is the doubts by name with commas between; empty for a good fix.
 func (v Verdict) String() string {
@@ -46,6 +51,10 @@ const (
 	jumpSlackM   = 50.0
 	frozenAfter  = 3   // repeats of one place
 	frozenMS     = 1.0 // while the device says that it moves at this speed
+	// A new place is believed when more fixes agree on it than agreed on the one before,
+	// or this many, or over this long: until then each of them is a jump.
+	jumpSupport = 5
+	jumpFor     = 30 * time.Second
 )
 
 // jumpMS is the speed above which a patrol cannot have moved: well above what the
@@ -70,18 +79,68 @@ type judged struct {
 	verdict   Verdict
 	reject    beacon.Reject
 	inTime    bool // its time can be believed: whose it is and duty decide, by the roster
+	shown     shown
+	showsOnly bool // refused for its time alone, which is known to be that of a wrong clock
 }
+
+// shown is a fix as the live map has it: by the service's clock, and in WGS-84.
+type shown struct {
+	T     time.Time
+	Off   time.Duration // what was added to the sent time
+	Point geo.Point
+	Cell  cell.Cell
+}
+
+// live says whether the fix moves the live dot.
+func (d *judged) live() bool { return d.showsOnly || d.reject.Code == "" && d.verdict.shows() }
 
 // judge remembers of one stream what the next fix is compared with. It belongs to
 // the socket's reader.
 type judge struct {
-	newest  time.Time // of all fixes that were kept
-	last    beacon.Fix
-	suspect beacon.Fix // a jump that the next fix may confirm
+	newest  time.Time  // of all fixes that were kept
+	sent    beacon.Fix // the one before as it was sent
+	last    seen       // the newest that is believed
+	suspect seen       // a jump that later fixes may confirm
+	since   time.Time  // of the first of those that agree with suspect
 	hasLast bool
-	hasSus  bool
+	support int // how many fixes agreed on last, one after the other
+	agree   int // the same of suspect; 0: there is none
 	repeats int
+	lonS    float64 // degrees a second, of the last step
+	latS    float64
+	datum   geo.CRS // that the device sends in; empty for the one it began with
+	clock   clock
 	speed   float64 // how many times faster than life the stream plays; 0 is 1
+}
+
+// hear measures the device's clock by a message before its fixes are judged.
+func (j *judge) hear(fixes []beacon.Fix, received time.Time) {
+	if len(fixes) == 0 {
+		return
+	}
+	newest := fixes[0].T
+	for _, f := range fixes[1:] {
+		if f.T.After(newest) {
+			newest = f.T
+		}
+	}
+	j.clock.hear(len(fixes), newest, received)
+}
+
+// seen is what a fix is compared with: its place in WGS-84.
+type seen struct {
+	T         time.Time
+	Lon, Lat  float64
+	AccuracyM float64
+}
+
+// off is what is added to a device's times for showing them. What is played faster
+// than life has no clock.
+func (j *judge) off() time.Duration {
+	if j.speed > 1 {
+		return 0
+	}
+	return j.clock.off()
 }
 
 // judge decides on one fix: by its coordinates, its time, the register, and what
@@ -99,7 +158,10 @@ func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, no
 		}
 		return refuse(beacon.BadCoordinate, "%s", err)
 	}
+	off := j.off()
+	d.shown = shown{T: f.T.Add(off), Off: off, Point: point}
 	if ahead := f.T.Sub(now); ahead > FutureBy {
+		d.showOnly(device, roster, now)
 		return refuse(beacon.Future, "t is %s ahead of the server's clock", ahead.Round(time.Second))
 	}
 	if age := now.Sub(f.T); age > TooOldBy {
@@ -107,12 +169,32 @@ func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, no
 	}
 	d.inTime = true
 	d.cell = cell.At(point, cell.Res)
-	d.verdict = ownDoubts(f, now)
+	d.shown.Cell = d.cell
+	d.verdict = ownDoubts(f, now.Add(-off))
 	d.place(device, roster)
 	if d.reject.Code == "" {
-		d.verdict |= j.doubts(f, d.verdict, d.patrol.Mode)
+		more, at := j.doubts(f, d.verdict, d.patrol.Mode)
+		d.verdict |= more
+		if at != point {
+			d.shown.Point, d.shown.Cell = at, cell.At(at, cell.Res)
+		}
 	}
 	return d
+}
+
+// showOnly lets a device whose clock is known to be ahead be seen, although its fixes
+// go to the quarantine by their time: for a patrol on duty at the time that it is.
+func (d *judged) showOnly(device dispatch.DeviceID, roster *Roster, now time.Time) {
+	if d.shown.Off == 0 || d.fix.Mock || d.fix.AccuracyM > MaxAccuracyM || now.Sub(d.shown.T).Abs() > FreshAtLeast {
+		return
+	}
+	p := roster.PatrolAt(device, d.shown.T)
+	if p == nil || !roster.OnDuty(p.ID, d.shown.T) {
+		return
+	}
+	d.patrol, d.showsOnly = p, true
+	d.cell = cell.At(d.shown.Point, cell.Res)
+	d.shown.Cell = d.cell
 }
 
 // ownDoubts is what a fix says against itself.
@@ -143,41 +225,60 @@ func (d *judged) place(device dispatch.DeviceID, roster *Roster) {
 	}
 }
 
-// doubts is what the fixes before it say against a fix.
-func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) Verdict {
+// doubts is what the fixes before it say against a fix, and where it is in WGS-84.
+func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict, at geo.Point) {
 	if f.T.Before(j.newest) {
-		return Late // out of order: nothing to compare it with
+		return Late, convert(f, j.datum) // out of order: nothing to compare it with
 	}
 	j.newest = f.T
 	if own&(Mock|Accuracy) != 0 {
-		return 0 // and it tells nothing about the next one
+		return 0, convert(f, j.datum) // and it tells nothing about the next one
 	}
-	var v Verdict
-	if j.hasLast && f.Lon == j.last.Lon && f.Lat == j.last.Lat {
+	if j.hasLast && f.Lon == j.sent.Lon && f.Lat == j.sent.Lat {
 		j.repeats++
 	} else {
 		j.repeats = 0
 	}
+	j.sent = f
 	if j.repeats >= frozenAfter && f.SpeedMS >= frozenMS {
 		v |= Frozen
 	}
+	j.datum = j.datumOf(f)
+	at = convert(f, j.datum)
+	s := seen{T: f.T, Lon: at.Lon, Lat: at.Lat, AccuracyM: f.AccuracyM}
 	switch {
-	case !j.hasLast || j.plausible(j.last, f, mode):
-		j.last, j.hasLast, j.hasSus = f, true, false
-	case j.hasSus && j.plausible(j.suspect, f, mode):
-		// Two in a row at the new place: it was the old one that was wrong.
-		j.last, j.hasSus = f, false
+	case !j.hasLast:
+		j.believe(s, 1)
+	case j.plausible(&j.last, &s, mode):
+		j.believe(s, j.support+1)
+	case j.agree > 0 && j.plausible(&j.suspect, &s, mode):
+		j.suspect = s
+		if j.agree++; j.agree <= min(j.support, jumpSupport) && s.T.Sub(j.since) < jumpFor {
+			v |= Jump
+			break
+		}
+		// It was the old place that was wrong, or the device was away for long.
+		j.believe(s, j.agree)
 	default:
 		v |= Jump
-		j.suspect, j.hasSus = f, true
+		j.suspect, j.agree, j.since = s, 1, s.T
 	}
-	return v
+	return v | datumVerdict(j.datum), at
+}
+
+// believe makes a place the one that the next is compared with.
+func (j *judge) believe(s seen, support int) {
+	j.lonS, j.latS = 0, 0
+	if step := s.T.Sub(j.last.T); j.hasLast && support > 1 && step > 0 && step <= datumWithin {
+		j.lonS, j.latS = (s.Lon-j.last.Lon)/step.Seconds(), (s.Lat-j.last.Lat)/step.Seconds()
+	}
+	j.last, j.hasLast, j.support, j.agree = s, true, support, 0
 }
 
 // plausible says whether a patrol could get from a to b in the time between,
 // giving it the benefit of both accuracies. What is played faster than life may
 // move faster by as much; over the least time of a second, too.
-func (j *judge) plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
+func (j *judge) plausible(a, b *seen, mode dispatch.Mode) bool {
 	allowM := jumpSlackM + jumpMS(mode)*max(1, b.T.Sub(a.T).Seconds()*max(1, j.speed))
 	if a.AccuracyM > 0 {
 		allowM += a.AccuracyM
@@ -191,8 +292,8 @@ func (j *judge) plausible(a, b beacon.Fix, mode dispatch.Mode) bool {
 // place is the live place that a kept fix tells of.
 func (f *TrackFix) place() Place {
 	return Place{
-		Patrol: f.Patrol, Device: f.Key.Device, Stream: f.Key.Stream, Seq: f.Fix.Seq, T: f.Fix.T,
-		Point: geo.Point{Lon: f.Fix.Lon, Lat: f.Fix.Lat}, Cell: f.Cell,
+		Patrol: f.Patrol, Device: f.Key.Device, Stream: f.Key.Stream, Seq: f.Fix.Seq, T: f.shown.T, Off: f.shown.Off,
+		Point: f.shown.Point, Cell: f.shown.Cell,
 		AccuracyM: f.Fix.AccuracyM, SpeedMS: f.Fix.SpeedMS, HeadingDeg: f.Fix.HeadingDeg,
 	}
 }
@@ -201,6 +302,6 @@ func (f *TrackFix) place() Place {
 func (d *judged) track(key StreamKey, received time.Time) TrackFix {
 	return TrackFix{
 		Key: key, Patrol: d.patrol.ID, District: d.patrol.District, Fix: d.fix, Cell: d.cell, Verdict: d.verdict,
-		Simulated: d.simulated, ReceivedAt: received,
+		Simulated: d.simulated, ReceivedAt: received, shown: d.shown,
 	}
 }

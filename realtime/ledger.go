@@ -43,6 +43,7 @@ type TrackFix struct {
 	Verdict    Verdict
 	Simulated  bool // by its device or its patrol: it is no proof
 	ReceivedAt time.Time
+	shown      shown // on the live map; the ledger keeps what was sent
 }
 
 // QuarantinedFix is a fix whose time cannot be believed. The ledger keeps its

@@ -179,8 +179,10 @@ func (s *socket) recall(now time.Time) {
 		return
 	}
 	if at, known := s.server.index.Standing(p.ID); known && at.Placed && at.Device == s.device.ID {
-		s.judge.newest, s.judge.hasLast = at.T, true
-		s.judge.last = beacon.Fix{T: at.T, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}
+		sent := at.T.Add(-at.Off)
+		s.judge.newest = sent
+		s.judge.believe(seen{T: sent, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}, 1)
+		s.judge.clock.remember(at.Off)
 	}
 }
 
@@ -190,11 +192,12 @@ func (s *socket) fixes(ctx context.Context, m beacon.Fixes, received time.Time) 
 		socket: s, key: s.key, lowest: s.lowest, rejects: m.Bad, revision: roster.Revision, received: received,
 		fixes: make([]judged, len(m.Good)),
 	}
+	s.judge.hear(m.Good, received)
 	var newest *judged
 	for i, f := range m.Good {
 		d := &sub.fixes[i]
 		*d = s.judge.judge(s.device.ID, f, roster, received)
-		if d.reject.Code == "" && d.verdict == 0 && (newest == nil || !d.fix.T.Before(newest.fix.T)) {
+		if d.live() && (newest == nil || !d.fix.T.Before(newest.fix.T)) {
 			newest = d
 		}
 	}

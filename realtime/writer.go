@@ -386,7 +386,7 @@ func (p *plan) addFix(i int, s *submission, d judged) {
 	if d.inTime && s.revision != p.roster.Revision {
 		refused := d.reject.Code != ""
 		d.place(s.key.Device, p.roster)
-		if refused && d.reject.Code == "" && d.verdict == 0 {
+		if refused && d.live() {
 			kept := d.track(s.key, s.received)
 			p.moved = append(p.moved, kept.place())
 		}

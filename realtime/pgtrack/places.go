@@ -32,7 +32,7 @@ func (s *Store) SavePlaces(ctx context.Context, places []realtime.Place) error {
 	var accuracies, speeds, headings []*float32
 	for _, p := range places {
 		patrols, devices, streams = append(patrols, p.Patrol.UUID), append(devices, p.Device.UUID), append(streams, p.Stream)
-		seqs, cells, ts = append(seqs, p.Seq), append(cells, int64(p.Cell)), append(ts, p.T)
+		seqs, cells, ts = append(seqs, p.Seq), append(cells, int64(p.Cell)), append(ts, p.T.Add(-p.Off)) // as it was sent
 		lons, lats = append(lons, p.Point.Lon), append(lats, p.Point.Lat)
 		accuracies, speeds, headings = append(accuracies, realOrNil(p.AccuracyM)), append(speeds, realOrNil(p.SpeedMS)), append(headings, realOrNil(p.HeadingDeg))
 	}

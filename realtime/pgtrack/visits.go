@@ -17,11 +17,11 @@ import (
 // dropped by retention, whose floor for cell_visits this is.
 const VisitsKept = 32 * 24 * time.Hour
 
-// Fixes that say where a patrol was. One that is faked, impossible or wildly
-// inexact puts nobody anywhere; a late or a frozen one does. What a program plays is
-// no proof beside real patrols; a district that is all played, as a demo's, counts
-// its own. The district is $1.
-const believed = `NOT (coalesce(string_to_array(verdict, ','), '{}') && '{jump,mock,accuracy}')
+// Fixes that say where a patrol was. One that is faked, impossible, wildly inexact or
+// in another datum puts nobody anywhere; a late or a frozen one does. What a program
+// plays is no proof beside real patrols; a district that is all played, as a demo's,
+// counts its own. The district is $1.
+const believed = `NOT (coalesce(string_to_array(verdict, ','), '{}') && '{jump,mock,accuracy,gcj02,bd09}')
   AND (simulated IS NOT TRUE OR NOT EXISTS (SELECT FROM patrols WHERE district_id = $1 AND NOT simulated))`
 
 // Due is an hour that has ended and was never counted, or was counted before fixes

@@ -20,6 +20,8 @@ var verdictWords = map[string]string{
 	"mock":           "kept, doubtful: the device says that the place is not its own",
 	"accuracy":       "kept, doubtful: an accuracy circle above 500 m",
 	"frozen":         "kept, doubtful: one place to the last digit while moving",
+	"gcj02":          "kept, doubtful: the device went over to GCJ-02, half a kilometre off",
+	"bd09":           "kept, doubtful: the device went over to BD-09, up to a kilometre off",
 	"future":         "rejected, quarantined: more than 2 min ahead of the service",
 	"too_old":        "rejected, quarantined: more than 7 days ago; --start now plays it as of today",
 	"off_duty":       "rejected: the patrol was off duty then; not kept",
