@@ -28,9 +28,12 @@ var arrows = map[string][]string{
 	"geo/road":        {"geo", "geo/cell", "geo/feature"},
 	"geo/pgtiles":     {"geo/...", "migrations/pgdb"},
 	"geo/road/pgroad": {"geo/...", "migrations/pgdb", "proof/..."},
+	// A file that lasts through a power cut.
+	"durable":             {},
+	"durable/durabletest": {"durable"},
 	// How what happened is written down, so that it can be shown later.
 	"proof":         {},
-	"proof/keyfile": {"proof"},
+	"proof/keyfile": {"proof", "durable"},
 	"proof/pgproof": {"proof", "migrations/pgdb"},
 	// The duty: rules and the ports they need.
 	"dispatch":         {"geo/...", "proof"},
@@ -53,7 +56,7 @@ var arrows = map[string][]string{
 	// The door, and its shape.
 	"api":        {"dispatch", "dispatch/pgscope", "dispatch/roster", "geo/...", "photo", "proof/...", "realtime/...", "web", "migrations/pgdb"},
 	"web":        {},
-	"migrations": {},
+	"migrations": {"durable"},
 	// The bytes of a photo: judged and copied, by nobody's rules.
 	"photo": {"geo"},
 	// Programs wire, so they may reach everything; the generated district may not.

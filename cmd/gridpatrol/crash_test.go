@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"strconv"
 	"testing"
@@ -71,7 +70,6 @@ func TestKilledUnderLoadLosesNothing(t *testing.T) {
 	w.loaders.Wait()
 	program.kill()
 	kept, told := w.count(), r.count()
-	blows.print()
 	t.Logf("%d rounds: %d fixes acknowledged, %d missing, %d doubled; %d reports acknowledged, %d missing, %d doubled",
 		rounds, kept.acked, kept.missing, kept.doubled, told.acked, told.missing, told.doubled)
 	w.mustBeWhole(kept)
@@ -173,19 +171,16 @@ func (s *struckTable) begin(b blow, w *crashWorld, r *reporters) {
 	s.rows, s.at = append(s.rows, struckRow{struck: b, fixes: w.acks.Load(), reports: r.acked.Load()}), time.Now()
 }
 
-func (s *struckTable) back() { s.rows[len(s.rows)-1].back = time.Since(s.at) }
+func (s *struckTable) back() {
+	n := len(s.rows)
+	s.rows[n-1].back = time.Since(s.at)
+	s.t.Logf("round %d: %s killed after %d fixes and %d reports, acknowledged again after %.1f s",
+		n, s.rows[n-1].struck, s.rows[n-1].fixes, s.rows[n-1].reports, s.rows[n-1].back.Seconds())
+}
 
 func (s *struckTable) longest() (d time.Duration) {
 	for _, r := range s.rows {
 		d = max(d, r.back)
 	}
 	return d
-}
-
-func (s *struckTable) print() {
-	text := "round  killed       fixes before  reports before  acknowledged again after\n"
-	for i, r := range s.rows {
-		text += fmt.Sprintf("%5d  %-11s  %12d  %14d  %.1f s\n", i+1, r.struck, r.fixes, r.reports, r.back.Seconds())
-	}
-	s.t.Log("\n" + text)
 }

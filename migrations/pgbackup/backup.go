@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridpatrol/gridpatrol/durable"
 	"github.com/gridpatrol/gridpatrol/migrations"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
@@ -26,6 +27,8 @@ type Config struct {
 	// Force overwrites a backup that is there.
 	Force    bool
 	Progress Progress
+	// Disk is what the file is written with; the machine's own if nil.
+	Disk durable.Disk
 }
 
 // Account is what a backup or a restore did.
@@ -57,7 +60,10 @@ func Backup(ctx context.Context, c Config) (*Account, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, "gridpatrol-"+s.manifest.MadeAt.UTC().Format("20060102T150405Z")+".backup")
 	}
-	out, err := create(path, c.Force)
+	if c.Disk == nil {
+		c.Disk = durable.OS
+	}
+	out, err := create(c.Disk, path, c.Force)
 	if err != nil {
 		return nil, err
 	}

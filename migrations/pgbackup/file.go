@@ -13,6 +13,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/gridpatrol/gridpatrol/durable"
 )
 
 // trailer is what follows the archive: its SHA-256, then the mark.
@@ -26,27 +28,26 @@ const (
 
 // fileWriter writes a backup beside its place. Only finish puts it there.
 type fileWriter struct {
-	path string
-	file *os.File
+	file *durable.Pending
 	sum  hash.Hash
 	zip  *zip.Writer
 	size int64
 }
 
 // create refuses a path that is taken, unless it may be overwritten.
-func create(path string, force bool) (*fileWriter, error) {
+func create(disk durable.Disk, path string, force bool) (*fileWriter, error) {
 	if _, err := os.Lstat(path); err == nil && !force {
 		return nil, fmt.Errorf("%w: %s; name another one, or overwrite it with --force", ErrThere, path)
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	// CreateTemp makes it for its owner only, which is how it stays: the file holds
-	// the hashes of passwords and tokens.
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".unfinished-*")
+	// It is for its owner only, and stays so: the file holds the hashes of passwords and
+	// tokens.
+	f, err := durable.Begin(disk, path)
 	if err != nil {
 		return nil, fmt.Errorf("write the backup: %w", err)
 	}
-	w := &fileWriter{path: path, file: f, sum: sha256.New()}
+	w := &fileWriter{file: f, sum: sha256.New()}
 	w.zip = zip.NewWriter(w)
 	w.zip.RegisterCompressor(zip.Deflate, func(out io.Writer) (io.WriteCloser, error) {
 		return flate.NewWriter(out, flate.BestSpeed)
@@ -91,33 +92,11 @@ func (w *fileWriter) finish(m Manifest) (sum []byte, err error) {
 		return nil, err
 	}
 	w.size += int64(trailerBytes)
-	if err := w.file.Sync(); err != nil {
-		return nil, err
-	}
-	if err := w.file.Close(); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(w.file.Name(), w.path); err != nil {
-		return nil, err
-	}
-	return sum, syncDir(filepath.Dir(w.path))
+	return sum, w.file.Keep()
 }
 
 // abandon removes what is unfinished; after finish it does nothing.
-func (w *fileWriter) abandon() {
-	w.file.Close()
-	_ = os.Remove(w.file.Name()) // renamed already, or nothing more can be done
-}
-
-// syncDir makes a rename last.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
+func (w *fileWriter) abandon() { w.file.Abandon() }
 
 // File is a backup that was read from its first to its last byte and found whole.
 type File struct {

@@ -11,10 +11,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridpatrol/gridpatrol/durable/durabletest"
 	"github.com/gridpatrol/gridpatrol/migrations"
 	"github.com/gridpatrol/gridpatrol/migrations/pgbackup"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
@@ -219,6 +221,46 @@ func TestBackupUnderWrites(t *testing.T) {
 		t.Errorf("%d cases came back, %d were there at the end: nothing was written in between", cases, there)
 	}
 	exec(t, target, write) // sequences go on beyond what came back
+}
+
+// The list of backups names none that a power cut could take back: written, synced,
+// named, the name synced, and only then committed.
+func TestABackupIsNotedWhenItLasts(t *testing.T) {
+	t.Parallel()
+	url, conn := filled(t)
+	disk := durabletest.New()
+	var noted []int
+	disk.Fail = func(string) error {
+		noted = append(noted, ask[int](t, conn, "SELECT count(*)::int FROM backups_made"))
+		return nil
+	}
+	path := filepath.Join(t.TempDir(), "d.backup")
+	if _, err := pgbackup.Backup(t.Context(), pgbackup.Config{URL: url, Path: path, Disk: disk}); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := disk.Steps(), []string{"create beside", "write beside", "fsync beside", "rename d.backup", "fsync-folder"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	if slices.Max(noted) != 0 {
+		t.Errorf("the backup was noted before it was there to stay: %v", noted)
+	}
+	if n := ask[int](t, conn, "SELECT count(*)::int FROM backups_made"); n != 1 {
+		t.Errorf("%d backups are noted, want 1", n)
+	}
+
+	disk = durabletest.New()
+	disk.Fail = func(step string) error {
+		if step == "fsync-folder" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	if _, err := pgbackup.Backup(t.Context(), pgbackup.Config{URL: url, Path: filepath.Join(t.TempDir(), "e.backup"), Disk: disk}); !errors.Is(err, syscall.EIO) {
+		t.Errorf("a name that may not last: %v", err)
+	}
+	if n := ask[int](t, conn, "SELECT count(*)::int FROM backups_made"); n != 1 {
+		t.Errorf("%d backups are noted, want 1", n)
+	}
 }
 
 func TestDamagedFilesTouchNothing(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gridpatrol/gridpatrol/durable"
 	"github.com/gridpatrol/gridpatrol/proof"
 )
 
@@ -87,20 +88,11 @@ func write(path string, private ed25519.PrivateKey, replace bool) error {
 	if err != nil {
 		return errors.New("the key of heads cannot be written down")
 	}
-	beside, err := os.CreateTemp(filepath.Dir(path), ".key-*") // 0600
-	if err != nil {
-		return fmt.Errorf("write the key of heads: %w", err)
+	var options []durable.Option
+	if !replace {
+		options = append(options, durable.Unique())
 	}
-	defer os.Remove(beside.Name())
-	err = pem.Encode(beside, &pem.Block{Type: "PRIVATE KEY", Bytes: der})
-	err = errors.Join(err, beside.Sync(), beside.Close())
-	if err != nil {
-		return fmt.Errorf("write the key of heads: %w", err)
-	}
-	if replace {
-		return os.Rename(beside.Name(), path)
-	}
-	return os.Link(beside.Name(), path) // unlike a rename it never replaces
+	return durable.Write(durable.OS, path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), options...)
 }
 
 // ID names a key by its public half.
