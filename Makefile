@@ -94,6 +94,14 @@ verify-roads: ## Compare 10,000 pairs a mode with Dijkstra on every extract: as 
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
 	@go run ./cmd/gridbench beacon
 
+.PHONY: soak
+soak: build ## Keep 5,000 fixes a second on for 20 min (SOAK=2h, SOAK=3m): do memory, descriptors and goroutines grow?
+	@go run ./cmd/gridbench soak --for=$(or $(SOAK),20m)
+
+.PHONY: bench-verdicts
+bench-verdicts: ## Put each fault into tracks of real people: how much the judge names, and how much that is none (needs geolife)
+	@GRIDPATROL_ALL_TRACKS=1 go test -count=1 -v -run 'TestVerdictsOnRealTracks' ./realtime
+
 .PHONY: bench-verify
 bench-verify: ## Measure how long a chain of 1 M events takes to verify
 	@go run ./cmd/gridbench verify

@@ -172,6 +172,7 @@ type hose struct {
 	conn   *websocket.Conn
 	stream uuid.UUID
 	seq    int64
+	acked  int64 // of seq, once it ends
 	place  float64
 	buf    []byte
 	fixes  []beacon.Fix

@@ -17,6 +17,7 @@ type commands struct {
 	Out string `default:"var/bench" type:"path" help:"Where the figures are kept."`
 
 	Beacon     beaconCmd     `cmd:"" help:"Positions in: what is acknowledged after a commit, and what a viewer sees of it."`
+	Soak       soakCmd       `cmd:"" help:"A load for long: do memory, descriptors and goroutines grow?"`
 	Dispatch   dispatchCmd   `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
 	Road       roadCmd       `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
 	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
