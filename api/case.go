@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
 )
 
 // CaseDesk is what the door asks about cases. *dispatch.Service is one.
@@ -26,6 +27,7 @@ type CaseDesk interface {
 	CategoryRules(context.Context) ([]dispatch.CategoryRules, error)
 	SetCategoryRules(context.Context, dispatch.Viewer, dispatch.CategoryRules) error
 	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
+	MeetThere(context.Context, dispatch.Viewer, dispatch.CaseID, int64, *geo.Point) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }
 

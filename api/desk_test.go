@@ -27,6 +27,7 @@ type desk struct {
 	verb     dispatch.Verb
 	move     dispatch.MoveOrder
 	version  int64
+	meetAt   *geo.Point
 	reason   string
 	answer   string
 	upTo     int64
@@ -215,6 +216,17 @@ func (d *desk) SettleItem(ctx context.Context, _ dispatch.Viewer, _ int64, note 
 func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, _ dispatch.AssignmentID, verb dispatch.Verb, version int64, reason string) (dispatch.CaseDetail, error) {
 	d.verb, d.version, d.reason = verb, version, reason
 	return d.detail(ctx)
+}
+
+func (d *desk) MeetThere(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, at *geo.Point) (dispatch.CaseDetail, error) {
+	d.version, d.meetAt = version, at
+	c, err := d.detail(ctx)
+	c.Mission = &dispatch.Mission{State: dispatch.Gathering, MadeAt: t0}
+	if at != nil {
+		c.Mission.Rendezvous = &dispatch.Rendezvous{Lon: at.Lon, Lat: at.Lat, Name: "横街", Members: []dispatch.Meets{{Eta: &t0}},
+			MeetingFacts: dispatch.MeetingFacts{EtaKind: "road", ByHand: true, Breaks: []string{"near_road"}}}
+	}
+	return c, err
 }
 
 func (d *desk) Patrols(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolFilter) (dispatch.Page[dispatch.Patrol], error) {

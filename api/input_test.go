@@ -229,6 +229,14 @@ func TestCaseCommands(t *testing.T) {
 	if b.desk.verb != "decline" || b.desk.reason != "爆胎" || b.desk.version != 9 {
 		t.Errorf("answered %s %q at %d", b.desk.verb, b.desk.reason, b.desk.version)
 	}
+	moved := b.want(http.StatusOK, call{method: "PUT", path: at + "/rendezvous", token: token, body: `{"lon":121.4,"lat":28.5}`, header: map[string]string{"If-Match": `"4"`}})
+	if b.desk.version != 4 || b.desk.meetAt == nil || *b.desk.meetAt != (geo.Point{Lon: 121.4, Lat: 28.5}) || !strings.Contains(string(moved.body), `"breaks":["near_road"]`) {
+		t.Errorf("moved to %v at %d: %s", b.desk.meetAt, b.desk.version, moved.body)
+	}
+	if b.want(http.StatusOK, call{method: "DELETE", path: at + "/rendezvous", token: token}); b.desk.meetAt != nil {
+		t.Errorf("dropped: %v", b.desk.meetAt)
+	}
+	b.want(http.StatusBadRequest, call{method: "PUT", path: at + "/rendezvous", token: token, body: `{"lon":121.4}`})
 	b.want(http.StatusOK, call{method: "POST", path: at + "/undo", token: token, header: map[string]string{"If-Match": "*"}})
 	b.want(http.StatusOK, call{method: "POST", path: at + "/close", token: token, body: `{"reason":"办结"}`})
 	b.desk.fail = &dispatch.Fault{Kind: dispatch.Conflict, Code: dispatch.CodeOldVersion, Detail: "The case has changed."}

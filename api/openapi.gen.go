@@ -723,6 +723,48 @@ func (e MatrixEngine) Valid() bool {
 	}
 }
 
+// Defines values for MissionCrewsPart.
+const (
+	MissionCrewsPartAssist MissionCrewsPart = "assist"
+	MissionCrewsPartLead   MissionCrewsPart = "lead"
+)
+
+// Valid indicates whether the value is a known member of the MissionCrewsPart enum.
+func (e MissionCrewsPart) Valid() bool {
+	switch e {
+	case MissionCrewsPartAssist:
+		return true
+	case MissionCrewsPartLead:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MissionState.
+const (
+	MissionStateEnded     MissionState = "ended"
+	MissionStateGathering MissionState = "gathering"
+	MissionStateGoing     MissionState = "going"
+	MissionStateInPlace   MissionState = "in_place"
+)
+
+// Valid indicates whether the value is a known member of the MissionState enum.
+func (e MissionState) Valid() bool {
+	switch e {
+	case MissionStateEnded:
+		return true
+	case MissionStateGathering:
+		return true
+	case MissionStateGoing:
+		return true
+	case MissionStateInPlace:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for Mode.
 const (
 	ModeCar   Mode = "car"
@@ -1068,6 +1110,39 @@ func (e Presence) Valid() bool {
 	case PresenceStale:
 		return true
 	case PresenceStill:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RendezvousBreaks.
+const (
+	RendezvousBreaksLastStreet   RendezvousBreaks = "last_street"
+	RendezvousBreaksNearRoad     RendezvousBreaks = "near_road"
+	RendezvousBreaksNearStraight RendezvousBreaks = "near_straight"
+	RendezvousBreaksNoStopping   RendezvousBreaks = "no_stopping"
+	RendezvousBreaksOffRoad      RendezvousBreaks = "off_road"
+	RendezvousBreaksOutOfReach   RendezvousBreaks = "out_of_reach"
+	RendezvousBreaksTargetStreet RendezvousBreaks = "target_street"
+)
+
+// Valid indicates whether the value is a known member of the RendezvousBreaks enum.
+func (e RendezvousBreaks) Valid() bool {
+	switch e {
+	case RendezvousBreaksLastStreet:
+		return true
+	case RendezvousBreaksNearRoad:
+		return true
+	case RendezvousBreaksNearStraight:
+		return true
+	case RendezvousBreaksNoStopping:
+		return true
+	case RendezvousBreaksOffRoad:
+		return true
+	case RendezvousBreaksOutOfReach:
+		return true
+	case RendezvousBreaksTargetStreet:
 		return true
 	default:
 		return false
@@ -1695,6 +1770,9 @@ type CaseDetail struct {
 	Lat    float64            `json:"lat"`
 	Lon    float64            `json:"lon"`
 	MadeAt time.Time          `json:"made_at"`
+
+	// Mission Several departments, or several patrols, on one case
+	Mission *Mission `json:"mission,omitempty"`
 
 	// Moves What can become of it from here
 	Moves []NextMove `json:"moves"`
@@ -2467,6 +2545,45 @@ type Message struct {
 	Why string `json:"why"`
 }
 
+// Mission Several departments, or several patrols, on one case
+type Mission struct {
+	// Commander The patrol whose people command
+	Commander *openapi_types.UUID `json:"commander"`
+
+	// Cover Which towns the plan leaves without police
+	Cover *map[string]interface{} `json:"cover"`
+
+	// Crews What each department is to bring by now
+	Crews []struct {
+		Department string           `json:"department"`
+		Part       MissionCrewsPart `json:"part"`
+		People     int              `json:"people"`
+		Skills     []string         `json:"skills"`
+	} `json:"crews"`
+	EndedAt *time.Time         `json:"ended_at"`
+	Id      openapi_types.UUID `json:"id"`
+
+	// InPlaceAt Since when all are in place
+	InPlaceAt *time.Time `json:"in_place_at"`
+	MadeAt    time.Time  `json:"made_at"`
+
+	// MeetAt When the last of them is to be there
+	MeetAt *time.Time `json:"meet_at"`
+
+	// Rendezvous Where the patrols of a mission meet before they go to the case together; null is the place of the case
+	Rendezvous *Rendezvous  `json:"rendezvous"`
+	State      MissionState `json:"state"`
+
+	// WentAt When the commander said go
+	WentAt *time.Time `json:"went_at"`
+}
+
+// MissionCrewsPart defines model for Mission.Crews.Part.
+type MissionCrewsPart string
+
+// MissionState defines model for Mission.State.
+type MissionState string
+
 // Mode defines model for Mode.
 type Mode string
 
@@ -2645,6 +2762,12 @@ type NewMember struct {
 
 	// Until No end when left out
 	Until *time.Time `json:"until,omitempty"`
+}
+
+// NewRendezvous defines model for NewRendezvous.
+type NewRendezvous struct {
+	Lat float64 `json:"lat"`
+	Lon float64 `json:"lon"`
 }
 
 // NewReport defines model for NewReport.
@@ -3003,6 +3126,47 @@ type Redemption struct {
 
 	// Name What the phone is called
 	Name *string `json:"name,omitempty"`
+}
+
+// Rendezvous Where the patrols of a mission meet before they go to the case together; null is the place of the case
+type Rendezvous struct {
+	// Breaks The rules that a place chosen by hand does not keep
+	Breaks  []RendezvousBreaks `json:"breaks"`
+	ByHand  bool               `json:"by_hand"`
+	EtaKind EtaKind            `json:"eta_kind"`
+	Lat     float64            `json:"lat"`
+	Lon     float64            `json:"lon"`
+
+	// MeetAt When the last of them is to be there
+	MeetAt  *time.Time         `json:"meet_at"`
+	Members []RendezvousMember `json:"members"`
+
+	// Name Of the road, empty where it has none
+	Name string `json:"name"`
+
+	// NoCover In sight of the last stretch, or nobody knows the streets (eta_kind straight)
+	NoCover bool `json:"no_cover"`
+
+	// RoadM From the case by road, the shorter of there and back; 0 where there is no way
+	RoadM float64 `json:"road_m"`
+
+	// StraightM From the case, as the crow flies
+	StraightM float64 `json:"straight_m"`
+}
+
+// RendezvousBreaks defines model for Rendezvous.Breaks.
+type RendezvousBreaks string
+
+// RendezvousMember defines model for RendezvousMember.
+type RendezvousMember struct {
+	AssignmentId openapi_types.UUID `json:"assignment_id"`
+
+	// DepartAt When to leave so that all arrive together; null for who has left
+	DepartAt *time.Time `json:"depart_at"`
+
+	// Eta When it is expected there
+	Eta       *time.Time `json:"eta"`
+	InPlaceAt *time.Time `json:"in_place_at"`
 }
 
 // Report defines model for Report.
@@ -3506,6 +3670,24 @@ type MoveCaseParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// DropRendezvousParams defines parameters for DropRendezvous.
+type DropRendezvousParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// MoveRendezvousParams defines parameters for MoveRendezvous.
+type MoveRendezvousParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // UndoDispatchParams defines parameters for UndoDispatch.
 type UndoDispatchParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -3970,6 +4152,9 @@ type DispatchCaseJSONRequestBody = DispatchOrder
 
 // MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
 type MoveCaseJSONRequestBody = CaseMove
+
+// MoveRendezvousJSONRequestBody defines body for MoveRendezvous for application/json ContentType.
+type MoveRendezvousJSONRequestBody = NewRendezvous
 
 // SetCategoryRulesJSONRequestBody defines body for SetCategoryRules for application/json ContentType.
 type SetCategoryRulesJSONRequestBody = NewCategoryRules

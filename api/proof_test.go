@@ -71,6 +71,12 @@ var deeds = map[string]deed{
 		w.exec(`UPDATE cases SET undo_until = gp_now() + interval '1 h' WHERE id = $1`, p.caseID)
 		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/undo", "")
 	},
+	"PUT /api/v1/cases/:id/rendezvous": func(w *scopeWorld, name string) call {
+		return doors[name].at(w.withMission(name))
+	},
+	"DELETE /api/v1/cases/:id/rendezvous": func(w *scopeWorld, name string) call {
+		return doors[name].at(w.withMission(name))
+	},
 	"POST /api/v1/cases/:id/assignments/:aid/:action": func(w *scopeWorld, name string) call {
 		v := w.visitors[dispatch.RoleOfficer]
 		c := doors[name].at(w.own(v, true))
@@ -219,4 +225,11 @@ func TestOnePlaceWritesEvents(t *testing.T) {
 	if _, err := os.Stat("../proof/pgproof/write.go"); err != nil {
 		t.Error(err)
 	}
+}
+
+// withMission plants a case that gathers.
+func (w *scopeWorld) withMission(name string) *planted {
+	p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
+	w.exec(`INSERT INTO missions (id, district_id, case_id, state) VALUES (gen_random_uuid(), $1, $2, 'gathering')`, w.visitors[dispatch.RoleOperator].District, p.caseID)
+	return p
 }

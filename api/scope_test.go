@@ -97,6 +97,12 @@ var doors = map[string]door{
 		at: func(p *planted) call {
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"file"}`)
 		}},
+	"PUT /api/v1/cases/:id/rendezvous": {needs: []dispatch.Action{dispatch.ActDispatch}, settles: http.StatusConflict, // one alone
+		at: func(p *planted) call {
+			return send("PUT", "/api/v1/cases/"+p.caseID.String()+"/rendezvous", `{"lon":122.01,"lat":28.21}`)
+		}},
+	"DELETE /api/v1/cases/:id/rendezvous": {needs: []dispatch.Action{dispatch.ActDispatch}, settles: http.StatusConflict,
+		at: func(p *planted) call { return send("DELETE", "/api/v1/cases/"+p.caseID.String()+"/rendezvous", "") }},
 	"POST /api/v1/cases/:id/assignments/:aid/:action": {mine: true, needs: []dispatch.Action{dispatch.ActAnswer},
 		at: func(p *planted) call {
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/assignments/"+p.assignment.String()+"/accept", "")

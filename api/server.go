@@ -223,6 +223,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/cases/:id/undo", may(dispatch.ActDispatch), s.undoDispatch)
 	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
 	s.add("POST", "/api/v1/cases/:id/moves", see, s.moveCase)
+	s.add("PUT", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.moveRendezvous)
+	s.add("DELETE", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.dropRendezvous)
 	s.add("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
 
 	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)

@@ -75,6 +75,7 @@ type CaseDetail struct {
 	Precedents []Precedent `json:"precedents"`
 	Past       []PastCase  `json:"past"` // other cases near it
 	Now        time.Time   `json:"now"`  // on the clock that the case's clocks go by
+	Mission    *Mission    `json:"mission,omitempty"`
 }
 
 // What stands near a case, as far as the viewer's map shows it.

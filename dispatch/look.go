@@ -47,12 +47,14 @@ func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, er
 
 // addTo adds to a case what depends on who looks.
 func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error) {
+	c.meets()
 	if c.Nearby, err = s.Store.Near(ctx, v, c.Place()); err != nil {
 		return err
 	}
 	if c.Past, err = s.past(ctx, v, c.Case); err != nil {
 		return err
 	}
+	c.Mission = c.Case.Mission
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil

@@ -32,9 +32,11 @@ type Mission struct {
 	// the last of them is to be there, nil before it is known.
 	Rendezvous *Rendezvous `json:"rendezvous"`
 	MeetAt     *time.Time  `json:"meet_at"`
-	InPlaceAt  *time.Time  `json:"in_place_at"` // since when everybody is in place
-	WentAt     *time.Time  `json:"went_at"`     // when the commander said go
-	EndedAt    *time.Time  `json:"ended_at"`
+	// Meeting is what is known of where they meet; nil before it was looked for.
+	Meeting   *Meeting   `json:"-"`
+	InPlaceAt *time.Time `json:"in_place_at"` // since when everybody is in place
+	WentAt    *time.Time `json:"went_at"`     // when the commander said go
+	EndedAt   *time.Time `json:"ended_at"`
 	// Cover marks a plan that leaves towns without police; nil leaves none.
 	Cover  *CoverMark `json:"cover"`
 	MadeAt time.Time  `json:"made_at"`
@@ -45,6 +47,10 @@ type Rendezvous struct {
 	Lon  float64 `json:"lon"`
 	Lat  float64 `json:"lat"`
 	Name string  `json:"name"`
+	// What follows is filled in where one case is looked at, see Case.meets.
+	MeetingFacts
+	MeetAt  *time.Time `json:"meet_at"`
+	Members []Meets    `json:"members"`
 }
 
 // Crew is what one department is to bring: so many people, and each of the skills with

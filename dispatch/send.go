@@ -107,6 +107,9 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 			return Case{}, err
 		}
 		s.Wake()
+		if done.Mission != nil {
+			s.gatherNow(ctx, done.ID)
+		}
 		if first {
 			// On the database's clock up to here, and ours for the commit itself.
 			s.Planned(done.Dispatch, waited+time.Since(began))

@@ -90,6 +90,10 @@ type CaseStore interface {
 	Movable(ctx context.Context, departments []string, quiet time.Duration) ([]Movable, error)
 	// Unarrived answers the assignments whose patrols are still to arrive.
 	Unarrived(ctx context.Context) ([]Unarrived, error)
+	// Gatherings answers the missions of which not all are in place, the oldest first.
+	Gatherings(ctx context.Context, limit int) ([]Gather, error)
+	// Now is the present on the clock that everything in the store goes by.
+	Now(ctx context.Context) (time.Time, error)
 }
 
 // PatrolStore reads and moves patrols and their duties.

@@ -13,7 +13,7 @@ import (
 
 const missionOf = `
 SELECT m.id, m.state, m.commander, m.crews, m.rendezvous_lon, m.rendezvous_lat, m.rendezvous_name, m.meet_at, m.in_place_at,
-  m.went_at, m.ended_at, m.cover, m.made_at
+  m.went_at, m.ended_at, m.cover, m.meeting, m.made_at
 FROM missions m WHERE m.case_id = $1`
 
 type missionRow struct {
@@ -29,6 +29,7 @@ type missionRow struct {
 	WentAt         *time.Time          `db:"went_at"`
 	EndedAt        *time.Time          `db:"ended_at"`
 	Cover          *dispatch.CoverMark `db:"cover"`
+	Meeting        *dispatch.Meeting   `db:"meeting"`
 	MadeAt         time.Time           `db:"made_at"`
 }
 
@@ -39,7 +40,7 @@ func missionFrom(rows []missionRow) *dispatch.Mission {
 	}
 	r := rows[0]
 	m := &dispatch.Mission{ID: dispatch.MissionID{UUID: r.ID}, State: dispatch.MissionState(r.State), Crews: r.Crews, MeetAt: utc(r.MeetAt),
-		InPlaceAt: utc(r.InPlaceAt), WentAt: utc(r.WentAt), EndedAt: utc(r.EndedAt), Cover: r.Cover, MadeAt: r.MadeAt.UTC()}
+		InPlaceAt: utc(r.InPlaceAt), WentAt: utc(r.WentAt), EndedAt: utc(r.EndedAt), Cover: r.Cover, Meeting: r.Meeting, MadeAt: r.MadeAt.UTC()}
 	if r.Commander != nil {
 		m.Commander = &dispatch.PatrolID{UUID: *r.Commander}
 	}
@@ -51,12 +52,12 @@ func missionFrom(rows []missionRow) *dispatch.Mission {
 
 const keepMission = `
 INSERT INTO missions (id, district_id, case_id, state, commander, crews, rendezvous_lon, rendezvous_lat, rendezvous_name, meet_at,
-  in_place_at, went_at, ended_at, cover, made_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  in_place_at, went_at, ended_at, cover, made_at, meeting)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (case_id) DO UPDATE SET state = excluded.state, commander = excluded.commander, crews = excluded.crews,
   rendezvous_lon = excluded.rendezvous_lon, rendezvous_lat = excluded.rendezvous_lat, rendezvous_name = excluded.rendezvous_name,
   meet_at = excluded.meet_at, in_place_at = excluded.in_place_at, went_at = excluded.went_at, ended_at = excluded.ended_at,
-  cover = excluded.cover`
+  cover = excluded.cover, meeting = excluded.meeting`
 
 // keepMission writes the mission with its case, whose lock it goes by.
 func (s *Store) keepMission(batch *pgx.Batch, c dispatch.Case) error {
@@ -65,12 +66,15 @@ func (s *Store) keepMission(batch *pgx.Batch, c dispatch.Case) error {
 		return nil
 	}
 	crews, err1 := json.Marshal(listed(m.Crews))
-	var cover []byte
-	var err2 error
+	var cover, meeting []byte
+	var err2, err3 error
 	if m.Cover != nil {
 		cover, err2 = json.Marshal(m.Cover)
 	}
-	if err := errors.Join(err1, err2); err != nil {
+	if m.Meeting != nil {
+		meeting, err3 = json.Marshal(m.Meeting)
+	}
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return fmt.Errorf("write mission of case %s: %w", c.Number, err)
 	}
 	var commander *uuid.UUID
@@ -83,7 +87,7 @@ func (s *Store) keepMission(batch *pgx.Batch, c dispatch.Case) error {
 		lon, lat, name = &m.Rendezvous.Lon, &m.Rendezvous.Lat, m.Rendezvous.Name
 	}
 	batch.Queue(keepMission, m.ID.UUID, s.district.UUID, c.ID.UUID, m.State, commander, crews, lon, lat, name, m.MeetAt,
-		m.InPlaceAt, m.WentAt, m.EndedAt, cover, m.MadeAt)
+		m.InPlaceAt, m.WentAt, m.EndedAt, cover, m.MadeAt, meeting)
 	return nil
 }
 

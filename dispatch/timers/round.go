@@ -15,11 +15,12 @@ const (
 	lost // patrols
 	broom
 	caseClocks
-	adoption // of cases without a clock
-	windows  // of what is planned together
+	adoption  // of cases without a clock
+	windows   // of what is planned together
+	gathering // of missions
 )
 
-var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches"}
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings"}
 
 var ticks = [...]time.Duration{
 	deadlines:  time.Second,
@@ -30,6 +31,7 @@ var ticks = [...]time.Duration{
 	caseClocks: 500 * time.Millisecond,
 	adoption:   20 * time.Second,
 	windows:    250 * time.Millisecond,
+	gathering:  2 * time.Second,
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.

@@ -440,6 +440,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/rendezvous": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Move where a mission meets to a place chosen by hand
+         * @description While it gathers. The place may break the rules that a found one keeps (docs/missions.md); `breaks` of the
+         *     answer says which. It stays until it is moved again.
+         */
+        put: operations["moveRendezvous"];
+        post?: never;
+        /** Send the patrols of a mission straight to the case; they meet nowhere */
+        delete: operations["dropRendezvous"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{id}/assignments/{aid}/{action}": {
         parameters: {
             query?: never;
@@ -1835,6 +1859,103 @@ export interface components {
             reason: components["schemas"]["ShortfallReason"];
             considered: number;
         };
+        /** @description Several departments, or several patrols, on one case */
+        Mission: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            state: "gathering" | "in_place" | "going" | "ended";
+            /**
+             * Format: uuid
+             * @description The patrol whose people command
+             */
+            commander: string | null;
+            /** @description What each department is to bring by now */
+            crews: {
+                department: string;
+                /** @enum {string} */
+                part: "lead" | "assist";
+                people: number;
+                skills: string[];
+            }[];
+            rendezvous: components["schemas"]["Rendezvous"];
+            /**
+             * Format: date-time
+             * @description When the last of them is to be there
+             */
+            meet_at: string | null;
+            /**
+             * Format: date-time
+             * @description Since when all are in place
+             */
+            in_place_at: string | null;
+            /**
+             * Format: date-time
+             * @description When the commander said go
+             */
+            went_at: string | null;
+            /** Format: date-time */
+            ended_at: string | null;
+            /** @description Which towns the plan leaves without police */
+            cover: {
+                [key: string]: unknown;
+            } | null;
+            /** Format: date-time */
+            made_at: string;
+        };
+        /** @description Where the patrols of a mission meet before they go to the case together; null is the place of the case */
+        Rendezvous: {
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            /** @description Of the road, empty where it has none */
+            name: string;
+            /**
+             * Format: double
+             * @description From the case, as the crow flies
+             */
+            straight_m: number;
+            /**
+             * Format: double
+             * @description From the case by road, the shorter of there and back; 0 where there is no way
+             */
+            road_m: number;
+            /** @description In sight of the last stretch, or nobody knows the streets (eta_kind straight) */
+            no_cover: boolean;
+            eta_kind: components["schemas"]["EtaKind"];
+            by_hand: boolean;
+            /** @description The rules that a place chosen by hand does not keep */
+            breaks: ("near_straight" | "near_road" | "target_street" | "last_street" | "no_stopping" | "off_road" | "out_of_reach")[];
+            /**
+             * Format: date-time
+             * @description When the last of them is to be there
+             */
+            meet_at: string | null;
+            members: components["schemas"]["RendezvousMember"][];
+        } | null;
+        RendezvousMember: {
+            /** Format: uuid */
+            assignment_id: string;
+            /**
+             * Format: date-time
+             * @description When to leave so that all arrive together; null for who has left
+             */
+            depart_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it is expected there
+             */
+            eta: string | null;
+            /** Format: date-time */
+            in_place_at: string | null;
+        };
+        NewRendezvous: {
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+        };
         Case: {
             /** Format: uuid */
             id: string;
@@ -2121,6 +2242,7 @@ export interface components {
              * @description On the clock that the clocks go by
              */
             now: string;
+            mission?: components["schemas"]["Mission"];
         };
         /** @description What stands around a case and is on the caller's map, each the nearest first */
         Nearby: {
@@ -3850,6 +3972,50 @@ export interface operations {
                 "application/json": components["schemas"]["CaseMove"];
             };
         };
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    moveRendezvous: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRendezvous"];
+            };
+        };
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    dropRendezvous: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             200: components["responses"]["CaseDetail"];
             default: components["responses"]["Problem"];

@@ -1,7 +1,7 @@
 /** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ask, askWithResponse, client, Refused } from "../api/client.ts";
-import type { Assignment, Candidate, CaseDetail, CaseMove, Choice } from "../api/types.ts";
+import type { Assignment, Candidate, CaseDetail, CaseMove, Choice, Rendezvous } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
 import type { RouteLine } from "../map/districtmap.ts";
 import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
@@ -146,10 +146,28 @@ export function pickedOf(a: Assignment, wanted: Record<string, string>): string 
   return (a.department && a.kind === "department" && wanted[a.department]) || a.patrol_id;
 }
 
+/** Where the patrols of a case meet first, as long as they have not gone on. */
+export function meetingOf(c: CaseDetail): Rendezvous | null {
+  const m = c.mission;
+  return m && (m.state === "gathering" || m.state === "in_place") ? (m.rendezvous ?? null) : null;
+}
+
+export function meetAt(at: { lon: number; lat: number } | null): Promise<boolean> {
+  const w = words.value.meet;
+  return act(
+    (header) =>
+      at
+        ? client.PUT("/api/v1/cases/{id}/rendezvous", { params: { path: path(), header }, body: { lon: at.lon, lat: at.lat } })
+        : client.DELETE("/api/v1/cases/{id}/rendezvous", { params: { path: path(), header } }),
+    at ? w.moved : w.directDone,
+  );
+}
+
 async function drawRoutes(c: CaseDetail): Promise<void> {
   const lines: RouteLine[] = [];
-  const to = `${c.lon},${c.lat}`;
-  const way = async (kind: RouteLine["kind"], at: { lon: number; lat: number }, mode: Candidate["mode"]) => {
+  const scene = `${c.lon},${c.lat}`;
+  const meet = meetingOf(c);
+  const way = async (kind: RouteLine["kind"], at: { lon: number; lat: number }, mode: Candidate["mode"], to = scene) => {
     try {
       const route = await ask(client.GET("/api/v1/route", { params: { query: { from: `${at.lon},${at.lat}`, to, mode } } }));
       lines.push({ kind, coordinates: route.geometry.coordinates });
@@ -161,7 +179,8 @@ async function drawRoutes(c: CaseDetail): Promise<void> {
   for (const a of standing(c)) {
     const candidate = a.candidates.find((k) => k.patrol_id === a.patrol_id);
     const from = (a.patrol_id && patrols.get(a.patrol_id)) || place(candidate);
-    if (from && going.has(a.state)) wanted.push(way("comes", from, a.mode ?? candidate?.mode ?? "car"));
+    const there = meet?.members.find((m) => m.assignment_id === a.id);
+    if (from && going.has(a.state) && !there?.in_place_at) wanted.push(way("comes", from, a.mode ?? candidate?.mode ?? "car", there && meet ? `${meet.lon},${meet.lat}` : scene));
     const trap = a.kind === "department" ? airTrap(a.candidates) : null;
     const start = place(trap);
     if (trap && start && going.has(a.state)) {
@@ -169,6 +188,7 @@ async function drawRoutes(c: CaseDetail): Promise<void> {
       lines.push({ kind: "air", coordinates: [[start.lon, start.lat], [c.lon, c.lat]] });
     }
   }
+  if (meet) wanted.push(way("on", meet, standing(c).find((a) => a.kind === "department" && a.mode)?.mode ?? "car"));
   await Promise.all(wanted);
   if (chosenID.value === c.id) routes.value = lines;
 }

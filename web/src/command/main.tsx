@@ -5,6 +5,7 @@ import "../css/closures.css";
 import "../css/coverage.css";
 import "../css/panel.css";
 import "../css/course.css";
+import "../css/meet.css";
 import "../css/heard.css";
 import "../css/photos.css";
 import "../css/people.css";

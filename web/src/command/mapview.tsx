@@ -18,7 +18,7 @@ import { clock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon, Mark, type MarkName, phaseLook, PlaceMark } from "../ui/marks.tsx";
 import { Played } from "../ui/played.tsx";
-import { choose, chosenID, detail, isOver, routes, traps } from "./choice.ts";
+import { choose, chosenID, detail, isOver, meetingOf, routes, traps } from "./choice.ts";
 import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
 import { CoverageCard, CoverageKey, coverageShown, coverageZoom, keepCoverage } from "./coverage.tsx";
 import { Broken } from "./header.tsx";
@@ -269,6 +269,11 @@ function wire(map: DistrictMap): (() => void)[] {
       map.draw();
     }),
     effect(() => map.setRoute(routes.value)),
+    effect(() => {
+      const at = detail.value && meetingOf(detail.value);
+      const w = words.value.meet;
+      map.setMeet(at ? { lon: at.lon, lat: at.lat, broken: at.no_cover || at.breaks.length > 0, text: [at.name || w.title, at.meet_at ? w.at(clock(at.meet_at)) : ""].filter(Boolean).join("\n") } : null);
+    }),
     effect(() => {
       for (const [group, on] of Object.entries(layersOn.value)) map.show(group as LayerGroup, on);
     }),

@@ -14,6 +14,7 @@ import { Icon } from "../ui/marks.tsx";
 import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { Course, Moves } from "./course.tsx";
+import { Meet } from "./meet.tsx";
 import { History } from "./history.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
@@ -36,6 +37,7 @@ export function Panel() {
             <Photos c={c} />
             <Where c={c} />
             <WhyDepartments c={c} />
+            <Meet c={c} />
             <WhoComes c={c} />
             <Lacks c={c} />
             <Nearby c={c} />

@@ -1,5 +1,6 @@
 import { course } from "./en/course.ts";
 import { enrol, phone, position } from "./en/phone.ts";
+import { meet } from "./en/meet.ts";
 import { people } from "./en/people.ts";
 import { followUp, heard } from "./en/told.ts";
 import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
@@ -325,6 +326,8 @@ export const en: Dict = {
   enrol,
 
   position,
+
+  meet,
 
   followUp,
   heard,

@@ -1,6 +1,7 @@
 /** Every word on the pages, Chinese first. English must have the same keys, or the types fail. */
 import { course } from "./zh/course.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
+import { meet } from "./zh/meet.ts";
 import { people } from "./zh/people.ts";
 import { followUp, heard } from "./zh/told.ts";
 import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
@@ -325,6 +326,8 @@ export const zh = {
   enrol,
 
   position,
+
+  meet,
 
   followUp,
   heard,

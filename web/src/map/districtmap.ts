@@ -12,6 +12,7 @@ import { type Band, hatch } from "./coverage.ts";
 import { Fleet, type Unit } from "./fleet.ts";
 import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
 import { rendererOf, type Renderer } from "./renderer.ts";
+import { meetImage, type MeetMark } from "./meet.ts";
 import { placeImage, placeKind, placeKinds, type PlaceKind } from "./places.ts";
 import { fonts, mapStyle, type Theme } from "./style.ts";
 import { startSketch, type Sketch } from "./sketch.ts";
@@ -19,7 +20,7 @@ import { pulseMs, UnitLayer } from "./unitlayer.ts";
 
 setWorkerUrl(workerURL);
 
-export type RouteLine = { kind: "comes" | "other" | "air"; coordinates: number[][] };
+export type RouteLine = { kind: "comes" | "on" | "other" | "air"; coordinates: number[][] };
 export type Label = LonLat & { kind: "town" | "grid"; text: string };
 export type HeatCell = { cell: string; boundary: number[][]; share: number };
 export type CoverageCell = { cell: string; boundary: number[][]; band: Band };
@@ -127,6 +128,8 @@ export class DistrictMap {
         const image = placeImage(kind, options.theme.labelHalo, ratio);
         if (image && !map.hasImage(`place-${kind}`)) map.addImage(`place-${kind}`, image, { pixelRatio: ratio });
       }
+      const pin = meetImage(options.theme.labelHalo, ratio);
+      if (pin && !map.hasImage("meet")) map.addImage("meet", pin, { pixelRatio: ratio });
       const stripes = hatch(ratio);
       if (stripes && !map.hasImage("hatch")) map.addImage("hatch", stripes, { pixelRatio: ratio });
       if (!map.getLayer("units")) map.addLayer(this.#units);
@@ -299,6 +302,36 @@ export class DistrictMap {
       this.#sketching = false;
       done(points);
     });
+  }
+
+  /** Where a mission meets. */
+  setMeet(at: MeetMark | null): void {
+    this.#data("meet", at ? [{ type: "Feature" as const, properties: { text: at.text, broken: at.broken }, geometry: { type: "Point" as const, coordinates: [at.lon, at.lat] } }] : []);
+  }
+
+  /** Lets a person point at one place; null where they gave up. */
+  pick(done: (at: LonLat | null) => void): () => void {
+    const map = this.#map;
+    this.#sketching = true;
+    map.getCanvas().style.cursor = "crosshair";
+    const end = (at: LonLat | null) => {
+      map.off("click", click);
+      removeEventListener("keydown", key, true);
+      map.getCanvas().style.cursor = "";
+      // The click that chose the place chooses nothing else.
+      setTimeout(() => (this.#sketching = false), 0);
+      done(at);
+    };
+    const click = (e: MapMouseEvent) => end({ lon: e.lngLat.lng, lat: e.lngLat.lat });
+    const key = (e: KeyboardEvent) => {
+      if (e.key !== "Escape") return;
+      e.preventDefault();
+      e.stopPropagation();
+      end(null);
+    };
+    map.on("click", click);
+    addEventListener("keydown", key, true);
+    return () => end(null);
   }
 
   /** The circle a report's position may lie in. */

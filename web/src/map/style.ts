@@ -104,6 +104,7 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       coverage: { type: "geojson", data: empty },
       route: { type: "geojson", data: empty },
       disc: { type: "geojson", data: empty },
+      meet: { type: "geojson", data: empty },
       labels: { type: "geojson", data: empty },
       closures: { type: "geojson", data: empty, promoteId: "id" },
       sketch: { type: "geojson", data: empty },
@@ -289,6 +290,15 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         layout: { "line-cap": "round", "line-join": "round" },
         paint: { "line-color": theme.accent, "line-width": 4 },
       },
+      // From where they meet to the scene: what comes after, and nobody drives yet.
+      {
+        id: "route-on",
+        type: "line",
+        source: "route",
+        filter: ["==", ["get", "kind"], "on"],
+        layout: { "line-cap": "butt", "line-join": "round" },
+        paint: { "line-color": "#ffffff", "line-width": 3.5, "line-dasharray": [1.2, 1.2] },
+      },
       // A closed road by shape as well as by colour: barred, as barriers are.
       {
         id: "closure-fill",
@@ -383,6 +393,24 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
           "text-optional": true,
         },
         paint: { "text-color": theme.label, "text-halo-color": theme.labelHalo, "text-halo-width": 1.4 },
+      },
+      {
+        id: "meet",
+        type: "symbol",
+        source: "meet",
+        layout: {
+          "icon-image": "meet",
+          "icon-anchor": "bottom",
+          "icon-allow-overlap": true,
+          "icon-ignore-placement": true,
+          "text-field": ["get", "text"],
+          "text-font": fonts,
+          "text-size": 13,
+          "text-anchor": "top",
+          "text-offset": [0, 0.35],
+          "text-allow-overlap": true,
+        },
+        paint: { "text-color": ["case", ["get", "broken"], "#ff9149", theme.label], "text-halo-color": theme.labelHalo, "text-halo-width": 2 },
       },
       {
         id: "town-name",

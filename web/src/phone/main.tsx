@@ -1,6 +1,7 @@
 /** The page in the hand of a grid worker or officer. */
 import "../css/base.css";
 import "../css/phone.css";
+import "../css/meet.css";
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { Refused, setBearer } from "../api/client.ts";

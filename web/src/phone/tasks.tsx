@@ -9,6 +9,7 @@ import { nowMs } from "../state/tick.ts";
 import { distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { here } from "./here.ts";
+import { loadMeetings, meetingFor, MeetSheet } from "./meet.tsx";
 import { reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
 
@@ -24,6 +25,7 @@ export async function loadTasks(): Promise<void> {
     const { items } = await ask(client.GET("/api/v1/cases", { params: { query: { open: true, limit: 50 } } }));
     list.value = items;
     reachable.value = true;
+    await loadMeetings(tasks.peek().filter((t) => t.a.kind === "department").map((t) => t.c.id));
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
     if (why.type === "offline") reachable.value = false;
@@ -86,6 +88,7 @@ function TaskSheet({ t }: { t: Task }) {
   const { c, a } = t;
   const left = a.expires_at ? (Date.parse(a.expires_at) - nowMs.value) / 1000 : null;
   const away = here.value ? distanceM(here.value, c) : null;
+  const meets = meetingFor(c) !== null;
   const others = c.assignments
     .filter((x) => x.id !== a.id && x.patrol_name && active.has(x.state))
     .map((x) => `${departmentName(x.department)} ${x.patrol_name}${x.eta_s === null ? "" : `（${duration(x.eta_s, all)}）`}`);
@@ -99,8 +102,9 @@ function TaskSheet({ t }: { t: Task }) {
         {[categoryName(c.category), c.responsible.name].filter(Boolean).join(" · ")}
       </p>
       <p>
-        {[away === null ? (a.road_m === null ? "" : w.distance(distance(a.road_m))) : w.distance(distance(away)), a.eta_s === null ? "" : w.eta(a.mode ? all.mode[a.mode] : "", duration(a.eta_s, all))].filter(Boolean).join(" · ")}
+        {[away === null ? (a.road_m === null ? "" : w.distance(distance(a.road_m))) : w.distance(distance(away)), a.eta_s === null || meets ? "" : w.eta(a.mode ? all.mode[a.mode] : "", duration(a.eta_s, all))].filter(Boolean).join(" · ")}
       </p>
+      <MeetSheet c={c} a={a} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
       {declining.value === a.id ? (
         <div class="field" role="group" aria-label={w.declineWhy}>
