@@ -71,6 +71,11 @@ chaos: prereqs ## Kill the program, the database and both, twenty rounds, and fi
 	@GRIDPATROL_CRASH_ROUNDS=$(or $(ROUNDS),20) GRIDPATROL_CRASH_FIXES=5500 GRIDPATROL_CRASH_REPORTS=55 GRIDPATROL_CHAOS_OUT=$(CURDIR)/var/bench/chaos.json \
 		go test -count=1 -v -timeout=120m -run 'TestKilledUnderLoad|TestAFullDisk' ./cmd/gridpatrol
 
+.PHONY: chaos-nodes
+chaos-nodes: prereqs ## Three nodes in network namespaces: kill one, cut the bus of another, look for what is missing (root, ip; not in CI)
+	@scripts/setup
+	@go test -tags chaosnodes -count=1 -timeout=20m -run 'TestThreeNodesOneKilledAndTheBusCut' -v ./cmd/gridpatrol
+
 .PHONY: test-clocks
 test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, walk the state machine for 3,000 moves, try 50,000 claims
 	@scripts/setup --tests

@@ -45,7 +45,13 @@ func (s *Server) getReady(c echo.Context) error {
 	if err := s.ready.ask(c.Request().Context()); err != nil {
 		return notReady(err)
 	}
-	return answer(c, http.StatusOK, Health{Status: HealthStatusReady})
+	ready := Health{Status: HealthStatusReady}
+	if s.notes != nil {
+		if notes := s.notes(); len(notes) > 0 {
+			ready.Notes = &notes
+		}
+	}
+	return answer(c, http.StatusOK, ready)
 }
 
 // notReady tells a stranger which looks failed, and nothing of what they saw.

@@ -2317,7 +2317,9 @@ type GridShare struct {
 
 // Health defines model for Health.
 type Health struct {
-	Status HealthStatus `json:"status"`
+	// Notes What is not as it should be and keeps this node from no work; /bus: other nodes are not heard, so that their positions come some seconds late.
+	Notes  *[]FieldProblem `json:"notes,omitempty"`
+	Status HealthStatus    `json:"status"`
 }
 
 // HealthStatus defines model for Health.Status.

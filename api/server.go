@@ -52,6 +52,11 @@ type Config struct {
 	// Ready answers nil when this node can take work, and else an *Unready or
 	// several, joined.
 	Ready func(context.Context) error
+	// Notes says beside "ready" what is not as it should be; nil says nothing.
+	Notes func() []FieldProblem
+	// Handshakes is how many sockets may be opened at once, and HandshakesWaiting how
+	// many may wait for that; 64 and 8,192 if zero.
+	Handshakes, HandshakesWaiting int
 	// Page holds the finished files of the page; nil serves the API alone.
 	Page fs.FS
 	// Origins, beside the service's own, whose pages may use the cookie.
@@ -91,6 +96,8 @@ type Server struct {
 	works    RoadWorks
 	tiles    Tiles
 	ready    readiness
+	notes    func() []FieldProblem
+	gates    struct{ beacon, live *gate } // devices in their thousands keep no viewer waiting
 	origins  []string
 	log      *slog.Logger
 	now      func() time.Time
@@ -159,6 +166,8 @@ func New(c Config) (*Server, error) {
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, promise: c.Promise, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
 	}
+	s.notes = c.Notes
+	s.gates.beacon, s.gates.live = newGate(c.Handshakes, c.HandshakesWaiting), newGate(c.Handshakes, c.HandshakesWaiting)
 	s.uploads = &uploads{most: maxUploads}
 	s.matching = make(chan struct{}, matchesAtOnce)
 	s.detours = make(chan struct{}, maxDetours)
@@ -272,8 +281,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/docs", anybody, s.docs)
 	s.add("GET", "/metrics", may(dispatch.ActAdminister), echo.WrapHandler(s.MetricsHandler()))
 
-	e.GET("/ws/beacon", s.guard(access{anyOf: []dispatch.Action{dispatch.ActSendBeacon}, socket: "beacon"}, s.openSocket(realtime.BeaconUpgrader(), beacon)))
-	e.GET("/ws/live", s.guard(access{anyOf: []dispatch.Action{dispatch.ActWatchLive}, socket: "live", cookie: true}, s.openSocket(websocket.Upgrader{HandshakeTimeout: 10 * time.Second}, live)))
+	e.GET("/ws/beacon", s.admit(s.gates.beacon, s.guard(access{anyOf: []dispatch.Action{dispatch.ActSendBeacon}, socket: "beacon"}, s.openSocket(realtime.BeaconUpgrader(), beacon))))
+	e.GET("/ws/live", s.admit(s.gates.live, s.guard(access{anyOf: []dispatch.Action{dispatch.ActWatchLive}, socket: "live", cookie: true}, s.openSocket(websocket.Upgrader{HandshakeTimeout: 10 * time.Second}, live))))
 
 	// What is left belongs to the page, except below /api.
 	s.add("GET", "/api/*", anybody, func(echo.Context) error { return errNotFound })

@@ -26,6 +26,7 @@ type Config struct {
 	Snapshots Snapshots
 	Index     *Index
 	Bus       Bus
+	Peers     Peers // the other nodes; none if nil
 
 	Now  func() time.Time // the clock fixes are judged by; time.Now if nil
 	Zone *time.Location   // of the days that off-duty fixes are counted by; UTC if nil
@@ -61,6 +62,9 @@ func (c *Config) complete() error {
 	if c.Meter == nil {
 		c.Meter = noMeter{}
 	}
+	if c.Peers == nil {
+		c.Peers = noPeers{}
+	}
 	setDefault(&c.Writers, 2)
 	setDefault(&c.BatchFixes, 5000)
 	setDefault(&c.QueueFixes, 65536)
@@ -85,6 +89,7 @@ type BeaconServer struct {
 	snapshots Snapshots
 	index     *Index
 	bus       Bus
+	peers     Peers
 	now       func() time.Time
 	zone      *time.Location
 	log       *slog.Logger
@@ -119,7 +124,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 		return nil, err
 	}
 	b := &BeaconServer{
-		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor,
+		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, peers: c.Peers, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor,
 		seed: maphash.MakeSeed(), sockets: map[*socket]struct{}{}, byDevice: map[dispatch.DeviceID]map[*socket]struct{}{},
 		byStream: map[StreamKey]*socket{}, unsaved: map[dispatch.PatrolID]Place{},
 	}
@@ -135,9 +140,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 		return nil, err
 	}
 	for _, p := range places {
-		if at, known := c.Index.Standing(p.Patrol); known && at.Status != dispatch.OffDuty {
-			c.Index.Move(p)
-		}
+		c.Index.moveOnDuty(p)
 	}
 	return b, nil
 }
@@ -257,13 +260,14 @@ func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) 
 	return b.roster.Load().Simulated[device]
 }
 
-// move shows a place to whoever looks.
+// move shows a place to whoever looks, on any node.
 func (b *BeaconServer) move(p Place) {
 	s, newest := b.index.Move(p)
 	if !newest {
 		return
 	}
 	b.bus.Publish(Message{Moved: &s})
+	b.peers.Tell(p)
 }
 
 // kept notes which places the next snapshot must hold. Only what is on disk gets
@@ -309,7 +313,7 @@ func (b *BeaconServer) Serve(ctx context.Context, conn *websocket.Conn, device D
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(b.over, cancel)()
-	defer context.AfterFunc(ctx, func() { s.close(beacon.CloseDrain, "the service goes down") })()
+	defer context.AfterFunc(ctx, func() { b.sendAway(s) })()
 	return goneIsFine(s.read(ctx))
 }
 

@@ -14,11 +14,12 @@ type Message struct {
 	Case  *dispatch.CaseChanged
 	// Notice is for one person alone.
 	Notice *dispatch.Notice
+	// Link says how this node stands with the others.
+	Link *LinkState
 }
 
-// Bus carries changes from whoever makes them to every node's index and hub. It
-// carries only what the database already has, or what may be lost. Publish never
-// blocks.
+// Bus carries changes within this node, from whoever makes or hears them to the hub.
+// What goes between nodes goes by Peers or by the database. Publish never blocks.
 type Bus interface {
 	Publish(Message)
 	Subscribe() Subscription
@@ -39,7 +40,9 @@ type News struct {
 	Cases []dispatch.CaseChanged
 	// Notices may be lost: they stand in the list of whomever they are for.
 	Notices []dispatch.Notice
-	Gap     bool
+	// Link is the newest, nil when it has not changed.
+	Link *LinkState
+	Gap  bool
 }
 
 // LocalBus is the bus within one program. Each subscription is a mailbox whose
@@ -98,6 +101,8 @@ func (m *mailbox) put(msg Message) {
 		m.news.Cases = append(m.news.Cases, *msg.Case)
 	case msg.Notice != nil && len(m.news.Notices) < mailboxCases:
 		m.news.Notices = append(m.news.Notices, *msg.Notice)
+	case msg.Link != nil:
+		m.news.Link = msg.Link
 	}
 	select {
 	case m.wake <- struct{}{}:

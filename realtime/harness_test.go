@@ -57,6 +57,7 @@ type node struct {
 	live    *realtime.LiveServer
 	url     string
 	stop    func()
+	shut    func() // the doors: sockets are sent away while the rest works on
 }
 
 func setup(t *testing.T, units int, change ...func(*realtime.Config)) *bundle {
@@ -125,6 +126,8 @@ func (b *bundle) start() *node {
 	var running sync.WaitGroup
 	running.Go(func() { _ = n.beacons.Run(ctx) })
 	running.Go(func() { _ = n.live.Run(ctx) })
+	doors, shut := context.WithCancel(context.Background())
+	n.shut = shut
 	upgrader := realtime.BeaconUpgrader()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := upgrader.Upgrade(w, r, nil)
@@ -140,7 +143,7 @@ func (b *bundle) start() *node {
 		}
 		id, err := uuid.Parse(strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		if err == nil {
-			if err := n.beacons.Serve(context.Background(), conn, realtime.Device{ID: dispatch.DeviceID{UUID: id}}); err != nil {
+			if err := n.beacons.Serve(doors, conn, realtime.Device{ID: dispatch.DeviceID{UUID: id}}); err != nil {
 				b.t.Errorf("serve: %v", err)
 			}
 		}
@@ -150,6 +153,7 @@ func (b *bundle) start() *node {
 		cancel()
 		running.Wait()
 		server.Close()
+		shut()
 	})
 	b.t.Cleanup(n.stop)
 	return n

@@ -21,6 +21,7 @@ type hub struct {
 	land      *land
 	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
 	looks     looks                          // who saw whom, still to be handed over
+	link      LinkState                      // as the viewers were told last
 }
 
 // newHub makes a hub that shows whoever stands in the index now from its first flush
@@ -130,6 +131,9 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 		return
 	}
 	v.push(frame{kind: "snapshot", rest: append(b, body...)})
+	if h.link.Cut {
+		v.push(linkFrame(h.link))
+	}
 	if v.binary {
 		h.land.windows[v].tellAll(h.land.atMS)
 	}
@@ -232,6 +236,14 @@ func (h *hub) hear(news News) {
 	for id := range news.Moved {
 		h.dirty[id] = struct{}{}
 	}
+	if news.Link != nil && *news.Link != h.link {
+		h.link = *news.Link
+		for v := range h.viewers {
+			if v.ready {
+				v.push(linkFrame(h.link))
+			}
+		}
+	}
 	if news.Gap {
 		// Cases were dropped. A viewer who comes back gets them all.
 		for v := range h.viewers {
@@ -245,6 +257,12 @@ func (h *hub) hear(news News) {
 	for i := range news.Notices {
 		h.tellNotice(&news.Notices[i])
 	}
+}
+
+// linkFrame says whether places from other nodes come late. A viewer that was told
+// nothing takes it that they do not.
+func linkFrame(l LinkState) frame {
+	return frame{kind: "link", rest: strconv.AppendBool([]byte(`,"cut":`), l.Cut)}
 }
 
 // tellNotice tells a person something. Who has had no snapshot yet reads it in the

@@ -171,12 +171,18 @@ func intervalFor(s dispatch.Status) time.Duration {
 }
 
 // Move takes a place over if it is the patrol's newest.
-func (x *Index) Move(p Place) (Standing, bool) {
+func (x *Index) Move(p Place) (Standing, bool) { return x.move(p, false) }
+
+// moveOnDuty is Move for places that come late, or from elsewhere: whoever went off
+// duty meanwhile does not come back onto the map by them.
+func (x *Index) moveOnDuty(p Place) (Standing, bool) { return x.move(p, true) }
+
+func (x *Index) move(p Place, onDuty bool) (Standing, bool) {
 	now := x.now()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	e := x.entries[p.Patrol]
-	if e == nil || (e.Placed && !p.newer(&e.Place)) {
+	if e == nil || (e.Placed && !p.newer(&e.Place)) || (onDuty && e.Status == dispatch.OffDuty) {
 		return Standing{}, false
 	}
 	slack := StillWithinM

@@ -21,6 +21,7 @@ const (
 	silentAfter = 90 * time.Second // then it is taken for gone
 	writeWithin = 10 * time.Second // one message to the device
 	closeWithin = 2 * time.Second  // the device's answer to a close
+	flushWithin = 3 * time.Second  // the last acknowledgement to a device that is sent away
 	helloWithin = 2 * time.Second  // then "nothing is known to be safe" is said
 	maxOutBytes = 128 << 10        // waiting for the device; beyond it is slow
 )
@@ -41,8 +42,11 @@ type socket struct {
 	lowest  int64
 	judge   judge
 
+	since time.Time // the socket speaks for its stream; claim writes under server.mu
+
 	heard   atomic.Int64 // unix nanoseconds of the last message or pong; reader writes, sweeper reads
 	dropped atomic.Bool  // something was let go while the database was away
+	leaving atomic.Bool  // the device is being sent away
 
 	mu      sync.Mutex // guards all below; the writer, pushes and the sweeper write
 	out     []posted
@@ -52,6 +56,7 @@ type socket struct {
 	code    int  // of the close frame, once closing
 	reason  string
 	helloAt *time.Timer
+	awayAt  *time.Timer
 }
 
 // read takes messages until the socket ends.
@@ -132,7 +137,7 @@ func (s *socket) take(ctx context.Context, message any, received time.Time) erro
 	case beacon.Start:
 		return s.start(ctx, m, received)
 	case beacon.Fixes:
-		if s.server.draining.Load() {
+		if s.server.draining.Load() || s.leaving.Load() {
 			return nil // too late for the last commit; the device still holds them
 		}
 		if !s.started {

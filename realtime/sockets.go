@@ -46,21 +46,51 @@ func (b *BeaconServer) enter(s *socket) bool {
 	return true
 }
 
-// claim makes the socket the one of its stream; an older one is replaced.
+// claim makes the socket the one of its stream; an older one, here or on another
+// node, is replaced.
 func (b *BeaconServer) claim(s *socket) {
 	b.mu.Lock()
 	old := b.byStream[s.key]
 	b.byStream[s.key] = s
+	s.since = time.Now()
+	mine := Claim{Key: s.key, At: s.since}
 	b.mu.Unlock()
 	if old != nil {
-		old.close(beacon.CloseReplaced, "a newer socket speaks for this stream")
+		old.replaced()
 	}
+	b.peers.Claim(mine)
+}
+
+// sendAway tells a device to go elsewhere (1001): after what it has sent is on disk and
+// acknowledged, so that it need not send that again, but within flushWithin.
+func (b *BeaconServer) sendAway(s *socket) {
+	s.leaving.Store(true) // what is read from now on the device still holds
+	b.mu.Lock()
+	started := !s.since.IsZero()
+	b.mu.Unlock()
+	if !started || b.draining.Load() || !s.writer.submitLast(submission{socket: s, key: s.key, last: true, received: b.now()}) {
+		s.close(beacon.CloseDrain, goesDown)
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.code == 0 {
+		s.awayAt = time.AfterFunc(flushWithin, func() { s.close(beacon.CloseDrain, goesDown) })
+	}
+}
+
+const goesDown = "the service goes down"
+
+func (s *socket) replaced() {
+	s.close(beacon.CloseReplaced, "a newer socket speaks for this stream")
 }
 
 func (b *BeaconServer) exit(s *socket) {
 	s.mu.Lock()
-	if s.helloAt != nil {
-		s.helloAt.Stop()
+	for _, timer := range []*time.Timer{s.helloAt, s.awayAt} {
+		if timer != nil {
+			timer.Stop()
+		}
 	}
 	if s.code == 0 {
 		s.code = beacon.CloseDrain // nothing more is sent

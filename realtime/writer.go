@@ -21,6 +21,7 @@ type submission struct {
 	socket   *socket
 	key      StreamKey
 	start    bool
+	last     bool  // the device goes when all before this is answered
 	lowest   int64 // what the device holds, as it said last
 	fixes    []judged
 	rejects  []beacon.Reject // fixes that could not even be read, by name
@@ -95,6 +96,19 @@ func (w *writer) submit(ctx context.Context, s submission) error {
 	w.mu.Unlock()
 	w.nudge()
 	return nil
+}
+
+// submitLast queues a message that nobody waits with: it says whether there was room.
+func (w *writer) submitLast(s submission) bool {
+	if w.away.Load() || !w.room.TryAcquire(s.weight()) {
+		return false
+	}
+	w.queued.Add(s.weight())
+	w.mu.Lock()
+	w.waiting = append(w.waiting, s)
+	w.mu.Unlock()
+	w.nudge()
+	return true
 }
 
 func (w *writer) nudge() {
@@ -329,6 +343,9 @@ func (w *writer) answer(batch []submission, p *plan) {
 		}
 		if last[s.socket] == i && !told {
 			s.socket.ack(beacon.Ack{Seq: record.Acked, Also: record.Beyond})
+		}
+		if s.last {
+			s.socket.close(beacon.CloseDrain, goesDown)
 		}
 	}
 }

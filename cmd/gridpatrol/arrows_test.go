@@ -51,7 +51,7 @@ var arrows = map[string][]string{
 	"realtime/beaconclient": {"geo", "realtime/beacon"},
 	"realtime/pgtrack":      {"realtime/...", "dispatch", "dispatch/pgscope", "geo/...", "migrations/pgdb"},
 	"realtime/replay":       {"geo", "geo/feature", "geo/track", "realtime/beacon", "realtime/beaconclient"},
-	"realtime/natsbus":      {"realtime"},
+	"realtime/natsbus":      {"realtime", "dispatch", "geo", "geo/cell"},
 	"realtime/realtimetest": {"realtime/...", "dispatch", "geo/...", "migrations/..."},
 	// The door, and its shape.
 	"api":        {"dispatch", "dispatch/pgscope", "dispatch/roster", "geo/...", "photo", "proof/...", "realtime/...", "web", "migrations/pgdb"},
@@ -75,6 +75,7 @@ var strangers = []struct {
 	{"github.com/gorilla/websocket", []string{"realtime/...", "api", "cmd/..."}},
 	{"github.com/jackc/pgx", []string{"*/pg*", "dispatch/timers", "migrations", "realtime/realtimetest", "cmd/..."}},
 	{"github.com/minio/minio-go", []string{"*/s3*"}},
+	{"github.com/nats-io", []string{"realtime/natsbus"}},
 	{"database/sql", []string{"migrations"}},
 	{"github.com/oapi-codegen", []string{"api"}},
 	{"github.com/alecthomas/kong", []string{"cmd/..."}},

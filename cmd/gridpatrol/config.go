@@ -27,6 +27,7 @@ type serveConfig struct {
 	Heads         headConfig    `embed:""`
 
 	Outside outsideConfig `embed:""`
+	Bus     busSettings   `embed:""`
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in
@@ -63,6 +64,9 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 		}
 	}
 	faults = append(faults, c.Outside.faults()...)
+	for _, f := range c.Bus.settings().Faults() {
+		fault(f.Setting, "%s", f.Detail)
+	}
 	if common.DatabaseURL != "" {
 		if _, err := pgxpool.ParseConfig(common.DatabaseURL); err != nil {
 			fault("--database-url / DATABASE_URL", "cannot be read; give postgres://user@host:5432/name or key=value pairs")

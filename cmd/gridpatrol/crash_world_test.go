@@ -57,6 +57,7 @@ type crashWorld struct {
 	log     string // what the program writes
 	address string
 	devices []*crashDevice
+	others  []string     // further nodes that devices know
 	acks    atomic.Int64 // grows with each acknowledgement
 	burst   int          // fixes that each device makes every 10 ms; 1 if zero
 
@@ -239,7 +240,7 @@ func (w *crashWorld) load() {
 	w.t.Cleanup(func() { cancel(); w.loaders.Wait() })
 	for i, d := range w.devices {
 		client, err := beaconclient.New(beaconclient.Config{
-			URL: "ws://" + w.address + "/ws/beacon", Token: d.token, Stream: d.stream, Hold: 100_000,
+			URL: "ws://" + w.address + "/ws/beacon", Others: w.others, Token: d.token, Stream: d.stream, Hold: 100_000,
 			OnAck:      func(a beacon.Ack) { w.acks.Add(d.note(a)) },
 			OnReject:   d.refuse,
 			FirstPause: 20 * time.Millisecond, LongestPause: 200 * time.Millisecond,

@@ -71,6 +71,7 @@ func TestDoctorFindsEachFault(t *testing.T) {
 			SELECT id, id, id, 1, gp_now() + interval '40 days', gp_now(), id, 1, 121, 28, false FROM districts`, "outside"},
 		{"no service runs", "service", doctor.Warn, `UPDATE nodes SET beat_at = gp_now() - interval '5 min'`, "No service"},
 		{"timers stand still", "service", doctor.Fail, `UPDATE nodes SET timers_late_s = 90`, "90 s late"},
+		{"two nodes, one without a bus", "service", doctor.Warn, `INSERT INTO nodes (id, district_id, host, schema, bus) SELECT gen_random_uuid(), id, 'desk-2', 52, 'inside' FROM districts`, "1 of them have no bus"},
 		{"photos wait", "photos", doctor.Warn, `INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
 			SELECT id, sha256('a'), 'image/jpeg', 1, 1, '', gp_now() - interval '40 min' FROM districts;
 			INSERT INTO photo_todo (district_id, sha256, tries, due_at) SELECT district_id, sha256, 3, gp_now() FROM photos`, "oldest for 40 minutes, tried 3 times"},

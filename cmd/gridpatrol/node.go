@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// beatEvery is how often a node says that it is there.
-	beatEvery = 5 * time.Second
+	// beatEvery is how often a node says that it is there. The others tell by it who is
+	// cut off from who is dead.
+	beatEvery = 2 * time.Second
 	// lookWithin bounds each question that readiness asks the database.
 	lookWithin = 1500 * time.Millisecond
 	// leastDisk is what the private cluster's disk must have free: below it
@@ -30,6 +31,7 @@ const (
 type node struct {
 	env    *Env
 	row    *pgnode.Node
+	host   string
 	timers *timers.Timers
 	// dir holds the private cluster; empty when the database is elsewhere.
 	dir string
@@ -39,16 +41,18 @@ type node struct {
 	measured atomic.Bool
 }
 
-func newNode(env *Env, t *timers.Timers) (*node, error) {
+// newNode names this program; bus is how it speaks with other nodes. Its timers are
+// set before it beats.
+func newNode(env *Env, bus string) (*node, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
 	}
-	row, err := pgnode.New(env.DB, host)
+	row, err := pgnode.New(env.DB, host, bus)
 	if err != nil {
 		return nil, err
 	}
-	n := &node{env: env, row: row, timers: t}
+	n := &node{env: env, row: row, host: host}
 	if env.Common.DatabaseURL == "" {
 		n.dir = env.Common.DataDir
 	}

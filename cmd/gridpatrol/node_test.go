@@ -19,10 +19,11 @@ import (
 func TestANodeSaysWhyItIsNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	n, err := newNode(&Env{DB: db, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}, timers.New(timers.Config{}))
+	n, err := newNode(&Env{DB: db, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}, "none")
 	if err != nil {
 		t.Fatal(err)
 	}
+	n.timers = timers.New(timers.Config{})
 	if err := n.beat(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -10,21 +10,30 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 // running is a whole service in this process on a database of its own.
 type running struct {
 	env     *Env
+	service *service
 	url     string // of the door
 	metrics string // of /metrics without a token
+	stop    func() // ends it; the test's end does so too
 }
 
 // runService starts a service and stops it with the test.
 func runService(t *testing.T) *running {
 	t.Helper()
-	env := &Env{DB: pgtest.New(t), Stdout: io.Discard, Stderr: io.Discard, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}
-	s, err := newService(t.Context(), env, serveConfig{}, time.UTC)
+	return runNode(t, pgtest.New(t), serveConfig{})
+}
+
+// runNode starts a service on a database that others may work on too.
+func runNode(t *testing.T, db *pgdb.DB, c serveConfig) *running {
+	t.Helper()
+	env := &Env{DB: db, Stdout: io.Discard, Stderr: io.Discard, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}
+	s, err := newService(t.Context(), env, c, time.UTC)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +45,7 @@ func runService(t *testing.T) *running {
 		return l
 	}
 	door, metrics := listen(), listen()
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	var wait sync.WaitGroup
 	up := make(chan struct{})
 	wait.Go(func() {
@@ -44,13 +53,14 @@ func runService(t *testing.T) *running {
 			t.Error(err)
 		}
 	})
-	t.Cleanup(func() { stop(); wait.Wait() })
+	stop := func() { cancel(); wait.Wait() }
+	t.Cleanup(stop)
 	select {
 	case <-up:
 	case <-time.After(time.Minute):
 		t.Fatal("the service did not come up within a minute")
 	}
-	return &running{env: env, url: "http://" + door.Addr().String(), metrics: "http://" + metrics.Addr().String() + "/metrics"}
+	return &running{env: env, service: s, url: "http://" + door.Addr().String(), metrics: "http://" + metrics.Addr().String() + "/metrics", stop: stop}
 }
 
 // get reads a page and answers its status and what it says.

@@ -42,12 +42,14 @@ func (c serveConfig) serve(ctx context.Context, env *Env, zone *time.Location, r
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
+		service.neighbours.close()
 		return usageFault{fmt.Errorf("--listen / GRIDPATROL_LISTEN: %w; name a free address", err)}
 	}
 	var metrics net.Listener
 	if c.MetricsListen != "" {
 		if metrics, err = net.Listen("tcp", c.MetricsListen); err != nil {
 			listener.Close()
+			service.neighbours.close()
 			return usageFault{fmt.Errorf("--metrics-listen / GRIDPATROL_METRICS_LISTEN: %w; name a free address", err)}
 		}
 	}

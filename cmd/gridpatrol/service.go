@@ -35,19 +35,20 @@ const (
 
 // service is the whole of a running node, wired but not started.
 type service struct {
-	env     *Env
-	door    *api.Server
-	beacons *realtime.BeaconServer
-	live    *realtime.LiveServer
-	timers  *timers.Timers
-	photos  timers.Photos
-	refresh *refresher
-	fleet   *fleetKeeper
-	node    *node
-	tracks  *pgtrack.Store
-	zone    *time.Location
-	sealer  *pgproof.Sealer
-	heads   headConfig
+	env        *Env
+	door       *api.Server
+	beacons    *realtime.BeaconServer
+	live       *realtime.LiveServer
+	timers     *timers.Timers
+	photos     timers.Photos
+	refresh    *refresher
+	fleet      *fleetKeeper
+	node       *node
+	neighbours *neighbours
+	tracks     *pgtrack.Store
+	zone       *time.Location
+	sealer     *pgproof.Sealer
+	heads      headConfig
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -79,26 +80,43 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 
+	bus := c.Bus.settings()
+	node, err := newNode(env, kindOf(bus))
+	if err != nil {
+		return nil, err
+	}
+	bell := timers.NewBell()
+	neighbours, err := newNeighbours(ctx, env, node, bus, bell.Ring)
+	if err != nil {
+		return nil, err
+	}
+	opened := false
+	defer func() {
+		if !opened {
+			neighbours.close()
+		}
+	}()
+
 	index := realtime.NewIndex(time.Now)
-	bus := realtime.NewLocalBus()
+	local := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
-		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: bus, Zone: zone, Log: env.Log,
+		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: local, Peers: neighbours.peers(), Zone: zone, Log: env.Log,
 		Meter: figures, DrainFor: lastCommits,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
 	}
+	neighbours.beacons, neighbours.local = beacons, local
 	vault, err := c.Photos.open(ctx, env)
 	if err != nil {
 		return nil, err
 	}
-	bell := timers.NewBell()
 	window := c.BatchWindow
 	if window == 0 {
 		window = -1 // whoever says 0 wants none, and not the default
 	}
 	desk, err := dispatch.New(dispatch.Config{
-		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Promise: promise, Zone: zone, Wake: bell.Ring,
+		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Promise: promise, Zone: zone, Wake: neighbours.wake,
 		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(), BatchWindow: window,
 	})
 	if err != nil {
@@ -106,7 +124,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	auth := pgauth.New(env.DB, pgauth.Config{})
 	live, err := realtime.NewLiveServer(realtime.LiveConfig{
-		Index: index, Bus: bus, Cases: openCases(desk), Log: env.Log,
+		Index: index, Bus: local, Cases: openCases(desk), Log: env.Log,
 		Record: func(ctx context.Context, who dispatch.Viewer, patrols []dispatch.PatrolID) error {
 			return auth.RecordViews(ctx, who, pgauth.ViewedPosition, patrols)
 		},
@@ -126,11 +144,8 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 			return outbox, nil
 		},
 	})
-	node, err := newNode(env, clocks)
-	if err != nil {
-		return nil, err
-	}
-	parts := figure.Parts{DB: env.DB, Beacons: beacons.Stats, Live: live.Stats, Patrols: index.All, Rounds: clocks.Rounds, ClockAhead: node.clockAhead}
+	node.timers = clocks
+	parts := figure.Parts{DB: env.DB, Beacons: beacons.Stats, Live: live.Stats, Patrols: index.All, Rounds: clocks.Rounds, ClockAhead: node.clockAhead, Peers: neighbours.figures}
 	if node.dir != "" {
 		parts.Disk = func() (free, total uint64, err error) {
 			_, free, total, err = fullestDisk(node.dir)
@@ -146,12 +161,13 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
-		Ready: node.ready, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
+		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &service{env: env, door: door, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+	opened = true
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads}, nil
 }
 
@@ -184,8 +200,11 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the learning of speeds", run: s.keepLearning},
 			{name: "the sealing of events", run: s.sealer.Run},
 			{name: "the signed heads", run: s.keepHeads},
+			{name: "the look at other nodes", run: s.neighbours.run},
 			{name: "the node's pulse", run: s.node.run},
 		},
+		// Last, since what is told to others comes from all of the above.
+		[]part{{name: "the bus between nodes", run: s.neighbours.speak}},
 	)
 }
 

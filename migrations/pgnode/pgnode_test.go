@@ -47,7 +47,7 @@ func TestLook(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
-			node, err := pgnode.New(db, "here")
+			node, err := pgnode.New(db, "here", "none")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func named(err error) (names []string) {
 func TestANodeComesBeatsAndLeaves(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	node, err := pgnode.New(db, "here")
+	node, err := pgnode.New(db, "here", "none")
 	if err != nil {
 		t.Fatal(err)
 	}

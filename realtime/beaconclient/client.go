@@ -12,6 +12,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,7 +24,10 @@ import (
 
 // Config of a Client. URL and Token must be set.
 type Config struct {
-	URL    string // ws://host:port/ws/beacon
+	URL string // ws://host:port/ws/beacon
+	// Others are further nodes of the same service: when one is lost the next is tried,
+	// round and round. Behind a proxy, or a name with several addresses, none is needed.
+	Others []string
 	Token  string
 	Stream uuid.UUID // of this install; a new one if zero
 	// Hold is how many fixes are kept unacknowledged; beyond it the oldest is let go.
@@ -183,8 +187,9 @@ func (c *Client) Flush(ctx context.Context) error {
 // device (ErrRefused).
 func (c *Client) Run(ctx context.Context) error {
 	pause := c.config.FirstPause
-	for {
-		greeted, err := c.connect(ctx)
+	nodes := append([]string{c.config.URL}, c.config.Others...)
+	for at := 0; ; at++ {
+		greeted, err := c.connect(ctx, nodes[at%len(nodes)])
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -194,19 +199,37 @@ func (c *Client) Run(ctx context.Context) error {
 		if greeted {
 			pause = c.config.FirstPause
 		}
-		timer := time.NewTimer(pause/2 + rand.N(pause))
+		var busy *busyError
+		wait := pause/2 + rand.N(pause)
+		if errors.As(err, &busy) && len(nodes) == 1 {
+			wait = max(wait, busy.again+rand.N(time.Second)) // another node may have room at once
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return nil
 		case <-timer.C:
 		}
-		pause = min(2*pause, c.config.LongestPause)
+		if at%len(nodes) == len(nodes)-1 { // all have been tried
+			pause = min(2*pause, c.config.LongestPause)
+		}
 	}
 }
 
+// busyError says that a node asks to come again later.
+type busyError struct {
+	status string
+	again  time.Duration
+}
+
+func (b *busyError) Error() string { return "connect: " + b.status }
+
+// mostAgain bounds how long a node may send a device away for.
+const mostAgain = time.Minute
+
 // connect lives through one connection and says whether the service greeted it.
-func (c *Client) connect(ctx context.Context) (greeted bool, err error) {
+func (c *Client) connect(ctx context.Context, node string) (greeted bool, err error) {
 	dialer := *c.config.Dialer
 	dialer.Subprotocols = []string{beacon.Subprotocol}
 	if c.config.Binary {
@@ -216,10 +239,15 @@ func (c *Client) connect(ctx context.Context) (greeted bool, err error) {
 	if c.config.Token != "" {
 		header.Set("Authorization", "Bearer "+c.config.Token)
 	}
-	conn, response, err := dialer.DialContext(ctx, c.config.URL, header)
+	conn, response, err := dialer.DialContext(ctx, node, header)
 	if err != nil {
 		if response != nil && (response.StatusCode == http.StatusUnauthorized || response.StatusCode == http.StatusForbidden) {
 			return false, fmt.Errorf("%w: %s", ErrRefused, response.Status)
+		}
+		if response != nil {
+			if again, bad := strconv.Atoi(response.Header.Get("Retry-After")); bad == nil && again >= 0 {
+				return false, &busyError{status: response.Status, again: min(time.Duration(again)*time.Second, mostAgain)}
+			}
 		}
 		return false, fmt.Errorf("connect: %w", err)
 	}

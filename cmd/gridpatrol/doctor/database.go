@@ -216,14 +216,15 @@ func photos(ctx context.Context, p *Patient) (Finding, error) {
 	return ok("%d photo(s) wait for their copies.", waiting), nil
 }
 
-const running = `SELECT count(*), coalesce(string_agg(DISTINCT host, ', '), ''), coalesce(max(timers_late_s), 0)
+const running = `SELECT count(*), coalesce(string_agg(DISTINCT host, ', '), ''), coalesce(max(timers_late_s), 0),
+  count(*) FILTER (WHERE bus = 'none')
 FROM nodes WHERE beat_at > gp_now() - interval '30 s'`
 
 func service(ctx context.Context, p *Patient) (Finding, error) {
-	var nodes int
+	var nodes, mute int
 	var hosts string
 	var late float64
-	if err := p.Conn.QueryRow(ctx, running).Scan(&nodes, &hosts, &late); err != nil {
+	if err := p.Conn.QueryRow(ctx, running).Scan(&nodes, &hosts, &late, &mute); err != nil {
 		return Finding{}, err
 	}
 	switch {
@@ -232,6 +233,9 @@ func service(ctx context.Context, p *Patient) (Finding, error) {
 	case late > 30:
 		return fail(fmt.Sprintf("A timer is %.0f s late on %s: deadlines, shifts or announcements stand still.", late, hosts),
 			"Look into the log (`journalctl -u gridpatrol -n 200`), then `systemctl restart gridpatrol`; deadlines are kept."), nil
+	case nodes > 1 && mute > 0:
+		return warn(fmt.Sprintf("%d nodes run (%s), and %d of them have no bus: positions from one come some seconds late to the screens of another.", nodes, hosts, mute),
+			"Set GRIDPATROL_BUS_LISTEN, GRIDPATROL_BUS_PEERS and GRIDPATROL_BUS_SECRET, or NATS_URL, on every node and restart one after another; see docs/scale.md."), nil
 	}
 	return ok("%d node(s) run (%s), and their timers tick.", nodes, hosts), nil
 }

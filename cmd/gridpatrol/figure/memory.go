@@ -9,6 +9,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/realtime"
+	"github.com/gridpatrol/gridpatrol/realtime/natsbus"
 )
 
 // Parts of a running service that can be asked at any time.
@@ -21,9 +22,19 @@ type Parts struct {
 	// ClockAhead is how far this machine's clock is before the database's, if it was
 	// measured.
 	ClockAhead func() (time.Duration, bool)
+	// Peers is how this node stands with the others.
+	Peers func() Peers
 	// Disk answers what the private cluster's disk has free, and all of it; nil when
 	// the database is elsewhere.
 	Disk func() (free, total uint64, err error)
+}
+
+// Peers is how a node stands with the others.
+type Peers struct {
+	Unheard  int   // others that are at work and silent on the bus
+	Cut      bool  // some of them have worked since they were heard last
+	CaughtUp int64 // readings of others' places from the database
+	Bus      natsbus.Stats
 }
 
 // memory collects what is in this process.
@@ -34,6 +45,16 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
+	peersHeard   = desc("bus_peers", "Other nodes that this node hears over the bus.")
+	peersUnheard = desc("bus_peers_unheard", "Other nodes that are at work, by the database, and not heard over the bus.")
+	busCut       = desc("bus_cut", "1 while another node works and is not heard: its positions come from the database, late.")
+	busCaughtUp  = desc("bus_caught_up_total", "Readings of the other nodes' positions from the database.")
+	busMessages  = desc("bus_messages_total", "Messages of the bus, said and heard.", "way")
+	busPlaces    = desc("bus_positions_total", "Positions in them.", "way")
+	busUnsent    = desc("bus_unsent_total", "Messages that the bus did not take.")
+	busHoles     = desc("bus_holes_total", "Holes in the messages of other nodes, each of which makes this node catch up.")
+	busDropped   = desc("bus_dropped_total", "Messages and records of the bus that could not be read, by why.", "why")
+
 	beaconSockets  = desc("beacon_sockets", "Devices connected to this node.")
 	beaconCommits  = desc("beacon_commits_total", "Commits of the beacon writer.")
 	beaconQueue    = desc("beacon_queue_fixes", "Fixes that wait for a commit or are in one.")
@@ -88,6 +109,22 @@ func (m *memory) Collect(out chan<- prometheus.Metric) {
 	counter(liveBytes, float64(l.Bytes))
 	counter(liveSlow, float64(l.Slow))
 	m.patrols(gauge)
+	if m.p.Peers != nil {
+		p := m.p.Peers()
+		gauge(peersHeard, float64(p.Bus.Others))
+		gauge(peersUnheard, float64(p.Unheard))
+		gauge(busCut, oneIf(p.Cut))
+		counter(busCaughtUp, float64(p.CaughtUp))
+		counter(busMessages, float64(p.Bus.Sent), "said")
+		counter(busMessages, float64(p.Bus.Received), "heard")
+		counter(busPlaces, float64(p.Bus.PlacesSent), "said")
+		counter(busPlaces, float64(p.Bus.PlacesReceived), "heard")
+		counter(busUnsent, float64(p.Bus.Unsent))
+		counter(busHoles, float64(p.Bus.Holes))
+		for why, n := range p.Bus.Dropped {
+			counter(busDropped, float64(n), why)
+		}
+	}
 	now := time.Now()
 	for _, r := range m.p.Rounds() {
 		gauge(timerLate, r.Late(now).Seconds(), r.Name)

@@ -62,4 +62,6 @@ export type LiveFrame =
   | { type: "snapshot"; seq: number; patrols: LivePatrol[]; cases: Case[] }
   | { type: "delta"; seq: number; moved?: LivePatrol[]; gone?: string[] }
   | { type: "notice"; seq: number }
+  /** cut: this node does not hear others, whose positions come some seconds late. Said when it changes, and after a snapshot while it is so. */
+  | { type: "link"; seq: number; cut: boolean }
   | { type: "case"; seq: number; case: Case };

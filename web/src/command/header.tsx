@@ -1,6 +1,6 @@
 /** The figures that matter, how fresh they are, and the few switches of the room. */
 import { may, session, signOut } from "../state/session.ts";
-import { figures, heardMs, live, played } from "../state/duty.ts";
+import { apart, figures, heardMs, live, played } from "../state/duty.ts";
 import { nowMs } from "../state/tick.ts";
 import { district, grids, towns } from "../state/register.ts";
 import { clock, minutes } from "../i18n/format.ts";
@@ -109,9 +109,15 @@ function LineState() {
   return <span class={`line-state ${live.value === "lost" ? "lost" : "slow"}`}>{live.value === "lost" ? w.lostNever : w.connecting}</span>;
 }
 
-/** Over the map while the line is down. */
+/** Over the map while the line is down, or while the node behind it does not hear the others. */
 export function Broken() {
   const w = words.value;
+  if (live.value === "live" && apart.value)
+    return (
+      <p class="broken apart" role="status">
+        {w.apart}
+      </p>
+    );
   if (live.value === "live" || heardMs.value === null) return null;
   return (
     <p class="broken" role="status">

@@ -44,6 +44,7 @@ export const en: Dict = {
   connecting: "Connecting…",
   lostAt: (t) => `Connection lost, showing ${t}`,
   lostNever: "Connection lost, trying again…",
+  apart: "The servers do not hear each other: some positions come a few seconds late; cases do not",
   soundOn: "Sound on",
   soundOff: "Sound off",
   soundAsleep: "Sound not enabled",

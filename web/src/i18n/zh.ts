@@ -44,6 +44,7 @@ export const zh = {
   connecting: "正在连接…",
   lostAt: (t: string) => `连接中断，显示 ${t} 数据`,
   lostNever: "连接中断，正在重连…",
+  apart: "服务器之间连接中断：部分位置晚几秒，案件不受影响",
   soundOn: "声音开",
   soundOff: "声音关",
   soundAsleep: "声音未启用",

@@ -20,6 +20,8 @@ export const casesChanged = signal(0);
 export const live = signal<LiveState>("connecting");
 /** When the last frame came, and the newest fix in it. */
 export const heardMs = signal<number | null>(null);
+/** The node that answers does not hear the others: their positions come late. */
+export const apart = signal(false);
 export const loaded = signal(false);
 
 type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; notice?: () => void };
@@ -165,6 +167,7 @@ function take(frame: LiveFrame, missed: boolean): void {
   heardMs.value = Date.now();
   switch (frame.type) {
     case "snapshot": {
+      apart.value = false; // the next frame says where it is not so
       const here = new Set(frame.patrols.map((p) => p.id));
       const gone = [...patrols.keys()].filter((id) => !here.has(id));
       const moved = frame.patrols.map(keep);
@@ -184,6 +187,9 @@ function take(frame: LiveFrame, missed: boolean): void {
       for (const l of listeners) l.patrols?.(moved, frame.gone ?? []);
       break;
     }
+    case "link":
+      apart.value = frame.cut;
+      break;
     case "notice":
       for (const l of listeners) l.notice?.();
       break;
