@@ -1410,7 +1410,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Watch patrols and cases (WebSocket) */
+        /**
+         * Watch patrols and cases (WebSocket)
+         * @description Down come snapshot, delta, case and notice, and link with cut true or false: whether this node does not hear others that are at work, so that positions from them come some seconds late. While sockets are opened faster than they can be, 503 with Retry-After says when to come again.
+         */
         get: operations["openLive"];
         put?: never;
         post?: never;
@@ -3266,6 +3269,8 @@ export interface components {
         Health: {
             /** @enum {string} */
             status: "ok" | "ready";
+            /** @description What is not as it should be and keeps this node from no work; /bus: other nodes are not heard, so that their positions come some seconds late. */
+            notes?: components["schemas"]["FieldProblem"][];
         };
     };
     responses: {
