@@ -22,6 +22,7 @@ package batch
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch/matching"
@@ -169,6 +170,20 @@ func Choose(wants []Want, patrols int, r Rules) (Choice, error) {
 			}
 		}
 	}
+	solve := matching.Cheapest
+	if r.Even {
+		solve = matching.Evenest
+	}
+	// Where all get somebody, nobody is to be weighed for being left out.
+	if len(wants) <= patrols {
+		pairs, err := solve(costs)
+		if err != nil {
+			return Choice{}, err
+		}
+		if !slices.Contains(pairs, None) {
+			return choiceOf(wants, pairs), nil
+		}
+	}
 	// How many are paired is settled first, so leaving a want out can be counted by
 	// taking what it would cost off each of its pairs. A want that has somebody costs
 	// more to leave out than all others together, and so never is.
@@ -195,10 +210,6 @@ func Choose(wants []Want, patrols int, r Rules) (Choice, error) {
 				}
 			}
 		}
-	}
-	solve := matching.Cheapest
-	if r.Even {
-		solve = matching.Evenest
 	}
 	pairs, err := solve(costs)
 	if err != nil {

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -233,12 +234,16 @@ func TestABatchBeatsTurns(t *testing.T) {
 	}
 }
 
-func BenchmarkChoose500(b *testing.B) {
-	wants := crowd(500, 500)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Choose(wants, 500, Rules{}); err != nil {
-			b.Fatal(err)
-		}
+func BenchmarkChoose(b *testing.B) {
+	for _, size := range [][2]int{{50, 60}, {500, 500}, {500, 600}, {500, 400}} {
+		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
+			wants := crowd(size[0], size[1])
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Choose(wants, size[1], Rules{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,6 +225,27 @@ func TestADepartmentThatWasHereLatelyIsNamed(t *testing.T) {
 	other := w.person2(dispatch.RoleOfficer, "market")
 	if past, err := w.store.Past(context.Background(), other, next.Case, 100, 90, 10); err != nil || len(past) != 0 {
 		t.Errorf("a department that may not see the case is told of it: %+v, %v", past, err)
+	}
+}
+
+// A case of two departments has three clocks from the moment it is sent: until it is
+// settled, until the unit signs, and until patrols set out.
+func TestAJointCaseHasThreeClocks(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.file("C01")
+	var names []string
+	for _, k := range w.see(c.ID).Clocks {
+		names = append(names, string(k.Name))
+		if k.Name == dispatch.ClockLeave && k.DueAt.Sub(k.Since) != 30*time.Minute {
+			t.Errorf("they have %v to set out", k.DueAt.Sub(k.Since))
+		}
+	}
+	slices.Sort(names)
+	eq(t, "clocks", strings.Join(names, " "), "answer leave settle")
+	one := w.see(w.file("C11").ID) // the town's own: nobody to set out
+	if slices.ContainsFunc(one.Clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockLeave }) {
+		t.Errorf("a case of no department waits for somebody to set out: %+v", one.Clocks)
 	}
 }
 

@@ -89,6 +89,66 @@ signed>handling handling>feedback feedback>verifying verifying>closed reported>v
 ruled>dispatched handling>extended handling>suspended extended>handling suspended>handling verifying>rework rework>feedback closed>reopened
 reopened>dispatched dispatched>reported`
 
+// clocksOfTheDuty are those that run in each stage; one in brackets while nobody has set
+// out for a joint case. Beside them runs that of an order that waits for its answer.
+const clocksOfTheDuty = `
+reported: accept
+accepted: file
+filed: send
+dispatched: settle answer (leave)
+signed: settle
+returned once: redirect
+returned twice: ruling
+ruled: redirect
+handling: settle
+extended: settle
+suspended: resume settle
+verifying: check
+rework: rework
+reopened: send
+closed:
+void:`
+
+func clockBook() map[string][]string {
+	book := map[string][]string{}
+	for _, line := range strings.Split(strings.TrimSpace(clocksOfTheDuty), "\n") {
+		stage, clocks, _ := strings.Cut(line, ":")
+		book[stage] = strings.Fields(clocks)
+	}
+	return book
+}
+
+// clocksRight says what is wrong with the clocks of a case, by the manual.
+func clocksRight(c dispatch.CaseDetail, returns int) string {
+	stage := string(c.Stage)
+	if c.Stage == dispatch.StageReturned {
+		stage += map[bool]string{true: " twice", false: " once"}[returns > 1]
+	}
+	must, known := clockBook()[stage]
+	if !known {
+		return "the manual has no stage " + stage
+	}
+	if s := c.Course.Supervision; s != nil && s.AnsweredAt == nil && c.ClosedAt == nil {
+		must = append(must, "supervision")
+	}
+	var runs []string
+	for _, k := range c.Clocks {
+		runs = append(runs, string(k.Name))
+		if k.Paused != (c.Stage == dispatch.StageSuspended && k.Name == dispatch.ClockSettle) {
+			return fmt.Sprintf("in %s clock %s is paused: %v", stage, k.Name, k.Paused)
+		}
+		if !slices.Contains(must, string(k.Name)) && !slices.Contains(must, "("+string(k.Name)+")") {
+			return fmt.Sprintf("in %s clock %s runs, which is not one of %v", stage, k.Name, must)
+		}
+	}
+	for _, n := range must {
+		if !strings.HasPrefix(n, "(") && !slices.Contains(runs, n) {
+			return fmt.Sprintf("in %s clock %s does not run, only %v", stage, n, runs)
+		}
+	}
+	return ""
+}
+
 // walker is one case under way, and what a clerk with a notebook would know of it.
 type walker struct {
 	w       *world
@@ -391,6 +451,9 @@ func (k *walker) sound(t *rapid.T) {
 	}
 	if open != (len(c.Clocks) > 0) {
 		t.Fatalf("open %v with %d clocks\n%s", open, len(c.Clocks), strings.Join(k.log, "\n"))
+	}
+	if wrong := clocksRight(c, k.returns); wrong != "" {
+		t.Fatalf("%s\n%s", wrong, strings.Join(k.log, "\n"))
 	}
 	idle := ask[int](k.w, `SELECT count(*) FROM clocks WHERE case_id = $1 AND next_at IS NULL AND NOT paused AND rung NOT IN ('district')`, k.id.UUID)
 	if idle > 0 {
