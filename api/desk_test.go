@@ -221,7 +221,7 @@ func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID,
 func (d *desk) MeetThere(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, at *geo.Point) (dispatch.CaseDetail, error) {
 	d.version, d.meetAt = version, at
 	c, err := d.detail(ctx)
-	c.Mission = &dispatch.Mission{State: dispatch.Gathering, MadeAt: t0}
+	c.Mission = &dispatch.Mission{State: dispatch.Gathering, Crews: []dispatch.Crew{}, MadeAt: t0}
 	if at != nil {
 		c.Mission.Rendezvous = &dispatch.Rendezvous{Lon: at.Lon, Lat: at.Lat, Name: "横街", Members: []dispatch.Meets{{Eta: &t0}},
 			MeetingFacts: dispatch.MeetingFacts{EtaKind: "road", ByHand: true, Breaks: []string{"near_road"}}}
