@@ -68,7 +68,24 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 	if err := s.readJSON(c, "NewCategoryRules", false, &in); err != nil {
 		return err
 	}
-	r := dispatch.CategoryRules{Code: c.Param("code"), CheckPercent: in.CheckPercent, Listed: in.Listed, Article: deref(in.Article)}
+	r := dispatch.CategoryRules{Code: c.Param("code"), Same: dispatch.UsualSame}
+	all, err := s.cases.CategoryRules(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	for _, now := range all {
+		if now.Code == r.Code {
+			r = now // what is left out stays
+		}
+	}
+	r.CheckPercent, r.Listed, r.Article = in.CheckPercent, in.Listed, deref(in.Article)
+	if x := in.Same; x != nil {
+		r.Same = dispatch.SameRule{DistanceM: x.DistanceM, Minutes: x.Minutes, PhotoBits: x.PhotoBits, Joins: x.Joins}
+	}
+	if in.RevisitDays != nil {
+		r.RevisitDays = *in.RevisitDays
+	}
+	r.RevisitDays = some(r.RevisitDays)
 	if err := s.cases.SetCategoryRules(c.Request().Context(), viewer(c), r); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -26,6 +27,9 @@ type CaseDesk interface {
 	SetHours(context.Context, dispatch.Viewer, []dispatch.WorkSpan) (dispatch.CalendarBook, error)
 	CategoryRules(context.Context) ([]dispatch.CategoryRules, error)
 	SetCategoryRules(context.Context, dispatch.Viewer, dispatch.CategoryRules) error
+	Revisits(context.Context, dispatch.Viewer) ([]dispatch.Revisit, error)
+	ClearRevisit(ctx context.Context, v dispatch.Viewer, id dispatch.RevisitID, note string, photos []dispatch.NewPhoto) (dispatch.Revisit, error)
+	Tiers(ctx context.Context, v dispatch.Viewer, from, to time.Time) (dispatch.Tiers, error)
 	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
 	MeetThere(context.Context, dispatch.Viewer, dispatch.CaseID, int64, *geo.Point) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
@@ -34,7 +38,8 @@ type CaseDesk interface {
 // caseDetail is a case as it leaves: its photos say where they can be read.
 type caseDetail struct {
 	dispatch.CaseDetail
-	Reports []report `json:"reports"`
+	Reports  []report  `json:"reports"`
+	Revisits []revisit `json:"revisits"`
 }
 
 func (s *Server) listCases(c echo.Context) error {
@@ -149,6 +154,9 @@ func (s *Server) moveCase(c echo.Context) error {
 	}
 	o := dispatch.MoveOrder{Move: dispatch.Move(in.Move), Reason: deref(in.Reason), Result: deref(in.Result), Owner: deref(in.Owner),
 		Days: deref(in.Days), Until: in.Until, Document: deref(in.Document), Hours: deref(in.Hours)}
+	if in.Case != nil {
+		o.Case.UUID = *in.Case
+	}
 	if in.Level != nil {
 		o.Level = string(*in.Level)
 	}
@@ -209,7 +217,11 @@ func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
 		return err
 	}
 	found.Moves, found.Precedents, found.Clocks, found.Past = some(found.Moves), some(found.Precedents), some(found.Clocks), some(found.Past)
+	found.Holds, found.Been = some(found.Holds), some(found.Been)
+	for i := range found.Past {
+		found.Past[i].Reasons = some(found.Past[i].Reasons)
+	}
 	found.Nearby.Cameras, found.Nearby.Places = some(found.Nearby.Cameras), some(found.Nearby.Places)
 	c.Response().Header().Set("ETag", etag(found.Version))
-	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports)})
+	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports), Revisits: revisits(found.Revisits)})
 }

@@ -156,7 +156,19 @@ func (d *desk) SetHours(ctx context.Context, _ dispatch.Viewer, hours []dispatch
 }
 
 func (d *desk) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
-	return []dispatch.CategoryRules{{Code: "B01", CheckPercent: 20, Listed: true}}, d.act(ctx)
+	return []dispatch.CategoryRules{{Code: "B01", CheckPercent: 20, Listed: true, RevisitDays: []int{3}}}, d.act(ctx)
+}
+
+func (d *desk) Revisits(ctx context.Context, _ dispatch.Viewer) ([]dispatch.Revisit, error) {
+	return []dispatch.Revisit{{State: dispatch.RevisitOpen}}, d.act(ctx)
+}
+
+func (d *desk) ClearRevisit(ctx context.Context, _ dispatch.Viewer, id dispatch.RevisitID, note string, photos []dispatch.NewPhoto) (dispatch.Revisit, error) {
+	return dispatch.Revisit{ID: id, Note: note, State: dispatch.RevisitClear}, d.act(ctx)
+}
+
+func (d *desk) Tiers(ctx context.Context, _ dispatch.Viewer, from, to time.Time) (dispatch.Tiers, error) {
+	return dispatch.Tiers{From: from, To: to, Items: []dispatch.TierShare{}}, d.act(ctx)
 }
 
 func (d *desk) SetCategoryRules(ctx context.Context, _ dispatch.Viewer, _ dispatch.CategoryRules) error {

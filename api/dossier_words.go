@@ -37,6 +37,8 @@ var dossierWords = map[string]*dossierText{
 		Verify:   "核验：把全部记录导出，用任一台装有本程序的机器核对，不需要数据库。链位与散列值应与上表一致，链头应与另处保存的 heads.jsonl 一致。",
 		Register: "姓名取自当前名册；记录本身只含编号，改名或离任不改变记录。", And: "、", None: "无",
 		Kinds: map[string]string{
+			"joined": "并案", "joined_in": "并入一件上报", "split": "拆案", "split_off": "拆出一件上报", "combined": "综合查一次", "linked": "关联旧事件", "came_back": "又有新上报",
+			"revisits.planned": "安排回访", "revisits.stopped": "回访停止", "revisit.open": "回访提醒", "revisit.missed": "回访未完成，告知网格长", "revisit.climbed": "回访逾期，上报镇街", "revisit.clear": "回访未见复发", "revisit.found": "回访又发现",
 			"reported": "上报", "located": "定位责任网格", "told": "告知", "plan": "派遣方案", "plan.proposed": "拟定方案", "stage": "流转", "shortfall": "无人可派", "answered": "答复上报人",
 			"undone": "撤销派遣", "changed": "变更", "item_settled": "值班事项已处理", "notice.seen": "已阅知", "photo.original_seen": "查看照片原件",
 			"assignment.offered": "派单", "assignment.accepted": "接单", "assignment.en_route": "出发", "assignment.on_scene": "到场", "assignment.done": "完成",
@@ -70,6 +72,8 @@ var dossierWords = map[string]*dossierText{
 		Verify:   "To verify: export all records and check them on any machine that has this program, without a database. Positions and hashes must be those above, heads those of the heads.jsonl that is kept elsewhere.",
 		Register: "Names are those of the register today; the records hold ids alone, so they do not change with a name.", And: ", ", None: "none",
 		Kinds: map[string]string{
+			"joined": "Joined to another case", "joined_in": "A report was joined", "split": "Split again", "split_off": "A report was split off", "combined": "Visits combined", "linked": "Linked with an older case", "came_back": "Reported again",
+			"revisits.planned": "Looks planned", "revisits.stopped": "Looks stopped", "revisit.open": "Reminded to look again", "revisit.missed": "Nobody looked; the chief was told", "revisit.climbed": "Still nobody looked; the town was told", "revisit.clear": "Looked again, nothing found", "revisit.found": "Looked again, found",
 			"reported": "reported", "located": "grid found", "told": "told", "plan": "plan", "plan.proposed": "plan proposed", "stage": "stage", "shortfall": "nobody to send", "answered": "reporters answered",
 			"undone": "dispatch taken back", "changed": "changed", "item_settled": "operator's item settled", "notice.seen": "notice read", "photo.original_seen": "original photo seen",
 			"assignment.offered": "offered", "assignment.accepted": "accepted", "assignment.en_route": "on the way", "assignment.on_scene": "on scene", "assignment.done": "done",

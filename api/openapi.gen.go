@@ -642,6 +642,30 @@ func (e LearnedSpeedDirection) Valid() bool {
 	}
 }
 
+// Defines values for LikenessWhy.
+const (
+	LikenessWhyCategory LikenessWhy = "category"
+	LikenessWhyNear     LikenessWhy = "near"
+	LikenessWhyPhotos   LikenessWhy = "photos"
+	LikenessWhySoon     LikenessWhy = "soon"
+)
+
+// Valid indicates whether the value is a known member of the LikenessWhy enum.
+func (e LikenessWhy) Valid() bool {
+	switch e {
+	case LikenessWhyCategory:
+		return true
+	case LikenessWhyNear:
+		return true
+	case LikenessWhyPhotos:
+		return true
+	case LikenessWhySoon:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for LineStringType.
 const (
 	LineStringTypeLineString LineStringType = "LineString"
@@ -793,11 +817,13 @@ const (
 	MoveAskExtension  Move = "ask_extension"
 	MoveAskSuspension Move = "ask_suspension"
 	MoveClose         Move = "close"
+	MoveCombine       Move = "combine"
 	MoveDispatch      Move = "dispatch"
 	MoveFail          Move = "fail"
 	MoveFeedback      Move = "feedback"
 	MoveFile          Move = "file"
 	MoveGrant         Move = "grant"
+	MoveJoin          Move = "join"
 	MovePass          Move = "pass"
 	MoveRefuse        Move = "refuse"
 	MoveReopen        Move = "reopen"
@@ -806,6 +832,7 @@ const (
 	MoveRule          Move = "rule"
 	MoveSelfHandle    Move = "self_handle"
 	MoveSign          Move = "sign"
+	MoveSplit         Move = "split"
 	MoveStart         Move = "start"
 	MoveSupervise     Move = "supervise"
 	MoveUndo          Move = "undo"
@@ -826,6 +853,8 @@ func (e Move) Valid() bool {
 		return true
 	case MoveClose:
 		return true
+	case MoveCombine:
+		return true
 	case MoveDispatch:
 		return true
 	case MoveFail:
@@ -835,6 +864,8 @@ func (e Move) Valid() bool {
 	case MoveFile:
 		return true
 	case MoveGrant:
+		return true
+	case MoveJoin:
 		return true
 	case MovePass:
 		return true
@@ -851,6 +882,8 @@ func (e Move) Valid() bool {
 	case MoveSelfHandle:
 		return true
 	case MoveSign:
+		return true
+	case MoveSplit:
 		return true
 	case MoveStart:
 		return true
@@ -920,6 +953,7 @@ func (e NewTicketFor) Valid() bool {
 
 // Defines values for NextMoveNeeds.
 const (
+	NextMoveNeedsCase     NextMoveNeeds = "case"
 	NextMoveNeedsDays     NextMoveNeeds = "days"
 	NextMoveNeedsDocument NextMoveNeeds = "document"
 	NextMoveNeedsLevel    NextMoveNeeds = "level"
@@ -932,6 +966,8 @@ const (
 // Valid indicates whether the value is a known member of the NextMoveNeeds enum.
 func (e NextMoveNeeds) Valid() bool {
 	switch e {
+	case NextMoveNeedsCase:
+		return true
 	case NextMoveNeedsDays:
 		return true
 	case NextMoveNeedsDocument:
@@ -1143,6 +1179,39 @@ func (e RendezvousBreaks) Valid() bool {
 	case RendezvousBreaksOutOfReach:
 		return true
 	case RendezvousBreaksTargetStreet:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for RevisitState.
+const (
+	RevisitStateClear   RevisitState = "clear"
+	RevisitStateClimbed RevisitState = "climbed"
+	RevisitStateFound   RevisitState = "found"
+	RevisitStateMissed  RevisitState = "missed"
+	RevisitStateOpen    RevisitState = "open"
+	RevisitStatePlanned RevisitState = "planned"
+	RevisitStateStopped RevisitState = "stopped"
+)
+
+// Valid indicates whether the value is a known member of the RevisitState enum.
+func (e RevisitState) Valid() bool {
+	switch e {
+	case RevisitStateClear:
+		return true
+	case RevisitStateClimbed:
+		return true
+	case RevisitStateFound:
+		return true
+	case RevisitStateMissed:
+		return true
+	case RevisitStateOpen:
+		return true
+	case RevisitStatePlanned:
+		return true
+	case RevisitStateStopped:
 		return true
 	default:
 		return false
@@ -1428,6 +1497,30 @@ func (e SupervisionLevel) Valid() bool {
 	case SupervisionLevelListed:
 		return true
 	case SupervisionLevelTown:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for TiersItemsTier.
+const (
+	TiersItemsTierDistrict TiersItemsTier = "district"
+	TiersItemsTierGrid     TiersItemsTier = "grid"
+	TiersItemsTierTown     TiersItemsTier = "town"
+	TiersItemsTierVillage  TiersItemsTier = "village"
+)
+
+// Valid indicates whether the value is a known member of the TiersItemsTier enum.
+func (e TiersItemsTier) Valid() bool {
+	switch e {
+	case TiersItemsTierDistrict:
+		return true
+	case TiersItemsTierGrid:
+		return true
+	case TiersItemsTierTown:
+		return true
+	case TiersItemsTierVillage:
 		return true
 	default:
 		return false
@@ -1750,8 +1843,14 @@ type CaseDepartmentPart string
 type CaseDetail struct {
 	AccuracyM   *float64     `json:"accuracy_m"`
 	Assignments []Assignment `json:"assignments"`
-	Category    string       `json:"category"`
-	Cell        string       `json:"cell"`
+
+	// Been Departments whose patrols stayed at its place within 30 days before it, by their tracks
+	Been []struct {
+		At         time.Time `json:"at"`
+		Department string    `json:"department"`
+	} `json:"been"`
+	Category string `json:"category"`
+	Cell     string `json:"cell"`
 
 	// Clocks What runs, the one that counts first; none once it is finished
 	Clocks   []CaseClock `json:"clocks"`
@@ -1765,7 +1864,15 @@ type CaseDetail struct {
 	DueAt       *time.Time       `json:"due_at"`
 
 	// Events Oldest first
-	Events []CaseEvent        `json:"events"`
+	Events []CaseEvent `json:"events"`
+
+	// Holds Cases that were joined to it
+	Holds []struct {
+		CaseId   openapi_types.UUID `json:"case_id"`
+		JoinedAt time.Time          `json:"joined_at"`
+		Number   string             `json:"number"`
+		Reports  int                `json:"reports"`
+	} `json:"holds"`
 	Id     openapi_types.UUID `json:"id"`
 	Lat    float64            `json:"lat"`
 	Lon    float64            `json:"lon"`
@@ -1794,10 +1901,13 @@ type CaseDetail struct {
 	Reports    []Report    `json:"reports"`
 
 	// Responsible A grid that answers for a place. Basis none has no grid.
-	Responsible Responsible  `json:"responsible"`
-	RunnerUp    *Responsible `json:"runner_up"`
-	Shortfalls  []Shortfall  `json:"shortfalls"`
-	Stage       Stage        `json:"stage"`
+	Responsible Responsible `json:"responsible"`
+
+	// Revisits Looks at its place after it was closed
+	Revisits   []Revisit    `json:"revisits"`
+	RunnerUp   *Responsible `json:"runner_up"`
+	Shortfalls []Shortfall  `json:"shortfalls"`
+	Stage      Stage        `json:"stage"`
 
 	// UndoUntil Until then a dispatch can be taken back
 	UndoUntil *time.Time `json:"undo_until"`
@@ -1830,6 +1940,9 @@ type CaseList struct {
 
 // CaseMove defines model for CaseMove.
 type CaseMove struct {
+	// Case Of join: the case that goes on. Of combine: the case whose matter the other department sees to as well
+	Case *openapi_types.UUID `json:"case,omitempty"`
+
 	// Days Working days asked for
 	Days *int `json:"days,omitempty"`
 
@@ -1890,6 +2003,12 @@ type CategoryRules struct {
 
 	// Listed On the published list; reports of what is not are refused with the article
 	Listed bool `json:"listed"`
+
+	// RevisitDays Days after its end on which the place is looked at again, in the hour of the first report
+	RevisitDays []int `json:"revisit_days"`
+
+	// Same When two reports are taken for one matter
+	Same SameRule `json:"same"`
 }
 
 // CategoryRulesList defines model for CategoryRulesList.
@@ -1993,8 +2112,18 @@ type Course struct {
 	} `json:"ask,omitempty"`
 
 	// Drawn Settled on the spot: is it checked?
-	Drawn      *bool      `json:"drawn,omitempty"`
-	Extensions *int       `json:"extensions,omitempty"`
+	Drawn      *bool `json:"drawn,omitempty"`
+	Extensions *int  `json:"extensions,omitempty"`
+
+	// Joined It ended as a part of another case
+	Joined *struct {
+		At      time.Time            `json:"at"`
+		ByRule  *bool                `json:"by_rule,omitempty"`
+		CaseId  openapi_types.UUID   `json:"case_id"`
+		Number  string               `json:"number"`
+		Reasons *[]Likeness          `json:"reasons,omitempty"`
+		Reports []openapi_types.UUID `json:"reports"`
+	} `json:"joined,omitempty"`
 	Reopened   *int       `json:"reopened,omitempty"`
 	ReopenedAt *time.Time `json:"reopened_at,omitempty"`
 	Return     *struct {
@@ -2371,6 +2500,18 @@ type LearnedSpeedList struct {
 	Trips     int  `json:"trips"`
 }
 
+// Likeness A reason for which two cases look like one matter
+type Likeness struct {
+	Limit float64 `json:"limit"`
+	Value float64 `json:"value"`
+
+	// Why near in metres, soon in minutes, photos in bits of 63
+	Why LikenessWhy `json:"why"`
+}
+
+// LikenessWhy near in metres, soon in minutes, photos in bits of 63
+type LikenessWhy string
+
 // LineString defines model for LineString.
 type LineString struct {
 	Coordinates [][]float64    `json:"coordinates"`
@@ -2688,6 +2829,12 @@ type NewCategoryRules struct {
 	Article      *string `json:"article,omitempty"`
 	CheckPercent int     `json:"check_percent"`
 	Listed       bool    `json:"listed"`
+
+	// RevisitDays Ascending
+	RevisitDays *[]int `json:"revisit_days,omitempty"`
+
+	// Same When two reports are taken for one matter
+	Same *SameRule `json:"same,omitempty"`
 }
 
 // NewClosure defines model for NewClosure.
@@ -2784,6 +2931,9 @@ type NewReport struct {
 	// Reporter How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
 	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
 	Reporter *Contact `json:"reporter,omitempty"`
+
+	// Revisit The revisit that found it again; the report is linked with the old case
+	Revisit *openapi_types.UUID `json:"revisit,omitempty"`
 
 	// SelfHandled Settled on the spot by whoever reports it: nobody is sent, and the lot decides whether it is checked
 	SelfHandled *bool `json:"self_handled,omitempty"`
@@ -2896,11 +3046,15 @@ type PastCase struct {
 	Category  string             `json:"category"`
 	DistanceM float64            `json:"distance_m"`
 
-	// LikelySame The same category within a day, and open
-	LikelySame bool      `json:"likely_same"`
-	MadeAt     time.Time `json:"made_at"`
-	Number     string    `json:"number"`
-	Stage      Stage     `json:"stage"`
+	// LikelySame Both open, and one matter by the rule of the category
+	LikelySame bool `json:"likely_same"`
+
+	// Linked One came of the other: it was found or reported again
+	Linked  bool       `json:"linked"`
+	MadeAt  time.Time  `json:"made_at"`
+	Number  string     `json:"number"`
+	Reasons []Likeness `json:"reasons"`
+	Stage   Stage      `json:"stage"`
 
 	// Visits Departments that were on the spot within 30 days
 	Visits []struct {
@@ -3255,6 +3409,46 @@ type ResponsibleThen struct {
 	RunnerUp    *Responsible `json:"runner_up"`
 }
 
+// Revisit A place that is to be looked at again after its case was closed
+type Revisit struct {
+	AfterDays int                `json:"after_days"`
+	CaseId    openapi_types.UUID `json:"case_id"`
+	Category  string             `json:"category"`
+	ClosesAt  time.Time          `json:"closes_at"`
+	DoneAt    *time.Time         `json:"done_at"`
+
+	// Grid The grid that its place lies in, as it was last asked
+	Grid *string            `json:"grid"`
+	Id   openapi_types.UUID `json:"id"`
+	Lat  float64            `json:"lat"`
+	Lon  float64            `json:"lon"`
+
+	// NewCaseId The case that found it again
+	NewCaseId *openapi_types.UUID `json:"new_case_id"`
+	Note      string              `json:"note"`
+
+	// Number Of the case
+	Number  string    `json:"number"`
+	OpensAt time.Time `json:"opens_at"`
+	Photos  []Photo   `json:"photos"`
+
+	// State missed: the chief of the grid was told; climbed: and the town
+	State RevisitState `json:"state"`
+}
+
+// RevisitState missed: the chief of the grid was told; climbed: and the town
+type RevisitState string
+
+// RevisitAnswer Looked, and found nothing
+type RevisitAnswer struct {
+	Note *string `json:"note,omitempty"`
+}
+
+// RevisitList defines model for RevisitList.
+type RevisitList struct {
+	Items []Revisit `json:"items"`
+}
+
 // RoadExtent defines model for RoadExtent.
 type RoadExtent struct {
 	LengthM float64 `json:"length_m"`
@@ -3335,6 +3529,20 @@ type RouteStep struct {
 
 // RouteStepTurn How the step begins
 type RouteStepTurn string
+
+// SameRule When two reports are taken for one matter
+type SameRule struct {
+	DistanceM float64 `json:"distance_m"`
+
+	// Joins They are joined without asking, as long as nobody has arrived; else it is suggested
+	Joins bool `json:"joins"`
+
+	// Minutes Between the two
+	Minutes int `json:"minutes"`
+
+	// PhotoBits In how many of 63 bits the likenesses of their most alike photos may differ; 0: photos are not looked at
+	PhotoBits int `json:"photo_bits"`
+}
 
 // Scope defines model for Scope.
 type Scope struct {
@@ -3493,6 +3701,23 @@ type Ticket struct {
 	ExpiresAt time.Time `json:"expires_at"`
 	Ticket    string    `json:"ticket"`
 }
+
+// Tiers Where matters were settled, of those closed in a span that the caller sees
+type Tiers struct {
+	From  time.Time `json:"from"`
+	Items []struct {
+		Count int `json:"count"`
+
+		// Share Of all settled; 0 where none were
+		Share float64        `json:"share"`
+		Tier  TiersItemsTier `json:"tier"`
+	} `json:"items"`
+	Settled int       `json:"settled"`
+	To      time.Time `json:"to"`
+}
+
+// TiersItemsTier defines model for Tiers.Items.Tier.
+type TiersItemsTier string
 
 // Track defines model for Track.
 type Track struct {
@@ -4026,6 +4251,19 @@ type ResponsibleAtParams struct {
 	Crs      *CRS    `form:"crs,omitempty" json:"crs,omitempty"`
 }
 
+// ClearRevisitMultipartBody defines parameters for ClearRevisit.
+type ClearRevisitMultipartBody struct {
+	// Answer Looked, and found nothing
+	Answer *RevisitAnswer        `json:"answer,omitempty"`
+	Photo  *[]openapi_types.File `json:"photo,omitempty"`
+}
+
+// ClearRevisitParams defines parameters for ClearRevisit.
+type ClearRevisitParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // ListClosuresParams defines parameters for ListClosures.
 type ListClosuresParams struct {
 	// Ended Those that have ended or were lifted, too
@@ -4134,6 +4372,15 @@ type MakeTicketParams struct {
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
+// CountTiersParams defines parameters for CountTiers.
+type CountTiersParams struct {
+	// From 30 days before to when left out
+	From *time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Now when left out
+	To *time.Time `form:"to,omitempty" json:"to,omitempty"`
+}
+
 // GetTileParamsLayer defines parameters for GetTile.
 type GetTileParamsLayer string
 
@@ -4211,6 +4458,12 @@ type FileReportJSONRequestBody = NewReport
 
 // FileReportMultipartRequestBody defines body for FileReport for multipart/form-data ContentType.
 type FileReportMultipartRequestBody FileReportMultipartBody
+
+// ClearRevisitJSONRequestBody defines body for ClearRevisit for application/json ContentType.
+type ClearRevisitJSONRequestBody = RevisitAnswer
+
+// ClearRevisitMultipartRequestBody defines body for ClearRevisit for multipart/form-data ContentType.
+type ClearRevisitMultipartRequestBody ClearRevisitMultipartBody
 
 // CloseRoadsJSONRequestBody defines body for CloseRoads for application/json ContentType.
 type CloseRoadsJSONRequestBody = NewClosure

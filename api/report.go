@@ -46,10 +46,15 @@ type linkedPhoto struct {
 func reports(in []dispatch.Report) []report {
 	out := make([]report, len(in))
 	for i, r := range in {
-		out[i] = report{Report: r, Photos: make([]linkedPhoto, len(r.Photos))}
-		for j, p := range r.Photos {
-			out[i].Photos[j] = linkedPhoto{Photo: p, URL: "/api/v1/photos/" + p.SHA256}
-		}
+		out[i] = report{Report: r, Photos: linkPhotos(r.Photos)}
+	}
+	return out
+}
+
+func linkPhotos(in []dispatch.Photo) []linkedPhoto {
+	out := make([]linkedPhoto, len(in))
+	for i, p := range in {
+		out[i] = linkedPhoto{Photo: p, URL: "/api/v1/photos/" + p.SHA256}
 	}
 	return out
 }
@@ -121,6 +126,9 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 		Category: in.Category, Sent: geo.Point{Lon: in.Location.Lon, Lat: in.Location.Lat}, CRS: geo.WGS84,
 	}
 	draft.SelfHandled = deref(in.SelfHandled)
+	if in.Revisit != nil {
+		draft.Revisit.UUID = *in.Revisit
+	}
 	if in.Location.Crs != nil {
 		draft.CRS = geo.CRS(*in.Location.Crs)
 	}

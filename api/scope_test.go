@@ -120,8 +120,14 @@ var doors = map[string]door{
 			return send("PUT", "/api/v1/patrols/"+p.patrol.String()+"/status", `{"status":"break","version":1}`)
 		}},
 
-	"GET /api/v1/calendar":              {plain: get("/api/v1/calendar")},
-	"GET /api/v1/category-rules":        {plain: get("/api/v1/category-rules")},
+	"GET /api/v1/calendar":       {plain: get("/api/v1/calendar")},
+	"GET /api/v1/category-rules": {plain: get("/api/v1/category-rules")},
+	"GET /api/v1/revisits":       {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/revisits")},
+	"GET /api/v1/tiers":          {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/tiers")},
+	"POST /api/v1/revisits/:id/clear": {needs: []dispatch.Action{dispatch.ActReport},
+		at: func(p *planted) call {
+			return send("POST", "/api/v1/revisits/"+p.revisit.String()+"/clear", `{"note":"未见异常"}`)
+		}},
 	"PUT /api/v1/category-rules/:code":  {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/category-rules/B03", `{"check_percent":30,"listed":true}`)},
 	"PUT /api/v1/calendar/hours":        {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/hours", `{"hours":[{"from_min":510,"until_min":1050}]}`)},
 	"PUT /api/v1/calendar/days/:day":    {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/days/2026-10-01", `{"kind":"holiday","name":"国庆节"}`)},

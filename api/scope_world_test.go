@@ -40,16 +40,16 @@ type visitor struct {
 // planted is a row of each kind that belong together: a case with its report, photo,
 // assignment and operator's item, the patrol that it was given to, and a grid.
 type planted struct {
-	name                               string
-	thing                              dispatch.Thing // of the case
-	unit                               dispatch.Thing // of the patrol
-	ground                             dispatch.Thing // of the grid
-	caseID, report, assignment, patrol uuid.UUID
-	grid, place                        uuid.UUID
-	staff, device, shift, enrolment    uuid.UUID
-	photo                              string
-	item                               int64
-	cells                              []string
+	name                                     string
+	thing                                    dispatch.Thing // of the case
+	unit                                     dispatch.Thing // of the patrol
+	ground                                   dispatch.Thing // of the grid
+	caseID, report, assignment, patrol       uuid.UUID
+	grid, place                              uuid.UUID
+	staff, device, shift, enrolment, revisit uuid.UUID
+	photo                                    string
+	item                                     int64
+	cells                                    []string
 }
 
 // marks are what gives a kind of row away wherever it is read.
@@ -104,7 +104,7 @@ func setupScope(t *testing.T, watch func(*dispatch.Service) api.Socket) *scopeWo
 		w.plant("other-district", elsewhere, home, "police", visitor{}),
 	}
 	id := uuid.Must(uuid.NewV7())
-	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, staff: id, device: id, shift: id, enrolment: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
+	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, staff: id, device: id, shift: id, enrolment: id, revisit: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
 	return w
 }
 
@@ -179,6 +179,9 @@ func (w *scopeWorld) plant(name string, district dispatch.DistrictID, area, depa
 		p.caseID, district, "N-"+name, east, north, int64(cell.At(geo.Point{Lon: east, Lat: north}, 9)), path, []string{department}, orNil(whose.Account.UUID))
 	w.exec(`INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, cell, description, reporter_account, observed_at)
 	  VALUES ($1, $2, $3, 'B03', $4, $5, $4, $5, 'wgs84', 1, $6, $7, gp_now())`, p.report, district, p.caseID, east, north, "N-"+name, orNil(whose.Account.UUID))
+	p.revisit = newID()
+	w.exec(`INSERT INTO revisits (id, district_id, case_id, after_days, category, lon, lat, opens_at, closes_at, state)
+	  VALUES ($1, $2, $3, 3, 'B03', $4, $5, gp_now(), gp_now() + interval '2 h', 'open')`, p.revisit, district, p.caseID, east, north)
 	sum := sha256.Sum256([]byte(name))
 	p.photo = hex.EncodeToString(sum[:])
 	w.exec(`INSERT INTO photos (district_id, sha256, media_type, width, height, content, bytes) VALUES ($1, $2, 'image/png', 1, 1, 'png', 3)`, district, sum[:])

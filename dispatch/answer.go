@@ -199,6 +199,8 @@ func (s *Service) Due(ctx context.Context, d Deadline) error {
 		return s.offerDue(ctx, d)
 	case StepAnswer:
 		return s.answerDue(ctx, d)
+	case StepRevisit:
+		return s.revisitDue(ctx, d)
 	}
 	return fmt.Errorf("deadline %s: unknown step %q", d.ID, d.Step)
 }

@@ -74,8 +74,13 @@ type CaseDetail struct {
 	Course     Flow        `json:"course"`
 	Precedents []Precedent `json:"precedents"`
 	Past       []PastCase  `json:"past"` // other cases near it
-	Now        time.Time   `json:"now"`  // on the clock that the case's clocks go by
 	Mission    *Mission    `json:"mission,omitempty"`
+	// Holds are the cases that were joined to it; Been are departments that were at its
+	// place lately; Revisits are the looks at its place after it was closed.
+	Holds    []JoinedCase `json:"holds"`
+	Been     []Been       `json:"been"`
+	Revisits []Revisit    `json:"revisits"`
+	Now      time.Time    `json:"now"` // on the clock that the case's clocks go by
 }
 
 // What stands near a case, as far as the viewer's map shows it.

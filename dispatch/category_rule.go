@@ -15,6 +15,10 @@ type CategoryRules struct {
 	// Listed says that it is on the published list; Article is by which it is, or is not.
 	Listed  bool   `json:"listed"`
 	Article string `json:"article"`
+	// Same says when two reports of it are one matter; RevisitDays are the days after its
+	// end on which the place is looked at again.
+	Same        SameRule `json:"same"`
+	RevisitDays []int    `json:"revisit_days"`
 }
 
 // RuleStore keeps them.
@@ -22,6 +26,8 @@ type RuleStore interface {
 	CategoryRules(ctx context.Context) ([]CategoryRules, error)
 	// SetCategoryRules answers NotFound where there is no such category.
 	SetCategoryRules(ctx context.Context, r CategoryRules, event func(now time.Time) (Event, error)) error
+	// Tiers counts cases that were closed in a span by their tier, and answers the span.
+	Tiers(ctx context.Context, v Viewer, from, to time.Time) (Tiers, map[string]int, error)
 	Past(ctx context.Context, v Viewer, c Case, withinM float64, days, limit int) ([]PastCase, error)
 }
 
@@ -51,13 +57,28 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 		return invalid("/check_percent", "must be 0 to 100")
 	}
 	r.Article = strings.TrimSpace(r.Article)
+	if r.RevisitDays == nil {
+		r.RevisitDays = []int{}
+	}
 	if utf8.RuneCountInString(r.Article) > maxArticle {
 		return invalid("/article", "may have 500 characters at most")
+	}
+	if faults := r.Same.faults(); len(faults) > 0 {
+		return &Fault{Kind: Invalid, Code: "invalid", Detail: faults[0].Pointer + " " + faults[0].Detail + ".", Fields: faults}
+	}
+	if len(r.RevisitDays) > mostRevisits {
+		return invalid("/revisit_days", fmt.Sprintf("may be %d at most", mostRevisits))
+	}
+	for i, n := range r.RevisitDays {
+		if n < 1 || n > mostNights || i > 0 && n <= r.RevisitDays[i-1] {
+			return invalid(fmt.Sprintf("/revisit_days/%d", i), fmt.Sprintf("must be 1 to %d days after the end, each later than the one before", mostNights))
+		}
 	}
 	if !r.Listed && r.Article == "" {
 		return invalid("/article", "is missing; say by which article it is not on the list")
 	}
 	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
-		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article})
+		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
+			"same": r.Same, "revisit_days": r.RevisitDays})
 	})
 }

@@ -70,8 +70,19 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	if d.Key != "" {
 		sent.answer = &PendingAnswer{Scope: o.Scope, Key: d.Key}
 	}
+	filed := Filed{ReportID: o.ReportID, FollowUp: followUp}
+	joined, linked := s.kinOf(ctx, v, c, d, s.answerJoined(sent, filed))
+	if joined || linked {
+		if c, err = s.Store.Case(ctx, c.ID, ""); err != nil {
+			return Filed{}, err
+		}
+	}
+	if joined {
+		filed.Case = c
+		return filed, nil
+	}
 	if d.SelfHandled {
-		settled, err := s.settleReport(ctx, v, c, Filed{ReportID: o.ReportID, FollowUp: followUp}, func(f Filed) (*PendingAnswer, error) {
+		settled, err := s.settleReport(ctx, v, c, filed, func(f Filed) (*PendingAnswer, error) {
 			return sent.answer.with(f)
 		})
 		if err == nil {
@@ -91,7 +102,7 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 		}
 		s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
 	}
-	filed := Filed{ReportID: o.ReportID, Case: c, FollowUp: followUp}
+	filed.Case = c
 	if d.Key != "" {
 		response, err := json.Marshal(filed)
 		if err != nil {

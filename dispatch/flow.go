@@ -32,6 +32,9 @@ const (
 	MoveUrge          Move = "urge"
 	MoveSupervise     Move = "supervise"
 	MoveAnswer        Move = "answer"
+	MoveJoin          Move = "join"  // it is the matter of another case
+	MoveSplit         Move = "split" // it is not, after all
+	MoveCombine       Move = "combine"
 )
 
 // RoleSystem is who acts when nobody does: rules and clocks.
@@ -62,6 +65,7 @@ const (
 	FormUntil    Form = "until"    // when it goes on
 	FormDocument Form = "document" // the number of a written approval
 	FormLevel    Form = "level"    // of supervision
+	FormCase     Form = "case"     // another case
 )
 
 // Guard is a condition that a row of the table asks besides stage and role.
@@ -80,15 +84,17 @@ const (
 	GuardSuspension  Guard = "asked_suspension"
 	GuardAsked       Guard = "asked"
 	GuardNotAsked    Guard = "not_asked"
-	GuardExtendable  Guard = "extendable"  // neither ordinary nor extended twice
-	GuardWritten     Guard = "written"     // a second extension names a document
-	GuardUndoable    Guard = "undoable"    // the offers have not left
-	GuardNotDrawn    Guard = "not_drawn"   // settled on the spot, and the lot spared it
-	GuardUnit        Guard = "with_unit"   // a unit has it
-	GuardQuiet       Guard = "quiet"       // it was not urged just now
-	GuardSupervised  Guard = "supervised"  // an order waits for its answer
-	GuardOwnLevel    Guard = "own_level"   // the actor orders at this level
-	GuardHigher      Guard = "level_above" // no order of this level or above waits
+	GuardExtendable  Guard = "extendable"   // neither ordinary nor extended twice
+	GuardWritten     Guard = "written"      // a second extension names a document
+	GuardUndoable    Guard = "undoable"     // the offers have not left
+	GuardNotDrawn    Guard = "not_drawn"    // settled on the spot, and the lot spared it
+	GuardUnit        Guard = "with_unit"    // a unit has it
+	GuardQuiet       Guard = "quiet"        // it was not urged just now
+	GuardSupervised  Guard = "supervised"   // an order waits for its answer
+	GuardOwnLevel    Guard = "own_level"    // the actor orders at this level
+	GuardHigher      Guard = "level_above"  // no order of this level or above waits
+	GuardNobodyThere Guard = "nobody_there" // no department has arrived
+	GuardJoined      Guard = "joined"       // it ended as joined to another case
 )
 
 // Rule is one row of the state machine: from this stage these roles may take this
@@ -123,7 +129,7 @@ func and(roles []Role, more ...Role) []Role { return append(slices.Clone(roles),
 
 // rules is the state machine of a case. docs/state-machine.md is drawn from it, the
 // page asks it what may be done next, and a property test walks it.
-var rules = withEverywhere([]Rule{
+var rules = withJoins(withEverywhere([]Rule{
 	{Move: MoveAccept, From: StageReported, To: StageAccepted, By: and(room, RoleTownLeader), When: []Guard{GuardPlanned}, Owner: OwnerSupervision, Clock: ClockFile},
 	{Move: MoveVoid, From: StageReported, To: StageVoid, By: room, When: []Guard{GuardPlanned, GuardNobodySent}, Needs: []Form{FormReason}, Owner: OwnerNobody},
 	{Move: MoveSelfHandle, From: StageReported, To: StageSelfHandled, By: onSpot, When: []Guard{GuardPlanned, GuardNobodySent}, Owner: OwnerSupervision, Clock: ClockCheck},
@@ -153,7 +159,7 @@ var rules = withEverywhere([]Rule{
 	{Move: MoveFail, From: StageVerifying, To: StageRework, By: checkers, When: []Guard{GuardNotHandler}, Needs: []Form{FormReason}, Owner: OwnerUnit, Clock: ClockRework},
 	{Move: MoveReopen, From: StageClosed, To: StageReopened, By: and(overseers, RoleOperator), Needs: []Form{FormReason}, Owner: OwnerCommand, Clock: ClockSend},
 	{Move: MoveDispatch, From: StageReopened, To: StageDispatched, By: room, Owner: OwnerUnit, Clock: ClockSettle},
-})
+}))
 
 // withEverywhere adds what may be done in more than one stage: urging, supervision and
 // its answer wherever a unit has the case, and closing from every open stage, which
@@ -175,6 +181,21 @@ func withEverywhere(all []Rule) []Rule {
 		all = append(all, r)
 	}
 	return all
+}
+
+// withJoins adds what is done when one matter was reported twice: the case that is joined
+// to another ends as void, by hand wherever nothing of it is decided yet, by rule as long
+// as nobody has arrived; split again it begins anew. And a case whose place another
+// department would visit anyway may take that one along.
+func withJoins(all []Rule) []Rule {
+	for _, s := range []Stage{StageReported, StageAccepted, StageFiled, StageDispatched, StageSigned, StageHandling} {
+		all = append(all, Rule{Move: MoveJoin, From: s, To: StageVoid, By: room, When: []Guard{GuardPlanned}, Needs: []Form{FormCase}, Owner: OwnerNobody})
+		if s != StageHandling {
+			all = append(all, Rule{Move: MoveJoin, From: s, To: StageVoid, By: system1, When: []Guard{GuardNobodyThere}, Needs: []Form{FormCase}, Owner: OwnerNobody})
+		}
+		all = append(all, Rule{Move: MoveCombine, From: s, By: room, When: []Guard{GuardPlanned}, Needs: []Form{FormOwner}})
+	}
+	return append(all, Rule{Move: MoveSplit, From: StageVoid, To: StageReported, By: room, When: []Guard{GuardJoined}, Needs: []Form{FormReason}, Owner: OwnerDesk, Clock: ClockAccept})
 }
 
 // Rules answers the state machine, for whoever draws it.

@@ -78,6 +78,8 @@ type ReportFile struct {
 	Messages []Message // oldest first
 	Contact  *Contact
 	Reporter Reporter
+	// ToldNumber is the number that the reporter knows, where it is not the case's.
+	ToldNumber string
 }
 
 // Followed is what a reporter hears of a report. The public view has no place, no
@@ -163,7 +165,11 @@ func (s *Service) Report(ctx context.Context, v Viewer, id ReportID) (Followed, 
 
 func (f ReportFile) followed() Followed {
 	c := f.Case
-	out := Followed{Number: c.Number, ReceivedAt: f.Report.ReceivedAt, Category: f.Names.category(c.Category), Stage: c.Stage,
+	number := c.Number
+	if f.ToldNumber != "" {
+		number = f.ToldNumber
+	}
+	out := Followed{Number: number, ReceivedAt: f.Report.ReceivedAt, Category: f.Names.category(c.Category), Stage: c.Stage,
 		StageText: PlainStage(c.Stage), Open: c.Stage.Open(), Goes: []FollowedDepartment{}, Messages: f.Messages}
 	if out.Messages == nil {
 		out.Messages = []Message{}

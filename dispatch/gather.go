@@ -96,7 +96,7 @@ func barred(c Case) map[PatrolID]string {
 			out[a.PatrolID] = barredExpired
 		case Recalled:
 			switch a.Reason {
-			case reasonUndone:
+			case reasonUndone, reasonJoined: // nobody found fault with them
 			case reasonLost:
 				out[a.PatrolID] = barredLost
 			default:

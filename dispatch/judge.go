@@ -29,6 +29,7 @@ type Flow struct {
 	UrgedAt     *time.Time   `json:"urged_at,omitempty"`
 	Supervision *Supervision `json:"supervision,omitempty"`
 	Reopened    int          `json:"reopened,omitempty"`
+	Joined      *Joined      `json:"joined,omitempty"` // it ended as a part of another case
 	ReopenedAt  *time.Time   `json:"reopened_at,omitempty"`
 }
 
@@ -213,6 +214,10 @@ func (g Guard) holds(v Viewer, c Case, now time.Time, o MoveOrder) bool {
 		return f.UrgedAt == nil || !now.Before(f.UrgedAt.Add(urgeEvery))
 	case GuardSupervised:
 		return f.Supervision != nil && f.Supervision.AnsweredAt == nil
+	case GuardNobodyThere:
+		return !slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.Kind == KindDepartment && a.ArrivedAt != nil })
+	case GuardJoined:
+		return f.Joined != nil
 	case GuardOwnLevel: // what is no level at all, check says
 		return !slices.Contains(levels, o.Level) || slices.Contains(levelsOf(v.Role), o.Level)
 	case GuardHigher:
@@ -243,6 +248,8 @@ var guardWords = map[Guard]Words{
 	GuardQuiet:       {"刚刚催办过，十分钟后可再催", "It was urged less than ten minutes ago"},
 	GuardSupervised:  {"没有待答复的督办", "No supervision order waits for an answer"},
 	GuardOwnLevel:    {"镇街领导只能下达镇街督办", "A town's leader orders at the level of the town alone"},
+	GuardNobodyThere: {"已有部门到场，不能自动并案", "A department has arrived; only a person joins it now"},
+	GuardJoined:      {"未并入其他事件", "It is joined to no other case"},
 	GuardHigher:      {"已有同级或更高级督办", "An order of this level or above waits for its answer"},
 }
 
@@ -254,6 +261,7 @@ var moveWords = map[Move]Words{
 	MoveAskSuspension: {"申请挂账", "Ask to suspend"}, MoveGrant: {"批准", "Approve"}, MoveRefuse: {"不批准", "Refuse"}, MoveResume: {"继续处置", "Go on"},
 	MoveFeedback: {"反馈", "Feed back"}, MoveCheck: {"转核查", "To checking"}, MovePass: {"核查通过", "Passed"}, MoveFail: {"返工", "Rework"},
 	MoveClose: {"直接结案", "Close"}, MoveReopen: {"重新立案", "Reopen"}, MoveUrge: {"催办", "Urge"}, MoveSupervise: {"督办", "Supervise"}, MoveAnswer: {"答复督办", "Answer the order"},
+	MoveJoin: {"并案", "Join"}, MoveSplit: {"拆案", "Split"}, MoveCombine: {"综合查一次", "Combine visits"},
 }
 
 var roleWords = map[Role]Words{
@@ -411,6 +419,13 @@ func (o MoveOrder) check(r Rule, c Case, now time.Time) error {
 		case FormUntil:
 			if o.Until == nil || !o.Until.After(now) || o.Until.After(now.Add(MostAhead)) {
 				bad("/until", "must be a time within the coming year")
+			}
+		case FormCase:
+			switch {
+			case o.Case.IsZero():
+				bad("/case", "is missing; name the case that goes on")
+			case o.Case == c.ID:
+				bad("/case", "is the case itself; name another")
 			}
 		case FormLevel:
 			if !slices.Contains(levels, o.Level) {

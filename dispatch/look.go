@@ -55,6 +55,15 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 		return err
 	}
 	c.Mission = c.Case.Mission
+	if c.Holds, err = s.Store.JoinedTo(ctx, v, c.ID); err != nil {
+		return err
+	}
+	if c.Been, err = s.been(ctx, v, c.Case); err != nil {
+		return err
+	}
+	if c.Revisits, err = s.Store.Revisits(ctx, v, RevisitAsk{Case: c.ID}); err != nil {
+		return err
+	}
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil

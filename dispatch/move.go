@@ -18,7 +18,8 @@ type MoveOrder struct {
 	Until    *time.Time
 	Document string
 	Level    string
-	Hours    int // until a supervision order is to be answered; 0: as answerDue says
+	Case     CaseID // another: that this one is joined to, or whose matter is seen to as well
+	Hours    int    // until a supervision order is to be answered; 0: as answerDue says
 }
 
 // FlowStore keeps what moves leave behind outside of their case.
@@ -73,6 +74,10 @@ func (s *Service) Move(ctx context.Context, v Viewer, id CaseID, version int64, 
 		return s.Undo(ctx, v, id, version)
 	case MoveClose:
 		return s.CloseCase(ctx, v, id, version, Closing{Reason: o.Reason, Answer: o.Result})
+	case MoveJoin:
+		return s.Join(ctx, v, id, version, o)
+	case MoveSplit:
+		return s.Split(ctx, v, id, version, o)
 	}
 	c, err := s.visible(ctx, v, id)
 	if err != nil {
@@ -82,6 +87,9 @@ func (s *Service) Move(ctx context.Context, v Viewer, id CaseID, version int64, 
 		return CaseDetail{}, invalid("/move", "is none of the moves; ask the case which ones there are")
 	}
 	if err := s.knownUnit(ctx, o); err != nil {
+		return CaseDetail{}, err
+	}
+	if err := s.onTheList(ctx, v, c, o); err != nil {
 		return CaseDetail{}, err
 	}
 	audience, err := s.Store.Audience(ctx, c)
@@ -112,7 +120,7 @@ func (s *Service) Move(ctx context.Context, v Viewer, id CaseID, version int64, 
 	}
 	s.Wake()
 	if plan {
-		s.nextBest(ctx, id, "handed to another unit")
+		s.nextBest(ctx, id, "more is to be seen to")
 	}
 	return s.detail(ctx, v, id)
 }
@@ -144,6 +152,8 @@ func (t *turn) take(s *Service, r Rule, o MoveOrder, told Audience) (plan bool) 
 		return false
 	case MoveDispatch:
 		return t.handOver(s, r, o)
+	case MoveCombine:
+		return t.combine(s, o)
 	case MoveSign, MoveStart:
 		f.handled(t.actor)
 	case MoveReturn:
@@ -307,6 +317,7 @@ func (t *turn) finish(o Closing, because string) {
 		t.Case.Flow.Tier = tierOf(t.Case)
 	}
 	t.event("settled", PatrolID{}, facts{"tier": t.Case.Flow.Tier})
+	t.planRevisits()
 	t.Case.UndoUntil = nil
 	t.DropProposed, t.DisarmAll = true, true
 	t.Case.Assignments = slices.DeleteFunc(t.Case.Assignments, func(a Assignment) bool { return a.State == Proposed })

@@ -42,6 +42,9 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 	if !c.Stage.Open() {
 		return CaseDetail{}, closedCase(c)
 	}
+	if err := s.listed(ctx, c.Category); err != nil {
+		return CaseDetail{}, err
+	}
 	if c.Stage == StageReturned {
 		if _, no := judge(v, c, MoveOrder{Move: MoveDispatch}, time.Time{}); no != nil {
 			return CaseDetail{}, no

@@ -12,7 +12,6 @@ const (
 	pastM     = 100
 	pastDays  = 90
 	visitDays = 30 // a department that was here so lately might have been asked to look at this too
-	sameHours = 24 // a report of the same matter so soon is likely the same
 	mostPast  = 10
 )
 
@@ -28,6 +27,51 @@ type PastCase struct {
 	LikelySame bool      `json:"likely_same"`
 	Again      bool      `json:"again"` // the same category, and it was finished
 	Visits     []Visited `json:"visits"`
+	// Reasons are why they look like one matter; Linked says that one came of the other.
+	Reasons []Likeness `json:"reasons"`
+	Linked  bool       `json:"linked"`
+}
+
+// TierShare is how much was settled at one tier.
+type TierShare struct {
+	Tier  string  `json:"tier"`
+	Count int     `json:"count"`
+	Share float64 `json:"share"` // of all that were settled
+}
+
+// Tiers is where matters were settled: the headline of "small matters stay in the grid".
+type Tiers struct {
+	From    time.Time   `json:"from"`
+	To      time.Time   `json:"to"`
+	Settled int         `json:"settled"`
+	Items   []TierShare `json:"items"`
+}
+
+// Tiers counts the cases of the viewer that were closed in a span, by the tier at which
+// they were settled. A zero To is now, a zero From 30 days before.
+func (s *Service) Tiers(ctx context.Context, v Viewer, from, to time.Time) (Tiers, error) {
+	if err := allow(v, ActSeeCases); err != nil {
+		return Tiers{}, err
+	}
+	if !from.IsZero() && !to.IsZero() && !from.Before(to) {
+		return Tiers{}, invalid("/query/from", "must lie before to")
+	}
+	out, counted, err := s.Store.Tiers(ctx, v, from, to)
+	if err != nil {
+		return Tiers{}, err
+	}
+	out.Items = []TierShare{}
+	for _, n := range counted {
+		out.Settled += n
+	}
+	for _, tier := range []string{TierGrid, TierVillage, TierTown, TierDistrict} {
+		x := TierShare{Tier: tier, Count: counted[tier]}
+		if out.Settled > 0 {
+			x.Share = float64(x.Count) / float64(out.Settled)
+		}
+		out.Items = append(out.Items, x)
+	}
+	return out, nil
 }
 
 // Visited is a department that was on the spot.
@@ -39,11 +83,28 @@ type Visited struct {
 // past answers what was near a case before it, as far as the viewer may see it: asked
 // on behalf of the viewer, so what is hidden from them is not told this way either.
 func (s *Service) past(ctx context.Context, v Viewer, c Case) ([]PastCase, error) {
-	found, err := s.Store.Past(ctx, v, c, pastM, pastDays, mostPast)
+	rule, err := s.Store.SameRule(ctx, c.Category)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.Store.Past(ctx, v, c, max(pastM, rule.DistanceM), pastDays, mostPast)
+	if err != nil || len(found) == 0 {
+		return found, err
+	}
+	ids := []CaseID{c.ID}
+	for _, p := range found {
+		ids = append(ids, p.CaseID)
+	}
+	marks, err := s.Store.Marks(ctx, ids) // of cases that the viewer sees
+	if err != nil {
+		return nil, err
+	}
 	for i := range found {
 		p := &found[i]
 		same := p.Category == c.Category
-		p.LikelySame = same && p.Stage.Open() && c.Stage.Open() && c.MadeAt.Sub(p.MadeAt).Abs() <= sameHours*time.Hour
+		var likely bool
+		p.Reasons, likely = rule.alike(same, p.DistanceM, c.MadeAt.Sub(p.MadeAt), apartBits(marks[c.ID], marks[p.CaseID]))
+		p.LikelySame = likely && p.Stage.Open() && c.Stage.Open()
 		p.Again = same && !p.Stage.Open() && p.MadeAt.Before(c.MadeAt)
 		kept := []Visited{}
 		for _, x := range p.Visits {

@@ -336,7 +336,24 @@ func (s *Service) makeCopiesNow(ctx context.Context, id [32]byte, watched bool) 
 			return fmt.Errorf("keep %s copy: %w", c.Size, err)
 		}
 	}
-	return s.Store.KeepCopies(ctx, id, copies, "")
+	if err := s.Store.KeepCopies(ctx, id, copies, ""); err != nil {
+		return err
+	}
+	for _, c := range copies {
+		if c.Size != PhotoThumb {
+			continue
+		}
+		m, err := markOf(c.Content)
+		if err == nil {
+			err = s.Store.KeepLikeness(ctx, id, m)
+		}
+		if err != nil { // the photo can be shown; its likeness is taken another time
+			s.Log.ErrorContext(ctx, "a photo has no likeness yet", "error", err)
+		} else if m != nil {
+			s.likened(ctx, id)
+		}
+	}
+	return nil
 }
 
 // CopyNextPhoto makes the copies of one photo that waits for them, and says whether

@@ -28,6 +28,8 @@ type ReportDraft struct {
 	Reporter Contact
 	// SelfHandled says that the reporter has settled it on the spot: nobody is sent.
 	SelfHandled bool
+	// Revisit is the look at an old case's place that found it again.
+	Revisit RevisitID
 }
 
 // The channels by which a report comes in. Of those of a resident the caller is not

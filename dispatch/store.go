@@ -21,6 +21,8 @@ type Store interface {
 	FlowStore
 	CalendarStore
 	RuleStore
+	LikeStore
+	RevisitStore
 }
 
 // ReportStore takes reports in.
@@ -159,6 +161,7 @@ type CategoryRule struct {
 	Urgency  string
 	Mode     DispatchMode
 	Skill    string
+	Same     SameRule // as two reports of it are told to be one matter
 }
 
 // KeptAnswer is what an idempotency key stands for. Response is nil while its
@@ -195,6 +198,7 @@ type Docket struct {
 	Names     Names
 	Calendar  *Calendar
 	Rule      CheckRule
+	Revisits  []Revisit
 }
 
 // Held is a locked patrol. OnDuty says whether a duty of it covers the present.
@@ -224,6 +228,8 @@ type Turn struct {
 	SetClocks    []Clock
 	DropClocks   []ClockName
 	Ruling       *Ruling
+	SetRevisits  []Revisit // written anew, or changed
+	Link         *CaseLink
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose items are settled
@@ -284,6 +290,7 @@ const (
 	StepDispatch = "dispatch" // plan what is not planned yet
 	StepOffer    = "offer"    // an operator's dispatch can no longer be undone; its offer leaves
 	StepAnswer   = "answer"   // an offer was not answered in time
+	StepRevisit  = "revisit"  // a place is to be looked at again, or was not
 )
 
 // Step names a deadline of a case: its own, or that of one assignment.

@@ -22,13 +22,14 @@ type turn struct {
 	was       state // of the case as the last event left it
 	calendar  *Calendar
 	rule      CheckRule
+	revisits  []Revisit
 	touched   []ClockName // clocks that are to be written
 	err       error       // the first fault of writing an event
 }
 
 func newTurn(d Docket, actor Viewer) *turn {
 	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
-		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule}
+		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits}
 }
 
 // done closes the turn: the case has a new version, and everybody is told. A change
@@ -142,12 +143,15 @@ func (t *turn) stage(to Stage, because string) {
 	case StageSuspended:
 		t.Case.Flow.Until = nil
 	}
+	if from == StageClosed || to == StageVoid {
+		t.stopRevisits(because)
+	}
 	switch to {
-	case StageReopened:
+	case StageReopened, StageReported:
 		t.Case.ClosedAt = nil
 	case StageClosed, StageVoid:
 		t.Case.ClosedAt = &t.now
-		if to == StageVoid {
+		if to == StageVoid && t.Case.Flow.Joined == nil { // else they are told where it went
 			t.toReporters(WhyVoid, saidVoid())
 		}
 	}

@@ -43,6 +43,7 @@ type (
 	dutyKind       struct{}
 	enrolmentKind  struct{}
 	missionKind    struct{}
+	revisitKind    struct{}
 )
 
 // The identifiers of the field.
@@ -58,6 +59,7 @@ type (
 	CaseID       = ID[caseKind]
 	AssignmentID = ID[assignmentKind]
 	PlanID       = ID[planKind]
+	RevisitID    = ID[revisitKind]
 	MapID        = ID[versionKind] // a version of the grids
 	DeadlineID   = ID[deadlineKind]
 	DutyID       = ID[dutyKind]

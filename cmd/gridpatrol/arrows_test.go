@@ -36,9 +36,9 @@ var arrows = map[string][]string{
 	"proof/keyfile": {"proof", "durable"},
 	"proof/pgproof": {"proof", "migrations/pgdb"},
 	// The duty: rules and the ports they need.
-	"dispatch":         {"geo/...", "proof"},
+	"dispatch":         {"geo/...", "proof", "photo/like"},
 	"dispatch/roster":  {"dispatch", "geo/..."},
-	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb", "proof/..."},
+	"dispatch/pgstore": {"dispatch/...", "geo/...", "migrations/pgdb", "proof/...", "photo/like"},
 	"dispatch/pgscope": {"dispatch", "migrations/pgdb"},
 	"dispatch/timers":  {"dispatch", "geo", "migrations/pgdb"},
 	// How long what is kept is kept.
@@ -58,7 +58,8 @@ var arrows = map[string][]string{
 	"web":        {},
 	"migrations": {"durable"},
 	// The bytes of a photo: judged and copied, by nobody's rules.
-	"photo": {"geo"},
+	"photo":      {"geo"},
+	"photo/like": {},
 	// Programs wire, so they may reach everything; the generated district may not.
 	"cmd":                  {"..."},
 	"cmd/gridsim/district": {"geo/..."},
@@ -85,7 +86,7 @@ var strangers = []struct {
 
 // pure packages decide and compute; nothing they reach, at any depth, may speak
 // to a database or to the network.
-var pure = []string{"geo", "geo/cell", "geo/grid", "dispatch", "proof"}
+var pure = []string{"geo", "geo/cell", "geo/grid", "dispatch", "proof", "photo/like"}
 
 var impure = []string{"net/http", "database/sql", "github.com/jackc/pgx/v5", "github.com/gorilla/websocket", "os/exec"}
 

@@ -114,7 +114,8 @@ const maxCodes = 200
 const followUpCodes = `
 SELECT f.report_id, f.code_hash FROM follow_ups f
 WHERE f.district_id = $1 AND f.report_id IN (SELECT $2::uuid UNION ALL
-  SELECT r.id FROM reports r JOIN cases c ON c.id = r.case_id WHERE c.district_id = $1 AND c.number = $3)
+  SELECT r.id FROM reports r JOIN cases c ON c.id = r.case_id WHERE c.district_id = $1 AND c.number = $3 UNION ALL
+  SELECT unnest(j.reports) FROM case_joins j JOIN cases c ON c.id = j.case_id WHERE c.district_id = $1 AND c.number = $3 AND j.split_at IS NULL)
 ORDER BY f.made_at DESC LIMIT $4`
 
 // FollowUpCodes implements dispatch.AnswerStore.
@@ -146,6 +147,11 @@ type messageRow struct {
 	TextEN string    `db:"text_en"`
 }
 
+// A report that was joined to another case keeps the number that its reporter was told.
+const toldNumber = `
+SELECT coalesce((SELECT c.number FROM case_joins j JOIN cases c ON c.id = j.case_id
+  WHERE j.reports @> ARRAY[$1::uuid] AND j.split_at IS NULL ORDER BY j.joined_at LIMIT 1), '')`
+
 const contactOf = `SELECT name, phone FROM report_contacts WHERE report_id = $1`
 
 // ReportFile implements dispatch.AnswerStore.
@@ -176,6 +182,7 @@ func (s *Store) ReportFile(ctx context.Context, id dispatch.ReportID) (dispatch.
 	batch = &pgx.Batch{}
 	answer := s.queueCase(batch, out.Report.CaseID, assignmentsOf)
 	batch.Queue(namesFor, s.district.UUID, out.Report.CaseID.UUID).Query(collect(&names))
+	batch.Queue(toldNumber, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.ToldNumber) })
 	batch.Queue(contactOf, id.UUID).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&contact.Name, &contact.Phone)
 		if errors.Is(err, pgx.ErrNoRows) {

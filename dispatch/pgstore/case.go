@@ -355,8 +355,9 @@ const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
 
 const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
 
-// One's own reports, whatever became of them; the indexes of who reported find them.
-const listOwnReports = reportColumns + `
+// One's own reports, whatever became of them; the indexes of who reported find them. The
+// case that one was joined to may be hidden, but for its number and its stage.
+var listOwnReports = strings.Replace(reportColumns, "JOIN cases c", "JOIN own_report_cases c", 1) + `
 WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
 
 type reportRow struct {

@@ -70,6 +70,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	var names []nameRow
 	var clocks []clockRow
 	var missions []missionRow
+	var revisits []revisitRow
 	var version int64
 	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}, Rule: dispatch.CheckRule{CheckPercent: defaultCheckPercent}}
 	batch := &pgx.Batch{}
@@ -80,6 +81,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&names))
 	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
 	batch.Queue(missionOf, id.UUID).Query(collect(&missions))
+	batch.Queue(revisitsOf, id.UUID).Query(collect(&revisits))
 	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
 	batch.Queue(checkRule, s.district.UUID, id.UUID).Query(ruleInto(&d.Rule))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
@@ -92,6 +94,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	d.Now = d.Now.UTC()
 	d.Case = s.cases(cases, assignments, clocks)[0]
 	d.Case.Mission = missionFrom(missions)
+	d.Revisits = revisitsFrom(revisits)
 	var err error
 	if d.Calendar, err = s.calendar(ctx, tx, version); err != nil {
 		return d, err
@@ -186,6 +189,7 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	}
 	s.disarm(batch, t)
 	s.arm(batch, t.Arm)
+	s.keepRevisits(batch, t)
 	s.keepClocks(batch, c.ID, t.SetClocks, t.DropClocks)
 	if t.Ruling != nil {
 		batch.Queue(insertRuling, uuid.Must(uuid.NewV7()), s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, t.Ruling.Owner, t.Ruling.From, t.Ruling.Reason, orNull(t.Ruling.By))

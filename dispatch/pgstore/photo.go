@@ -52,7 +52,8 @@ const selectPhoto = `SELECT ` + photoJSON + ` FROM photos p WHERE p.district_id 
 
 const casesOfPhoto = `
 SELECT ` + caseColumns + ` FROM cases c
-WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
+WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2
+  UNION ALL SELECT r.case_id FROM revisit_photos rp JOIN revisits r ON r.id = rp.revisit_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
 
 // Photo implements dispatch.PhotoStore.
 func (s *Store) Photo(ctx context.Context, v dispatch.Viewer, id [32]byte) (dispatch.Photo, []dispatch.Case, error) {

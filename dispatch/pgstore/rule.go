@@ -11,35 +11,45 @@ import (
 )
 
 const categoryRules = `
-SELECT c.code, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article
+SELECT c.code, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
+  coalesce(r.same_m, $3) AS same_m, coalesce(r.same_min, $4)::int AS same_min, coalesce(r.same_bits, $5)::int AS same_bits, coalesce(r.same_joins, false) AS same_joins,
+  coalesce(r.revisit_days, '{}') AS revisit_days
 FROM categories c LEFT JOIN category_rules r ON r.district_id = c.district_id AND r.code = c.code
 WHERE c.district_id = $1 AND c.valid @> (SELECT gp_now()) ORDER BY c.code`
 
 type categoryRulesRow struct {
-	Code         string `db:"code"`
-	CheckPercent int    `db:"check_percent"`
-	Listed       bool   `db:"listed"`
-	Article      string `db:"article"`
+	Code         string  `db:"code"`
+	CheckPercent int     `db:"check_percent"`
+	Listed       bool    `db:"listed"`
+	Article      string  `db:"article"`
+	SameM        float64 `db:"same_m"`
+	SameMin      int     `db:"same_min"`
+	SameBits     int     `db:"same_bits"`
+	SameJoins    bool    `db:"same_joins"`
+	RevisitDays  []int   `db:"revisit_days"`
 }
 
 // CategoryRules implements dispatch.RuleStore.
 func (s *Store) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
-	rows, err := s.db.Query(ctx, categoryRules, s.district.UUID, defaultCheckPercent)
+	u := dispatch.UsualSame
+	rows, err := s.db.Query(ctx, categoryRules, s.district.UUID, defaultCheckPercent, u.DistanceM, u.Minutes, u.PhotoBits)
 	if err != nil {
 		return nil, fault(err)
 	}
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[categoryRulesRow])
 	out := make([]dispatch.CategoryRules, len(found))
 	for i, r := range found {
-		out[i] = dispatch.CategoryRules(r)
+		out[i] = dispatch.CategoryRules{Code: r.Code, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays,
+			Same: dispatch.SameRule{DistanceM: r.SameM, Minutes: r.SameMin, PhotoBits: r.SameBits, Joins: r.SameJoins}}
 	}
 	return out, fault(err)
 }
 
 const setCategoryRules = `
-INSERT INTO category_rules (district_id, code, check_percent, listed, article)
-SELECT $1, $2, $3, $4, $5 WHERE EXISTS (SELECT FROM categories WHERE district_id = $1 AND code = $2)
-ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_percent, listed = excluded.listed, article = excluded.article`
+INSERT INTO category_rules (district_id, code, check_percent, listed, article, same_m, same_min, same_bits, same_joins, revisit_days)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE EXISTS (SELECT FROM categories WHERE district_id = $1 AND code = $2)
+ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_percent, listed = excluded.listed, article = excluded.article,
+  same_m = excluded.same_m, same_min = excluded.same_min, same_bits = excluded.same_bits, same_joins = excluded.same_joins, revisit_days = excluded.revisit_days`
 
 // SetCategoryRules implements dispatch.RuleStore.
 func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(time.Time) (dispatch.Event, error)) error {
@@ -48,7 +58,8 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
 			return err
 		}
-		tag, err := tx.Exec(ctx, setCategoryRules, s.district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article)
+		tag, err := tx.Exec(ctx, setCategoryRules, s.district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article,
+			r.Same.DistanceM, r.Same.Minutes, r.Same.PhotoBits, r.Same.Joins, r.RevisitDays)
 		if err != nil {
 			return fmt.Errorf("set the rules of category %s: %w", r.Code, err)
 		}
@@ -81,7 +92,8 @@ SELECT c.id, c.number, c.category, c.stage, c.made_at,
   ST_Distance(c.place::geography, ST_SetSRID(ST_MakePoint($8, $9), 4326)::geography) AS distance_m,
   coalesce((SELECT jsonb_agg(jsonb_build_object('department', a.department, 'at', a.arrived_at) ORDER BY a.arrived_at DESC)
     FROM (SELECT department, max(arrived_at) AS arrived_at FROM assignments WHERE case_id = c.id AND kind = 'department' AND arrived_at IS NOT NULL
-      GROUP BY department) a), '[]') AS visits
+      GROUP BY department) a), '[]') AS visits,
+  EXISTS (SELECT FROM case_links l WHERE (l.case_id = c.id AND l.old_case_id = $12) OR (l.case_id = $12 AND l.old_case_id = c.id)) AS linked
 FROM cases c
 WHERE ` + visibleCase + ` AND c.id = ANY ($10)
 ORDER BY c.id DESC LIMIT $11`
@@ -94,6 +106,7 @@ type pastRow struct {
 	MadeAt    time.Time          `db:"made_at"`
 	DistanceM float64            `db:"distance_m"`
 	Visits    []dispatch.Visited `db:"visits"`
+	Linked    bool               `db:"linked"`
 }
 
 // Past implements dispatch.RuleStore.
@@ -106,11 +119,11 @@ func (s *Store) Past(ctx context.Context, v dispatch.Viewer, c dispatch.Case, wi
 	if err != nil || len(near) == 0 {
 		return nil, fault(err)
 	}
-	found, err := readAs[pastRow](ctx, s, v, pastCases, append(s.scope(v), c.Lon, c.Lat, near, limit)...)
+	found, err := readAs[pastRow](ctx, s, v, pastCases, append(s.scope(v), c.Lon, c.Lat, near, limit, c.ID.UUID)...)
 	out := make([]dispatch.PastCase, len(found))
 	for i, r := range found {
 		out[i] = dispatch.PastCase{CaseID: dispatch.CaseID{UUID: r.ID}, Number: r.Number, Category: r.Category, Stage: dispatch.Stage(r.Stage),
-			MadeAt: r.MadeAt.UTC(), DistanceM: r.DistanceM, Visits: r.Visits}
+			MadeAt: r.MadeAt.UTC(), DistanceM: r.DistanceM, Visits: r.Visits, Linked: r.Linked}
 	}
 	return out, err
 }

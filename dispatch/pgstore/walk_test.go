@@ -47,7 +47,10 @@ supervise: dispatched signed handling extended rework > =, overseer
 answer: dispatched signed handling extended rework > =, unit
 close: reported self_handled accepted filed dispatched signed returned ruled handling extended suspended feedback verifying rework reopened > closed, room district_supervisor
 draw: > , nobody
-check: > , nobody`
+check: > , nobody
+join: reported accepted filed dispatched signed handling > void, room
+split: void > reported, room
+combine: reported accepted filed dispatched signed handling > =, room`
 
 var groups = map[string]string{
 	"room":     "operator duty_leader admin",
@@ -87,7 +90,7 @@ func lawBook() map[string]law {
 const arrowsOfTheDuty = `reported>self_handled self_handled>verifying reported>accepted accepted>filed filed>dispatched dispatched>signed
 signed>handling handling>feedback feedback>verifying verifying>closed reported>void dispatched>returned returned>dispatched returned>ruled
 ruled>dispatched handling>extended handling>suspended extended>handling suspended>handling verifying>rework rework>feedback closed>reopened
-reopened>dispatched dispatched>reported`
+reopened>dispatched dispatched>reported accepted>void filed>void dispatched>void signed>void handling>void void>reported`
 
 // clocksOfTheDuty are those that run in each stage; one in brackets while nobody has set
 // out for a joint case. Beside them runs that of an order that waits for its answer.
@@ -161,6 +164,8 @@ type walker struct {
 	hands   map[string]bool
 	urged   time.Time
 	level   string // of the order that waits
+	joined  bool
+	other   dispatch.CaseID // that it may be joined to
 	log     []string
 }
 
@@ -223,6 +228,12 @@ func (k *walker) lawful(a actor, c dispatch.Case, o dispatch.MoveOrder, now time
 		ok = needs(o.Reason)
 	case "self_handle", "file", "reopen":
 		ok = o.Move != "reopen" || needs(o.Reason)
+	case "join":
+		ok = o.Case != dispatch.CaseID{}
+	case "split":
+		ok = k.joined && needs(o.Reason)
+	case "combine":
+		ok = needs(o.Owner) && o.Owner != "village"
 	case "dispatch":
 		ok = stage != "returned" || k.returns == 1
 	case "undo":
@@ -287,6 +298,10 @@ func (k *walker) note(a actor, o dispatch.MoveOrder, now time.Time) {
 		k.asked = ""
 	case "refuse", "feedback":
 		k.asked = ""
+	case "join":
+		k.joined, k.asked, k.level = true, "", ""
+	case "split":
+		k.joined = false
 	case "urge":
 		k.urged = now
 	case "supervise":
@@ -326,7 +341,7 @@ func TestTheWalk(t *testing.T) {
 			return
 		}
 		c := w.file(rapid.SampledFrom([]string{"H01", "O01", "U01"}).Draw(t, "category"))
-		k := &walker{w: w, id: c.ID, book: book, hands: map[string]bool{}}
+		k := &walker{w: w, id: c.ID, book: book, hands: map[string]bool{}, other: w.file("H01").ID}
 		for range rapid.IntRange(5, 30).Draw(t, "moves") {
 			before := w.see(c.ID)
 			if rapid.IntRange(0, 9).Draw(t, "time passes") == 0 {
@@ -339,7 +354,7 @@ func TestTheWalk(t *testing.T) {
 			until := before.Now.Add(time.Duration(rapid.IntRange(1, 200).Draw(t, "hours")) * time.Hour)
 			full := dispatch.MoveOrder{Reason: "因", Result: "已处理", Owner: rapid.SampledFrom([]string{"police", "market", "environment", "village"}).Draw(t, "owner"),
 				Days: 2, Until: &until, Document: rapid.SampledFrom([]string{"", "路政〔2026〕7号"}).Draw(t, "document"),
-				Level: rapid.SampledFrom([]string{"town", "district", "listed"}).Draw(t, "level")}
+				Level: rapid.SampledFrom([]string{"town", "district", "listed"}).Draw(t, "level"), Case: k.other}
 			if rapid.IntRange(0, 4).Draw(t, "complete") > 0 {
 				full.Move = o.Move
 				o = full
@@ -350,7 +365,7 @@ func TestTheWalk(t *testing.T) {
 					for _, who := range actors {
 						try := full
 						try.Move = dispatch.Move(m)
-						if _, ok := k.lawful(who, before.Case, try, before.Now); ok && m != "close" && m != "void" {
+						if _, ok := k.lawful(who, before.Case, try, before.Now); ok && m != "close" && m != "void" && m != "join" {
 							lawfuls = append(lawfuls, func() { o, a = try, who })
 						}
 					}
@@ -424,7 +439,7 @@ func (k *walker) agree(t *rapid.T, actors []actor) {
 			continue
 		}
 		for _, n := range dispatch.NextMoves(a.Viewer, c.Case, c.Now) {
-			full := dispatch.MoveOrder{Move: n.Move, Reason: "x", Result: "x", Owner: "nobody's", Days: 1, Until: &c.Now, Document: "x", Level: "listed"}
+			full := dispatch.MoveOrder{Move: n.Move, Reason: "x", Result: "x", Owner: "nobody's", Days: 1, Until: &c.Now, Document: "x", Level: "listed", Case: k.other}
 			if n.Move == dispatch.MoveSupervise && a.Role == dispatch.RoleTownLeader {
 				full.Level = "town"
 			}

@@ -16,6 +16,20 @@ type darkroom struct {
 	waiting, away, calls, drops int
 	copied                      []time.Duration
 	begun                       time.Time
+	unliked, fails, asked       int // photos without a likeness, and who looks for them
+}
+
+// LikeNextPhotos sees to two at a time.
+func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, int, error) {
+	d.asked++
+	if d.fails > 0 {
+		d.fails--
+		return after, 0, errors.New("the vault is away")
+	}
+	n := min(2, d.unliked)
+	d.unliked -= n
+	after[0] += byte(n)
+	return after, n, nil
 }
 
 func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
@@ -57,6 +71,34 @@ func TestPhotosAreCopiedOneAfterTheOther(t *testing.T) {
 		}
 		if d.calls > 2*3600+10 {
 			t.Errorf("asked %d times in two hours", d.calls)
+		}
+	})
+}
+
+// What was there before likenesses gets them in one go, once nothing waits to be copied,
+// and then is asked for once an hour.
+func TestLikenessesAreTakenWhenNothingElseWaits(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &darkroom{waiting: 3, unliked: 5, fails: 1, begun: time.Now()}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
+		time.Sleep(59 * time.Second)
+		if d.asked != 1 || len(d.copied) != 3 {
+			t.Errorf("a vault that is away is asked %d times in a minute", d.asked)
+		}
+		time.Sleep(3 * time.Second)
+		if d.unliked != 0 || d.asked != 5 { // the miss, 2, 2, 1 and none
+			t.Errorf("%d are left after %d looks", d.unliked, d.asked)
+		}
+		time.Sleep(3 * time.Hour)
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if d.asked < 7 || d.asked > 8 {
+			t.Errorf("asked %d times in three hours", d.asked)
 		}
 	})
 }

@@ -163,6 +163,8 @@ function answer(method: string, url: URL, body: unknown, headers: IncomingMessag
   if (path === "/me/notices/seen") return { body: { unseen: 0 } };
   if (path === "/me/notices") return { body: { items: [], next_cursor: null, unseen: 0 } };
   if (path === "/operator-items") return page([]);
+  if (path === "/revisits") return { body: { items: [] } };
+  if (path === "/tiers") return { body: { from: new Date(0).toISOString(), to: new Date().toISOString(), settled: 40, items: [["grid", 24], ["village", 8], ["town", 5], ["district", 3]].map(([tier, count]) => ({ tier, count, share: Number(count) / 40 })) } };
   if (path === "/reports") return page([]);
   if (path === "/me/duty") return { body: patrols[patrols.length - 1] };
   return problem(404, "not-found", path);

@@ -379,6 +379,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/revisits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Places that are to be looked at again, by now or within half a day
+         * @description For the people of a grid those of places that lie in it today; for others those of the cases within their scope.
+         */
+        get: operations["listRevisits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/revisits/{id}/clear": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody looked and found nothing
+         * @description JSON, or multipart with one part `answer` (the same JSON) and up to six parts `photo`, as of a report. Said twice it
+         *     is said once. What was found again is a new report that names the revisit.
+         */
+        post: operations["clearRevisit"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/tiers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where matters were settled, in the grid, the village, the town or the district */
+        get: operations["countTiers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calendar/hours": {
         parameters: {
             query?: never;
@@ -1574,6 +1634,11 @@ export interface components {
              */
             observed_at?: string;
             reporter?: components["schemas"]["Contact"];
+            /**
+             * Format: uuid
+             * @description The revisit that found it again; the report is linked with the old case
+             */
+            revisit?: string;
             /** @description Settled on the spot by whoever reports it: nobody is sent, and the lot decides whether it is checked */
             self_handled?: boolean;
         };
@@ -2010,14 +2075,103 @@ export interface components {
             /** @description On the published list; reports of what is not are refused with the article */
             listed: boolean;
             article: string;
+            same: components["schemas"]["SameRule"];
+            /** @description Days after its end on which the place is looked at again, in the hour of the first report */
+            revisit_days: number[];
+        };
+        /** @description When two reports are taken for one matter */
+        SameRule: {
+            /** Format: double */
+            distance_m: number;
+            /** @description Between the two */
+            minutes: number;
+            /** @description In how many of 63 bits the likenesses of their most alike photos may differ; 0: photos are not looked at */
+            photo_bits: number;
+            /** @description They are joined without asking, as long as nobody has arrived; else it is suggested */
+            joins: boolean;
+        };
+        /** @description A reason for which two cases look like one matter */
+        Likeness: {
+            /**
+             * @description near in metres, soon in minutes, photos in bits of 63
+             * @enum {string}
+             */
+            why: "near" | "soon" | "category" | "photos";
+            /** Format: double */
+            value: number;
+            /** Format: double */
+            limit: number;
         };
         NewCategoryRules: {
             check_percent: number;
             listed: boolean;
             article?: string;
+            same?: components["schemas"]["SameRule"];
+            /** @description Ascending */
+            revisit_days?: number[];
         };
         CategoryRulesList: {
             items: components["schemas"]["CategoryRules"][];
+        };
+        /** @description A place that is to be looked at again after its case was closed */
+        Revisit: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            case_id: string;
+            /** @description Of the case */
+            number: string;
+            after_days: number;
+            category: string;
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            /** Format: date-time */
+            opens_at: string;
+            /** Format: date-time */
+            closes_at: string;
+            /**
+             * @description missed: the chief of the grid was told; climbed: and the town
+             * @enum {string}
+             */
+            state: "planned" | "open" | "missed" | "climbed" | "clear" | "found" | "stopped";
+            /** @description The grid that its place lies in, as it was last asked */
+            grid: string | null;
+            /** Format: date-time */
+            done_at: string | null;
+            note: string;
+            /**
+             * Format: uuid
+             * @description The case that found it again
+             */
+            new_case_id: string | null;
+            photos: components["schemas"]["Photo"][];
+        };
+        RevisitList: {
+            items: components["schemas"]["Revisit"][];
+        };
+        /** @description Looked, and found nothing */
+        RevisitAnswer: {
+            note?: string;
+        };
+        /** @description Where matters were settled, of those closed in a span that the caller sees */
+        Tiers: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            settled: number;
+            items: {
+                /** @enum {string} */
+                tier: "grid" | "village" | "town" | "district";
+                count: number;
+                /**
+                 * Format: double
+                 * @description Of all settled; 0 where none were
+                 */
+                share: number;
+            }[];
         };
         /** @description Another case near this one */
         PastCase: {
@@ -2030,8 +2184,11 @@ export interface components {
             made_at: string;
             /** Format: double */
             distance_m: number;
-            /** @description The same category within a day, and open */
+            /** @description Both open, and one matter by the rule of the category */
             likely_same: boolean;
+            reasons: components["schemas"]["Likeness"][];
+            /** @description One came of the other: it was found or reported again */
+            linked: boolean;
             /** @description The same category, and it was finished before */
             again: boolean;
             /** @description Departments that were on the spot within 30 days */
@@ -2091,7 +2248,7 @@ export interface components {
             paused: boolean;
         };
         /** @enum {string} */
-        Move: "accept" | "void" | "self_handle" | "file" | "dispatch" | "undo" | "sign" | "return" | "rule" | "start" | "ask_extension" | "ask_suspension" | "grant" | "refuse" | "resume" | "feedback" | "pass" | "fail" | "close" | "reopen" | "urge" | "supervise" | "answer";
+        Move: "accept" | "void" | "self_handle" | "file" | "dispatch" | "undo" | "sign" | "return" | "rule" | "start" | "ask_extension" | "ask_suspension" | "grant" | "refuse" | "resume" | "feedback" | "pass" | "fail" | "close" | "reopen" | "urge" | "supervise" | "answer" | "join" | "split" | "combine";
         /** @enum {string} */
         SupervisionLevel: "town" | "district" | "listed";
         CaseMove: {
@@ -2101,6 +2258,11 @@ export interface components {
             result?: string;
             /** @description A department, village or town */
             owner?: string;
+            /**
+             * Format: uuid
+             * @description Of join: the case that goes on. Of combine: the case whose matter the other department sees to as well
+             */
+            case?: string;
             /** @description Working days asked for */
             days?: number;
             /**
@@ -2120,7 +2282,7 @@ export interface components {
             to: components["schemas"]["Stage"];
             allowed: boolean;
             why_not: components["schemas"]["Words"] | null;
-            needs: ("reason" | "owner" | "result" | "days" | "until" | "document" | "level")[];
+            needs: ("reason" | "owner" | "result" | "days" | "until" | "document" | "level" | "case")[];
             /** @description Of supervise: the levels that the caller may order now */
             levels?: components["schemas"]["SupervisionLevel"][];
         };
@@ -2173,6 +2335,17 @@ export interface components {
                 answer?: string;
             };
             reopened?: number;
+            /** @description It ended as a part of another case */
+            joined?: {
+                /** Format: uuid */
+                case_id: string;
+                number: string;
+                /** Format: date-time */
+                at: string;
+                by_rule?: boolean;
+                reasons?: components["schemas"]["Likeness"][];
+                reports: string[];
+            };
             /** Format: date-time */
             reopened_at?: string;
         };
@@ -2240,6 +2413,23 @@ export interface components {
             precedents: components["schemas"]["Precedent"][];
             /** @description Within 100 m and 90 days, newest first */
             past: components["schemas"]["PastCase"][];
+            /** @description Cases that were joined to it */
+            holds: {
+                /** Format: uuid */
+                case_id: string;
+                number: string;
+                /** Format: date-time */
+                joined_at: string;
+                reports: number;
+            }[];
+            /** @description Departments whose patrols stayed at its place within 30 days before it, by their tracks */
+            been: {
+                department: string;
+                /** Format: date-time */
+                at: string;
+            }[];
+            /** @description Looks at its place after it was closed */
+            revisits: components["schemas"]["Revisit"][];
             /**
              * Format: date-time
              * @description On the clock that the clocks go by
@@ -3893,6 +4083,87 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CategoryRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listRevisits: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Revisits, the earliest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisitList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    clearRevisit: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RevisitAnswer"];
+                "multipart/form-data": {
+                    answer?: components["schemas"]["RevisitAnswer"];
+                    photo?: string[];
+                };
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Revisit"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    countTiers: {
+        parameters: {
+            query?: {
+                /** @description 30 days before to when left out */
+                from?: string;
+                /** @description Now when left out */
+                to?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Counts and shares. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tiers"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -42,6 +42,9 @@ export type Report = S["Report"];
 export type Notice = S["Notice"];
 export type OperatorItem = S["OperatorItem"];
 export type FiledReport = S["FiledReport"];
+export type PastCase = S["PastCase"];
+export type Revisit = S["Revisit"];
+export type Tiers = S["Tiers"];
 
 /** A patrol as live frames carry it. */
 export type LivePatrol = {

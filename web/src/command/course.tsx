@@ -1,11 +1,12 @@
 /** The course of a case: who has it, what clock runs, what waits for an answer, and what may be done next. */
 import { signal } from "@preact/signals";
 import type { CaseClock, CaseDetail, CaseMove, NextMove } from "../api/types.ts";
-import { categoryName, departmentName, departments } from "../state/register.ts";
+import { departmentName, departments } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, distance, duration } from "../i18n/format.ts";
 import { inLanguage, words } from "../i18n/index.ts";
 import { busy, choose, takeMove } from "./choice.ts";
+import { Like } from "./like.tsx";
 
 const form = signal<string | null>(null);
 
@@ -36,7 +37,7 @@ export function Course({ c }: { c: CaseDetail }) {
   const w = words.value.course;
   const now = nowMs.value;
   const f = c.course;
-  if (c.closed_at && !f.tier) return null;
+  if (c.closed_at && !f.tier && !f.joined) return null;
   return (
     <section class="course">
       <h3>
@@ -74,29 +75,13 @@ export function Course({ c }: { c: CaseDetail }) {
       {c.precedents.map((p) => (
         <p key={p.case_id} class="note">{w.precedent(distance(p.distance_m), unitName(p.owner))}：{p.reason} <button type="button" class="link" onClick={() => choose(p.case_id)}>#{p.number}</button></p>
       ))}
-      <Past c={c} />
+      <Like c={c} />
     </section>
   );
 }
 
-/** What was here before: likely the same matter, here again, or somebody who could look at both at once. */
-function Past({ c }: { c: CaseDetail }) {
-  const w = words.value.course;
-  const lines = c.past.flatMap((p) => {
-    const link = <button type="button" class="link" onClick={() => choose(p.case_id)}>#{p.number}</button>;
-    if (p.likely_same) return [<p key={p.case_id} class="order">{w.same(distance(p.distance_m))} {link}</p>];
-    if (p.again) return [<p key={p.case_id} class="note">{w.again(categoryName(p.category), daysAgo(c, p.made_at))} {link}</p>];
-    return p.visits.map((v) => <p key={p.case_id + v.department} class="note">{w.visited(departmentName(v.department), daysAgo(c, v.at))} {link}</p>);
-  });
-  return <>{lines.slice(0, 5)}</>;
-}
-
-function daysAgo(c: CaseDetail, iso: string): number {
-  return Math.max(0, Math.round((Date.parse(c.now) - Date.parse(iso)) / 86_400_000));
-}
-
 /** What stands in the foot of the panel already. */
-const elsewhere = new Set(["undo", "close"]);
+const elsewhere = new Set(["undo", "close", "join", "split", "combine"]);
 
 export function Moves({ c }: { c: CaseDetail }) {
   const w = words.value.course;

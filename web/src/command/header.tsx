@@ -9,7 +9,9 @@ import { PeopleButton } from "../people/people.tsx";
 import { Icon } from "../ui/marks.tsx";
 import { soundState, toggleSound } from "./alarm.ts";
 import { Bell } from "./bell.tsx";
+import { choose } from "./choice.ts";
 import { tab } from "./queue.tsx";
+import { gridShare, tiersTitle } from "./tiers.tsx";
 
 const slowS = 5;
 const lateS = 15;
@@ -33,6 +35,7 @@ export function Header() {
         <Figure name={w.waiting} value={String(f.waiting)} tone={f.waiting > 0 ? "hot" : ""} act={() => (tab.value = "waiting")} />
         <Figure name={w.overdue} value={String(f.overdue)} tone={f.overdue > 0 ? "late" : ""} act={() => (tab.value = "overdue")} />
         <Figure name={w.medianArrival} value={f.medianS === null ? "—" : minutes(f.medianS)} of={f.medianS === null ? "" : w.minutesUnit} title={f.medianS === null ? w.noArrivalYet : ""} minor />
+        <Figure name={w.like.tiers} value={gridShare()} title={tiersTitle()} minor act={() => choose(null)} />
       </div>
       <div class="tools">
         <PlayedState />
@@ -72,7 +75,7 @@ function Figure(p: { name: string; value: string; of?: string; tone?: string; ti
   );
   const cls = `figure ${p.tone ?? ""} ${p.minor ? "minor" : ""}`;
   return p.act ? (
-    <button type="button" class={cls} onClick={p.act}>
+    <button type="button" class={cls} title={p.title || undefined} onClick={p.act}>
       {inner}
     </button>
   ) : (

@@ -6,6 +6,7 @@ import "../css/coverage.css";
 import "../css/panel.css";
 import "../css/course.css";
 import "../css/meet.css";
+import "../css/like.css";
 import "../css/heard.css";
 import "../css/photos.css";
 import "../css/people.css";
@@ -27,6 +28,7 @@ import { MapView } from "./mapview.tsx";
 import { Panel } from "./panel.tsx";
 import { People } from "../people/people.tsx";
 import { Queue } from "./queue.tsx";
+import { pollTiers } from "./tiers.tsx";
 import { signal } from "@preact/signals";
 
 const ready = signal(false);
@@ -69,6 +71,7 @@ async function begin(): Promise<void> {
   startBell();
   startItems();
   startAttention();
+  pollTiers();
   await startDuty(null);
 }
 

@@ -19,6 +19,7 @@ import { History } from "./history.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
+import { TierBars } from "./tiers.tsx";
 import { titleOf } from "./queue.tsx";
 
 export const closing = signal(false);
@@ -293,6 +294,7 @@ function Idle() {
             })}
           </ul>
         </section>
+        <TierBars />
       </div>
     </aside>
   );

@@ -1,4 +1,5 @@
 import { course } from "./en/course.ts";
+import { like } from "./en/like.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
 import { people } from "./en/people.ts";
@@ -305,6 +306,7 @@ export const en: Dict = {
   },
 
   course,
+  like,
   stage,
   assignment,
   status,

@@ -1,5 +1,6 @@
 /** Every word on the pages, Chinese first. English must have the same keys, or the types fail. */
 import { course } from "./zh/course.ts";
+import { like } from "./zh/like.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
 import { people } from "./zh/people.ts";
@@ -305,6 +306,7 @@ export const zh = {
   },
 
   course,
+  like,
   stage,
   assignment,
   status,

@@ -19,6 +19,8 @@ export type Boxed = {
   goes?: string[];
   /** What a reporter without an account follows it by; told this once. */
   followUp?: { code: string; url: string };
+  /** Not a report but the answer to a revisit: nothing was found. */
+  clears?: string;
   refusal?: string;
 };
 export type Draft = { category: string; description: string; photos: Blob[]; lon: number | null; lat: number | null };
@@ -39,8 +41,8 @@ function db(): Promise<IDBPDatabase<Shape>> {
   return opened;
 }
 
-export async function put(report: NewReport, photos: Blob[]): Promise<Boxed> {
-  const boxed: Boxed = { key: crypto.randomUUID(), madeMs: Date.now(), report, photos, state: "waiting", tries: 0 };
+export async function put(report: NewReport, photos: Blob[], clears?: string): Promise<Boxed> {
+  const boxed: Boxed = { key: crypto.randomUUID(), madeMs: Date.now(), report, photos, state: "waiting", tries: 0, ...(clears ? { clears } : {}) };
   await (await db()).put("outbox", boxed);
   return boxed;
 }

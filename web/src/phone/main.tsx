@@ -21,6 +21,7 @@ import { forgetMine, pollMine } from "./mine.tsx";
 import { flowSays } from "./position.tsx";
 import { Report, restoreDraft } from "./report.tsx";
 import { boxed, reachable, sentShare, startSender } from "./sender.ts";
+import { forgetRevisits, revisits } from "./revisits.tsx";
 import { pollTasks, Tasks, tasks } from "./tasks.tsx";
 import { tab } from "./tab.ts";
 
@@ -66,7 +67,7 @@ function Phone() {
         {(["tasks", "report", "me"] as const).map((t) => (
           <button key={t} type="button" aria-current={tab.value === t ? "page" : undefined} onClick={() => (tab.value = t)}>
             {w[t]}
-            {t === "tasks" && tasks.value.length > 0 ? ` (${tasks.value.length})` : ""}
+            {t === "tasks" && tasks.value.length + revisits.value.length > 0 ? ` (${tasks.value.length + revisits.value.length})` : ""}
             {t === "me" && unseen.value > 0 ? <span class="nav-count" aria-label={words.value.heard.bellOf(unseen.value)}>{unseen.value > 99 ? "99+" : unseen.value}</span> : null}
           </button>
         ))}
@@ -87,6 +88,7 @@ function leaveEnrolled(): void {
   endDevice();
   forgetDuty();
   forgetMine();
+  forgetRevisits();
   void forgetFixes().finally(() => location.replace("/enrol"));
 }
 

@@ -10,6 +10,7 @@ import { offWaits, onDuty, patrol, setDuty, trouble } from "./duty.ts";
 import { flow } from "./flow.ts";
 import { forgetMine, isMine, Mine } from "./mine.tsx";
 import { PositionCard } from "./position.tsx";
+import { forgetRevisits } from "./revisits.tsx";
 import { boxed, send, sentShare } from "./sender.ts";
 import { Slip } from "./slip.tsx";
 
@@ -42,7 +43,7 @@ export function Me() {
         {bound ? (
           <button type="button" class="big" onClick={() => location.assign("/enrol")}>{w.enrolPhone}</button>
         ) : (
-          <button type="button" class="big" onClick={() => { forgetMine(); void signOut().catch(() => {}); }}>{all.signOut}</button>
+          <button type="button" class="big" onClick={() => { forgetMine(); forgetRevisits(); void signOut().catch(() => {}); }}>{all.signOut}</button>
         )}
       </div>
     </>
@@ -80,12 +81,14 @@ function Outbox() {
 const slipMs = 30 * 60_000;
 /** What has long arrived stands in the list of one's own reports; for a while its code can still be shown from here. */
 function stillHere(b: Boxed): boolean {
+  if (b.clears) return b.state !== "sent" || nowMs.value - b.madeMs < slipMs;
   return b.state !== "sent" || nowMs.value - b.madeMs < slipMs || !isMine(b.number ?? "");
 }
 
 function became(b: Boxed): string {
   const w = words.value.phone;
   if (b.state === "refused") return b.refusal ?? "";
-  if (b.state !== "sent") return b.report.description ?? "";
+  if (b.clears) return words.value.like.phone.boxed;
+  if (b.state !== "sent") return [b.report.self_handled ? words.value.like.phone.settledBoxed : "", b.report.description ?? ""].filter(Boolean).join(" · ");
   return [b.number ? w.sentAs(b.number) : "", b.goes && b.goes.length > 0 ? w.goesThere(b.goes.join("、")) : ""].filter(Boolean).join(" · ");
 }

@@ -9,6 +9,7 @@ import { categories, categoryName, districtBounds, labels } from "../state/regis
 import { distance } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
+import type { Revisit } from "../api/types.ts";
 import { draft, dropDraft, keepDraft } from "./box.ts";
 import { denied, here } from "./here.ts";
 import { shrink } from "./photo.ts";
@@ -17,8 +18,8 @@ import { tab } from "./tab.ts";
 
 const category = signal("");
 const description = signal("");
-/** Settled on the spot by whoever reports it: nobody is sent. */
-const settled = signal(false);
+/** The revisit that this report answers: it was found again. */
+const again = signal<{ id: string; number: string } | null>(null);
 const photos = signal<Blob[]>([]);
 const place = signal<LonLat | null>(null);
 /** A person moved the map: the phone's own position no longer moves the pin. */
@@ -66,7 +67,16 @@ async function addPhotos(files: File[]): Promise<void> {
   photos.value = [...photos.value, ...more].slice(0, mostPhotos);
 }
 
-async function submit(): Promise<void> {
+/** A revisit found it again: its kind and its place are known. */
+export function reportAgain(r: Revisit): void {
+  category.value = r.category;
+  again.value = { id: r.id, number: r.number };
+  place.value = { lon: r.lon, lat: r.lat };
+  pinned.value = true;
+}
+
+/** settled: by whoever reports it, on the spot; nobody is sent. */
+async function submit(settled: boolean): Promise<void> {
   if (!category.value) {
     trouble.value = "category";
     return;
@@ -83,12 +93,13 @@ async function submit(): Promise<void> {
       location: { lon: place.value.lon, lat: place.value.lat, accuracy_m: exact, crs: "wgs84" },
       description: description.value.trim(),
       observed_at: new Date().toISOString(),
-      ...(settled.value ? { self_handled: true } : {}),
+      ...(settled ? { self_handled: true } : {}),
+      ...(again.value ? { revisit: again.value.id } : {}),
     },
     photos.value,
   );
   category.value = "";
-  settled.value = false;
+  again.value = null;
   description.value = "";
   photos.value = [];
   pinned.value = false;
@@ -106,13 +117,19 @@ export function Report() {
     <form
       onSubmit={(e) => {
         e.preventDefault();
-        void submit();
+        void submit(false);
       }}
     >
       <div class="title">
         <h1>{w.report}</h1>
         {kept.value ? <span class="quiet">{w.draftSaved}</span> : null}
       </div>
+      {again.value ? (
+        <p class="again-of">
+          {words.value.like.phone.foundFor(again.value.number)}
+          <button type="button" onClick={() => (again.value = null)}>{words.value.like.phone.notThis}</button>
+        </p>
+      ) : null}
       <div class="field" style={{ marginTop: 0 }}>
         <span class="label" id="kind-label">{w.category}</span>
         <div class="kinds" role="group" aria-labelledby="kind-label">
@@ -171,11 +188,11 @@ export function Report() {
         <label class="label" for="text">{w.text}</label>
         <textarea id="text" maxLength={4000} placeholder={w.textHint} value={description.value} onInput={(e) => (description.value = e.currentTarget.value)} />
       </div>
-      <label class="tick">
-        <input type="checkbox" id="settled" checked={settled.value} onChange={(e) => (settled.value = e.currentTarget.checked)} />
-        {words.value.course.settledHere}
-      </label>
       <button type="submit" class="big main" style={{ marginTop: "0.9rem" }}>{navigator.onLine && reachable.value ? w.saveSend : w.saveWait}</button>
+      <button type="button" class="big" id="settled" style={{ marginTop: "0.7rem" }} onClick={() => void submit(true)}>
+        {words.value.like.phone.settled}
+        <small>{words.value.like.phone.settledHint}</small>
+      </button>
     </form>
   );
 }

@@ -30,6 +30,25 @@ export async function file(report: NewReport, photos: Blob[]): Promise<void> {
   void send();
 }
 
+/** Somebody looked again and found nothing: kept like a report, and said twice it counts once. */
+export async function clearRevisit(revisit: { id: string; category: string; lon: number; lat: number }, photos: Blob[]): Promise<void> {
+  const { id, category, lon, lat } = revisit;
+  await put({ category, location: { lon, lat, crs: "wgs84" } }, photos, id);
+  await refreshBox();
+  void send();
+}
+
+async function postClear(id: string, photos: Blob[]): Promise<void> {
+  const params = { path: { id } };
+  if (photos.length === 0) {
+    await ask(client.POST("/api/v1/revisits/{id}/clear", { params, body: {} }));
+    return;
+  }
+  const form = new FormData();
+  photos.forEach((photo, i) => form.append("photo", photo, `photo-${i + 1}.jpg`));
+  await upload(`/api/v1/revisits/${id}/clear`, {}, form, (share) => (sentShare.value = share));
+}
+
 /** The body is the same bytes on every try, so that the key finds its match. */
 async function post(b: Boxed): Promise<FiledReport> {
   const header = { "Idempotency-Key": b.key };
@@ -78,6 +97,13 @@ async function sendOne(b: Boxed): Promise<boolean> {
     // After a reload without a line nobody is signed in yet, and the service would not take it.
     if (!session.value || stale) await loadSession();
     stale = false;
+    if (b.clears) {
+      await postClear(b.clears, b.photos);
+      await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1 });
+      reachable.value = true;
+      misses = 0;
+      return true;
+    }
     const filed = await post(b);
     const goes = filed.case.assignments.flatMap((a) => (a.patrol_name ? [a.patrol_name] : []));
     await keepBoxed({ ...b, photos: [], state: "sent", tries: b.tries + 1, number: filed.case.number, goes, followUp: filed.follow_up });

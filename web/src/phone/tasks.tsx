@@ -10,6 +10,7 @@ import { distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { here } from "./here.ts";
 import { loadMeetings, meetingFor, MeetSheet } from "./meet.tsx";
+import { loadRevisits, Revisits, revisits } from "./revisits.tsx";
 import { reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
 
@@ -32,7 +33,10 @@ export async function loadTasks(): Promise<void> {
   }
 }
 
+const revisitsEveryMs = 60_000;
 export function pollTasks(): void {
+  const look = () => setTimeout(() => void loadRevisits().finally(look), revisitsEveryMs);
+  void loadRevisits().finally(look);
   const again = () => setTimeout(() => void loadTasks().finally(again), everyMs);
   void loadTasks().finally(again);
 }
@@ -71,7 +75,8 @@ export function Tasks() {
       {tasks.value.map((t) => (
         <TaskSheet key={t.a.id} t={t} />
       ))}
-      {tasks.value.length === 0 ? (
+      <Revisits />
+      {tasks.value.length === 0 && revisits.value.length === 0 ? (
         <div class="sheet nothing">
           <h2>{w.noTasks}</h2>
           <p>{session.value?.patrol_id ? w.noTasksHint : w.noPatrol}</p>

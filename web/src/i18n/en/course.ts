@@ -17,6 +17,8 @@ export const course: Dict["course"] = {
     "supervision overdue": "the order was not answered in time",
     "an operator closed the case": "closed by an operator",
     "the unit has answered for the case": "the unit has answered for the case",
+    "the case was joined to another": "joined to another case",
+    "one visit for both matters": "one visit for both matters",
   },
   title: "Course",
   owner: "In the hands of",
@@ -56,5 +58,4 @@ export const course: Dict["course"] = {
   reason: "Reason",
   attention: "Waiting for me",
   lists: { overdue: "Overdue", warned: "Warned", ruling: "To rule", approval: "To approve", verification: "To check", supervised: "Supervised" },
-  settledHere: "Settled on the spot; send nobody (may still be checked)",
 };

@@ -15,6 +15,8 @@ export const course = {
     "supervision overdue": "督办未按时答复",
     "an operator closed the case": "值班员结案",
     "the unit has answered for the case": "承办单位已答复",
+    "the case was joined to another": "并入其他事件",
+    "one visit for both matters": "综合查一次",
   },
   title: "办理进度",
   owner: "当前责任方",
@@ -54,5 +56,4 @@ export const course = {
   reason: "理由",
   attention: "待我处理",
   lists: { overdue: "超时", warned: "预警", ruling: "待裁定", approval: "待审批", verification: "待核查", supervised: "督办中" },
-  settledHere: "已当场处置，不需派人（仍会抽查）",
 };
