@@ -107,6 +107,10 @@ soak: build ## Keep 5,000 fixes a second on for 20 min (SOAK=2h, SOAK=3m): do me
 bench-verdicts: ## Put each fault into tracks of real people: how much the judge names, and how much that is none (needs geolife)
 	@GRIDPATROL_ALL_TRACKS=1 go test -count=1 -v -run 'TestVerdictsOnRealTracks' ./realtime
 
+.PHONY: bench-live
+bench-live: ## Measure live out: 20,000 patrols that move, 200 viewers of a town each, and the index in memory
+	@go run ./cmd/gridbench live
+
 .PHONY: bench-verify
 bench-verify: ## Measure how long a chain of 1 M events takes to verify
 	@go run ./cmd/gridbench verify

@@ -128,8 +128,11 @@ func (b *bundle) start() *node {
 	running.Go(func() { _ = n.live.Run(ctx) })
 	doors, shut := context.WithCancel(context.Background())
 	n.shut = shut
-	upgrader := realtime.BeaconUpgrader()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upgrader := realtime.BeaconUpgrader()
+		if r.URL.Path == "/ws/live" {
+			upgrader.Subprotocols = websocket.Subprotocols(r) // the first, as the door does
+		}
 		conn, err := upgrader.Upgrade(w, r, nil)
 		if err != nil {
 			return

@@ -18,11 +18,13 @@ type commands struct {
 
 	Beacon     beaconCmd     `cmd:"" help:"Positions in: what is acknowledged after a commit, and what a viewer sees of it."`
 	Soak       soakCmd       `cmd:"" help:"A load for long: do memory, descriptors and goroutines grow?"`
+	Live       liveCmd       `cmd:"" help:"Live out: 20,000 patrols that move, 200 viewers, and the index in memory."`
 	Dispatch   dispatchCmd   `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
 	Road       roadCmd       `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
 	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
 	RoadMemory roadMemoryCmd `cmd:"" hidden:"" help:"What serving a network file adds to the memory of this process."`
 	Photo      photoCmd      `cmd:"" help:"Dispatch with and without 1,000 photos of 3 MB beside it."`
+	LiveNode   liveNodeCmd   `cmd:"" hidden:"" help:"The live side of a node, which live is measured on."`
 	Floor      floorCmd      `cmd:"" hidden:"" help:"The least that can answer a burst, which beacon is compared with."`
 }
 

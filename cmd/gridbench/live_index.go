@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
+	"github.com/gridpatrol/gridpatrol/migrations/pgcluster"
+	"github.com/gridpatrol/gridpatrol/realtime"
+)
+
+// indexFigures measures the index in this process: a move of 10 m, and the nearest
+// five of a department, beside a linear scan of the same and PostGIS.
+func indexFigures(ctx context.Context, n int) ([]figure, error) {
+	fmt.Fprintf(os.Stderr, "an index of %d ...\n", n)
+	const department = "grid"
+	random := rand.New(rand.NewPCG(1, 1))
+	now := time.Now()
+	x := realtime.NewIndex(func() time.Time { return now })
+	place := func() geo.Point {
+		return geo.Point{Lon: 121.2 + 0.4*random.Float64(), Lat: 28.4 + 0.3*random.Float64()}
+	}
+	patrols := make(map[dispatch.PatrolID]*realtime.Patrol, n)
+	places := make([]realtime.Place, n)
+	for i := range places {
+		id := dispatch.PatrolID{UUID: uuid.Must(uuid.NewV7())}
+		patrols[id] = &realtime.Patrol{ID: id, Department: department, Status: dispatch.Free, Version: 1}
+		places[i] = realtime.Place{Patrol: id, T: now.Add(-time.Minute), Point: place(), HeadingDeg: math.NaN()}
+	}
+	x.SetPatrols(patrols)
+	began := time.Now()
+	for i := range places {
+		x.Move(places[i])
+	}
+	filled := time.Since(began)
+	// Everybody in another order than they came.
+	order := random.Perm(n)
+	rounds := max(1, 200_000/n)
+	began = time.Now()
+	moves := 0
+	for range rounds {
+		for _, i := range order[:min(n, 200_000)] {
+			p := &places[i]
+			p.T, p.Seq, p.Point.Lon = p.T.Add(time.Millisecond), p.Seq+1, p.Point.Lon+1e-4
+			x.Move(*p)
+			moves++
+		}
+	}
+	move := float64(time.Since(began).Nanoseconds()) / float64(moves)
+	asks := make([]time.Duration, 20_000)
+	where := make([]geo.Point, len(asks))
+	for i := range where {
+		where[i] = place()
+	}
+	for i, at := range where {
+		began := time.Now()
+		x.Candidates(department, at, 5)
+		asks[i] = time.Since(began)
+	}
+	slices.Sort(asks)
+	scan, scanned := linear(places, where[:max(1, min(200, 20_000_000/n))])
+	same := "same_run"
+	figures := []figure{
+		{Name: fmt.Sprintf("move one of %d", n), Value: move, Unit: "ns", Bar: bar(200), Runs: moves},
+		{Name: fmt.Sprintf("nearest 5 of a department of %d, p50", n), Value: us(asks, 0.5), Unit: "us", Bar: bar(2), Peer: &scan, PeerSource: &same, Runs: len(asks)},
+		{Name: fmt.Sprintf("nearest 5 of a department of %d, p99", n), Value: us(asks, 0.99), Unit: "us", Runs: len(asks)},
+		{Name: fmt.Sprintf("linear scan of %d, p50", n), Value: scan, Unit: "us", Runs: scanned},
+		{Name: fmt.Sprintf("fill an index of %d", n), Value: filled.Seconds() * 1000, Unit: "ms", Runs: 1},
+	}
+	if n != 20_000 {
+		return figures, nil
+	}
+	peer, runs, err := postGIS(ctx, places, where[:500])
+	if err != nil || runs == 0 {
+		return figures, err
+	}
+	return append(figures, figure{Name: fmt.Sprintf("PostGIS, the same of %d, p50", n), Value: peer, Unit: "us", Runs: runs}), nil
+}
+
+// linear is the plain way to the nearest five.
+func linear(places []realtime.Place, where []geo.Point) (p50US float64, runs int) {
+	took := make([]time.Duration, len(where))
+	for i, at := range where {
+		began := time.Now()
+		cosLat := math.Cos(at.Lat * math.Pi / 180)
+		var best [5]float64
+		for k := range best {
+			best[k] = math.Inf(1)
+		}
+		for k := range places {
+			dx, dy := (places[k].Point.Lon-at.Lon)*cosLat, places[k].Point.Lat-at.Lat
+			d := dx*dx + dy*dy
+			for j := 4; j >= 0 && d < best[j]; j-- {
+				if j < 4 {
+					best[j+1] = best[j]
+				}
+				best[j] = d
+			}
+		}
+		took[i] = time.Since(began)
+	}
+	slices.Sort(took)
+	return us(took, 0.5), len(took)
+}
+
+// postGIS asks a table with a GiST index for the same, on one connection.
+func postGIS(ctx context.Context, places []realtime.Place, where []geo.Point) (p50US float64, runs int, err error) {
+	dir, err := os.MkdirTemp("", "gridbench")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o755); err != nil { // the database's own user must reach it
+		return 0, 0, err
+	}
+	cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: dir})
+	if err != nil {
+		return 0, 0, fmt.Errorf("start a cluster for PostGIS: %w", err)
+	}
+	defer func() { err = errors.Join(err, cluster.Stop(context.WithoutCancel(ctx))) }()
+	db, err := pgx.Connect(ctx, cluster.URL())
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close(ctx)
+	for _, sql := range []string{
+		`CREATE EXTENSION IF NOT EXISTS postgis`, `CREATE TABLE live (id uuid PRIMARY KEY, department text NOT NULL, at geometry(Point, 4326) NOT NULL)`,
+	} {
+		if _, err := db.Exec(ctx, sql); err != nil {
+			return 0, 0, fmt.Errorf("prepare PostGIS: %w", err)
+		}
+	}
+	ids, lons, lats := make([]uuid.UUID, len(places)), make([]float64, len(places)), make([]float64, len(places))
+	for i, p := range places {
+		ids[i], lons[i], lats[i] = p.Patrol.UUID, p.Point.Lon, p.Point.Lat
+	}
+	if _, err := db.Exec(ctx, `INSERT INTO live SELECT id, 'grid', ST_SetSRID(ST_MakePoint(lon, lat), 4326) FROM unnest($1::uuid[], $2::float8[], $3::float8[]) AS p(id, lon, lat)`, ids, lons, lats); err != nil {
+		return 0, 0, fmt.Errorf("fill PostGIS: %w", err)
+	}
+	for _, sql := range []string{`CREATE INDEX ON live USING gist (at)`, `VACUUM ANALYZE live`} {
+		if _, err := db.Exec(ctx, sql); err != nil {
+			return 0, 0, fmt.Errorf("prepare PostGIS: %w", err)
+		}
+	}
+	var took []time.Duration
+	for _, at := range where {
+		began := time.Now()
+		rows, err := db.Query(ctx, `SELECT id FROM live WHERE department = 'grid' ORDER BY at <-> ST_SetSRID(ST_MakePoint($1, $2), 4326) LIMIT 5`, at.Lon, at.Lat)
+		if err != nil {
+			return 0, 0, fmt.Errorf("ask PostGIS: %w", err)
+		}
+		if _, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
+			return 0, 0, fmt.Errorf("ask PostGIS: %w", err)
+		}
+		took = append(took, time.Since(began))
+	}
+	slices.Sort(took)
+	return us(took, 0.5), len(took), nil
+}
