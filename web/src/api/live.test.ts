@@ -8,7 +8,8 @@ class FakeSocket {
   sent: { type: string }[] = [];
   onopen: (() => void) | null = null;
   onclose: (() => void) | null = null;
-  onmessage: ((e: { data: string }) => void) | null = null;
+  binaryType = "blob";
+  onmessage: ((e: { data: unknown }) => void) | null = null;
   constructor(
     readonly url: string,
     readonly protocols: string[],
@@ -28,6 +29,14 @@ class FakeSocket {
   }
   say(frame: unknown) {
     this.onmessage?.({ data: JSON.stringify(frame) });
+  }
+  /** Positions in binary, without any section. */
+  beat(seq: number, afresh: boolean) {
+    const b = new DataView(new ArrayBuffer(14));
+    b.setUint8(0, 1);
+    b.setUint8(1, afresh ? 1 : 0);
+    b.setUint32(2, seq);
+    this.onmessage?.({ data: b.buffer });
   }
 }
 
@@ -55,7 +64,7 @@ describe("the live channel", () => {
   it("brings its ticket as the second subprotocol and says what it looks at", async () => {
     const { states } = setup();
     await vi.advanceTimersByTimeAsync(0);
-    expect(last().protocols).toEqual(["gridpatrol.live.v1.json", "ticket.t1"]);
+    expect(last().protocols).toEqual(["gridpatrol.live.v1.bin", "ticket.t1"]);
     last().open();
     expect(last().sent).toEqual([{ type: "view", bbox: [1, 2, 3, 4], zoom: 12 }]);
     last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
@@ -104,6 +113,30 @@ describe("the live channel", () => {
     expect(states.at(-1)).toBe("live");
     await vi.advanceTimersByTimeAsync(15_000);
     expect(states.at(-1)).not.toBe("live");
+  });
+
+  it("counts text and binary as one, and waits for the patrols of a snapshot", async () => {
+    const { states, missed } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    expect(last().binaryType).toBe("arraybuffer");
+    last().say({ type: "snapshot", seq: 1, cases: [] });
+    expect(states.at(-1)).toBe("connecting");
+    last().beat(2, true);
+    expect(states.at(-1)).toBe("live");
+    last().beat(3, false);
+    last().say({ type: "notice", seq: 4 });
+    last().beat(5, false);
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(0);
+    last().beat(7, false);
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(1);
+    last().onmessage?.({ data: new ArrayBuffer(3) });
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(2);
+    last().say({ type: "snapshot", seq: 8, cases: [] });
+    last().beat(9, true);
+    last().beat(10, false);
+    expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(2);
+    expect(missed).toEqual([true, false, false, false, false, true, false]);
   });
 
   it("says when something may have been missed", async () => {

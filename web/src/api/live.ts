@@ -4,7 +4,8 @@
  * with growing pauses, and says all the while how old what it showed is.
  */
 import type { Bounds } from "../map/mercator.ts";
-import type { LiveFrame } from "./types.ts";
+import { binarySubprotocol, type CellCount, decode, Picture } from "./liveframe.ts";
+import type { Case, LiveFrame } from "./types.ts";
 
 export type LiveState = "connecting" | "live" | "lost";
 
@@ -19,7 +20,6 @@ export type LiveOptions = {
   random?: () => number;
 };
 
-const subprotocol = "gridpatrol.live.v1.json";
 const firstPauseMs = 500;
 const longestPauseMs = 15_000;
 /** A quiet line is asked whether it still lives, and given up when it does not answer. */
@@ -39,6 +39,9 @@ export class LiveChannel {
   #heardMs = 0;
   #missed = true;
   #asked = false;
+  #picture = new Picture();
+  /** The cases of a snapshot whose patrols are the next message. */
+  #cases: Case[] | null = null;
 
   constructor(options: LiveOptions, view: { bbox: Bounds; zoom: number }) {
     this.#options = options;
@@ -73,10 +76,10 @@ export class LiveChannel {
 
   async #connect(): Promise<void> {
     this.#options.state("connecting");
-    let protocols = [subprotocol];
+    let protocols = [binarySubprotocol];
     try {
       const ticket = await this.#options.ticket();
-      if (ticket) protocols = [subprotocol, `ticket.${ticket}`];
+      if (ticket) protocols = [binarySubprotocol, `ticket.${ticket}`];
     } catch {
       this.#comeBack();
       return;
@@ -84,7 +87,10 @@ export class LiveChannel {
     if (this.#stopped) return;
     const open = this.#options.open ?? ((url, list) => new WebSocket(url, list));
     const socket = open(this.#options.url, protocols);
+    socket.binaryType = "arraybuffer";
     this.#socket = socket;
+    this.#picture = new Picture();
+    this.#cases = null;
     socket.onopen = () => {
       this.#heardMs = Date.now();
       this.#send({ type: "view", bbox: this.#view.bbox, zoom: this.#view.zoom });
@@ -99,7 +105,7 @@ export class LiveChannel {
       }, lookEveryMs);
     };
     socket.onmessage = (event) => {
-      if (socket === this.#socket) this.#take(String(event.data));
+      if (socket === this.#socket) this.#hear(event.data);
     };
     socket.onclose = () => {
       if (socket !== this.#socket) return;
@@ -109,16 +115,42 @@ export class LiveChannel {
     };
   }
 
-  #take(text: string): void {
+  /** How many are where, when the view is too wide to tell of each. */
+  get counts(): ReadonlyMap<string, CellCount> {
+    return this.#picture.counts;
+  }
+
+  #hear(data: unknown): void {
     this.#heardMs = Date.now();
     this.#asked = false;
-    let frame: LiveFrame;
+    let frame: LiveFrame | null;
     try {
-      frame = JSON.parse(text) as LiveFrame;
+      frame = data instanceof ArrayBuffer ? this.#positions(data) : this.#text(String(data));
     } catch {
+      this.#missed = true;
       this.resync();
       return;
     }
+    if (frame) this.#take(frame);
+  }
+
+  #positions(data: ArrayBuffer): LiveFrame {
+    const message = decode(data);
+    const { moved, gone } = this.#picture.apply(message);
+    if (!message.afresh) return { type: "delta", seq: message.seq, moved, gone };
+    const cases = this.#cases ?? [];
+    this.#cases = null;
+    return { type: "snapshot", seq: message.seq, patrols: moved, cases };
+  }
+
+  #text(text: string): LiveFrame | null {
+    const frame = JSON.parse(text) as LiveFrame;
+    if (frame.type !== "snapshot" || frame.patrols) return frame;
+    this.#cases = frame.cases; // its patrols come next, in binary
+    return null;
+  }
+
+  #take(frame: LiveFrame): void {
     if (frame.type === "snapshot") {
       this.#seq = frame.seq;
       this.#tries = 0;

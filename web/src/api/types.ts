@@ -56,6 +56,7 @@ export type LivePatrol = {
   presence: Presence;
   t: string;
   department: string;
+  version?: number;
   /** A program plays it; left out where it does not. */
   simulated?: boolean;
 };
