@@ -10,10 +10,11 @@ import (
 const (
 	// scanUpTo is how many are looked at one by one; a raster pays off above.
 	scanUpTo = 256
-	// perSquare is how many a square of the raster holds when it is laid.
-	perSquare = 12
+	// perSquare is how many a square of the raster holds when it is laid: so few that the
+	// nine squares around a place are read at once, so many that they hold the nearest few.
+	perSquare = 6
 	// crowdedAt is how many in one square make the raster be laid anew.
-	crowdedAt = 16 * perSquare
+	crowdedAt = 32 * perSquare
 	// leastStep is the side of the smallest square, some 10 m, in degrees.
 	leastStep = 1e-4
 )
@@ -27,9 +28,14 @@ type crowd struct {
 	raster *raster
 }
 
+// raster is squares side by side in memory where nearly all stand, so that a question
+// finds those around a place without a search, and a table of those further off.
 type raster struct {
 	stepLon, stepLat float64 // degrees
-	squares          map[square]*lot
+	from             square  // of core, the one with the least x and y
+	wide, high       int32
+	core             []lot
+	far              map[square]*lot
 	laidFor          int // entries when it was laid
 	moves            int // since then
 }
@@ -52,6 +58,17 @@ type stand struct {
 func (r *raster) squareOf(e *entry) square {
 	return square{int32(math.Floor(e.Point.Lon / r.stepLon)), int32(math.Floor(e.Point.Lat / r.stepLat))}
 }
+
+// find answers the lot of a square, or nil where nobody has stood.
+func (r *raster) find(s square) *lot {
+	if x, y := s.x-r.from.x, s.y-r.from.y; x >= 0 && y >= 0 && x < r.wide && y < r.high {
+		return &r.core[int(y)*int(r.wide)+int(x)]
+	}
+	return r.far[s]
+}
+
+// area is how many squares somebody may stand in.
+func (r *raster) area() int { return len(r.core) + len(r.far) }
 
 func (c *crowd) add(e *entry) {
 	e.slot = len(c.all)
@@ -92,10 +109,10 @@ func (c *crowd) moved(e *entry) {
 
 func (r *raster) add(e *entry) {
 	at := r.squareOf(e)
-	l := r.squares[at]
+	l := r.find(at)
 	if l == nil {
 		l = &lot{at: at}
-		r.squares[at] = l
+		r.far[at] = l
 	}
 	e.lot, e.seat = l, len(l.stands)
 	l.stands = append(l.stands, stand{e.Point, e})
@@ -110,7 +127,7 @@ func (r *raster) remove(e *entry) {
 	l.stands[e.seat], last.e.seat = last, e.seat
 	l.stands[len(l.stands)-1] = stand{}
 	if l.stands = l.stands[:len(l.stands)-1]; len(l.stands) == 0 {
-		delete(r.squares, l.at)
+		delete(r.far, l.at)
 	}
 	e.lot = nil
 }
@@ -144,11 +161,27 @@ func (c *crowd) lay() {
 	cosLat := max(0.05, math.Cos(lats[len(lats)/2]*math.Pi/180))
 	area := (lons[to] - lons[from]) * cosLat * (lats[to] - lats[from]) / 0.81
 	step := max(leastStep, math.Sqrt(area*perSquare/float64(len(c.all))))
-	r := &raster{stepLon: step / cosLat, stepLat: step, laidFor: len(c.all), squares: make(map[square]*lot, 2*len(c.all)/perSquare)}
+	r := &raster{stepLon: step / cosLat, stepLat: step, laidFor: len(c.all), far: map[square]*lot{}}
+	r.settle(lons[from], lats[from], lons[to], lats[to], 4*len(c.all))
 	for _, e := range c.all {
 		r.add(e)
 	}
 	r.laidFor, c.raster = len(c.all), r
+}
+
+// settle makes the core: what lies between two corners and a quarter as much again on
+// each side, at most so many squares.
+func (r *raster) settle(west, south, east, north float64, most int) {
+	w, s := math.Floor((west-(east-west)/4)/r.stepLon), math.Floor((south-(north-south)/4)/r.stepLat)
+	wide, high := math.Floor((east+(east-west)/4)/r.stepLon)-w+1, math.Floor((north+(north-south)/4)/r.stepLat)-s+1
+	if wide*high > float64(most) {
+		return // they stand on a line, or apart: the table holds them
+	}
+	r.from, r.wide, r.high = square{int32(w), int32(s)}, int32(wide), int32(high)
+	r.core = make([]lot, int(wide)*int(high))
+	for i := range r.core {
+		r.core[i].at = square{r.from.x + int32(i)%r.wide, r.from.y + int32(i)/r.wide}
+	}
 }
 
 // search brings n the nearest: square by square in rings around the place, until
@@ -164,18 +197,24 @@ func (c *crowd) search(n *nearest) {
 	at := square{int32(math.Floor(n.near.Lon / r.stepLon)), int32(math.Floor(n.near.Lat / r.stepLat))}
 	left := len(c.all)
 	look := func(s square) {
-		if l := r.squares[s]; l != nil {
+		if l := r.find(s); l != nil {
 			left -= len(l.stands)
 			n.scan(l)
 		}
 	}
 	for ring := int32(0); left > 0; ring++ {
-		if 8*int(ring) > len(r.squares) {
+		if 8*int(ring) > r.area() {
 			// Far from everybody: there are fewer squares than the ring has.
-			for s, l := range r.squares {
-				if max(abs(s.x-at.x), abs(s.y-at.y)) >= ring {
+			beyond := func(l *lot) {
+				if len(l.stands) > 0 && max(abs(l.at.x-at.x), abs(l.at.y-at.y)) >= ring {
 					n.scan(l)
 				}
+			}
+			for i := range r.core {
+				beyond(&r.core[i])
+			}
+			for _, l := range r.far {
+				beyond(l)
 			}
 			return
 		}

@@ -104,8 +104,8 @@ func TestARasterIsLaidAnewWhereEverybodyGathers(t *testing.T) {
 		}
 	}
 	most := 0
-	for _, l := range c.raster.squares {
-		most = max(most, len(l.stands))
+	for _, e := range c.all {
+		most = max(most, len(e.lot.stands))
 	}
 	if most > crowdedAt {
 		t.Errorf("%d of 2000 stand in one square", most)

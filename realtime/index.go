@@ -93,9 +93,10 @@ type entry struct {
 	interval time.Duration // what the patrol's devices were told
 	anchor   geo.Point     // where it has stayed since anchorAt
 	anchorAt time.Time
-	slot     int  // in its crowd, -1 outside
-	lot      *lot // in the raster of its crowd
-	seat     int  // in its lot
+	crowd    *crowd // of its department, once it had a place there
+	slot     int    // in its crowd, -1 outside
+	lot      *lot   // in the raster of its crowd
+	seat     int    // in its lot
 }
 
 // NewIndex makes an empty index on a clock.
@@ -189,7 +190,7 @@ func (x *Index) move(p Place, onDuty bool) (Standing, bool) {
 	if p.AccuracyM > slack {
 		slack = p.AccuracyM
 	}
-	if !e.Placed || geo.DistanceM(e.anchor, p.Point) > slack {
+	if !e.Placed || strays(e.anchor, p.Point, slack) {
 		e.anchor, e.anchorAt = p.Point, p.T
 	}
 	e.Place, e.Placed = p, true
@@ -197,9 +198,24 @@ func (x *Index) move(p Place, onDuty bool) (Standing, bool) {
 	if e.slot < 0 {
 		x.join(e)
 	} else {
-		x.placed[e.Department].moved(e)
+		e.crowd.moved(e)
 	}
 	return e.Standing, true
+}
+
+// strays says whether two places are further apart than some metres. Whoever stands
+// still or has gone on is told without the trigonometry of the exact distance.
+func strays(a, b geo.Point, metres float64) bool {
+	const degreeM = math.Pi / 180 * geo.EarthRadiusM
+	dLat := math.Abs(a.Lat-b.Lat) * degreeM
+	if dLat > 1.01*metres {
+		return true
+	}
+	// A degree of longitude is never longer than one of latitude.
+	if dLon := math.Abs(a.Lon-b.Lon) * degreeM; dLat*dLat+dLon*dLon < 0.98*metres*metres {
+		return false
+	}
+	return geo.DistanceM(a, b) > metres
 }
 
 func (e *entry) presence(now time.Time) dispatch.Presence {
@@ -234,12 +250,13 @@ func (x *Index) join(e *entry) {
 		c = &crowd{}
 		x.placed[e.Department] = c
 	}
+	e.crowd = c
 	c.add(e)
 }
 
 func (x *Index) leave(e *entry) {
 	if e.slot >= 0 {
-		x.placed[e.Department].remove(e)
+		e.crowd.remove(e)
 	}
 }
 
@@ -302,8 +319,8 @@ func (x *Index) Candidates(department string, near geo.Point, limit int) []dispa
 	now := x.now()
 	out := make([]dispatch.Position, len(n.best))
 	for i, h := range n.best {
-		s := h.e.at(now)
-		out[i] = s.Position()
+		out[i] = h.e.Position() // of the few, without copying all that stands with them
+		out[i].Presence = h.e.presence(now)
 	}
 	return out
 }
