@@ -219,21 +219,29 @@ func TestAPatrolIsMovedOnce(t *testing.T) {
 	if said := why(w, far); !strings.Contains(said, "weighed against patrols that have not set out: all together are there") {
 		t.Errorf("the plans say %q", said)
 	}
-	// B is as near to the next as A is far from it, and was moved just now.
-	w.patrol("C", "police", 20_000)
-	third := plan(w.fileAt("O05", 9100))
+	// B has not set out and is somewhere else by now: it would be moved again, were it not
+	// so soon after.
+	at := func(code string, east float64) {
+		w.live.edit(w.ids[code], func(p *dispatch.Position) { p.Point = atM(east) })
+	}
+	at("B", 15_000)
+	w.patrol("C", "police", 9050)
+	third := plan(w.fileAt("O05", 15_100))
 	eq(t, "a case that was part of a move keeps its patrol", who(w.see(far.ID).Case, "police"), "B")
 	eq(t, "who goes third", who(third, "police"), "C")
 	pgtest.Advance(t, w.db, 11*time.Minute)
-	w.exec(`DELETE FROM deadlines WHERE step = 'answer'`)
-	// Ten minutes later they may be moved again, but A never back to what it was taken off.
-	w.patrol("D", "police", 9050)
-	plan(w.fileAt("O05", 9000))
-	for _, a := range w.see(far.ID).Assignments {
-		if a.PatrolID == w.ids["A"] && a.State.Active() {
-			t.Error("A was moved back")
-		}
-	}
+	w.patrol("D", "police", 9040)
+	fourth := plan(w.fileAt("O05", 15_120))
+	eq(t, "ten minutes later it is moved", who(fourth, "police"), "B")
+	eq(t, "and the far case has another", who(w.see(far.ID).Case, "police"), "D")
+	// A would be the best for the case it was taken off, and never goes back.
+	pgtest.Advance(t, w.db, 11*time.Minute)
+	w.mustAnswer(near, "A", dispatch.Arrive, dispatch.Finish)
+	at("A", 9000)
+	at("D", 30_000)
+	fifth := plan(w.fileAt("O05", 30_050))
+	eq(t, "nobody goes back", who(w.see(far.ID).Case, "police"), "D")
+	eq(t, "who goes fifth", who(fifth, "police"), "A")
 	eq(t, "held twice", ask[int](w, `SELECT count(*) FROM (SELECT FROM assignments WHERE active GROUP BY patrol_id HAVING count(*) > 1) x`), 0)
 	eq(t, "claims that are none", ask[int](w, `SELECT count(*) FROM patrols p WHERE claimed_by IS NOT NULL AND NOT EXISTS
 		(SELECT FROM assignments a WHERE a.id = p.claimed_by AND a.patrol_id = p.id AND a.active)`), 0)

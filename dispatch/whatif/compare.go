@@ -47,6 +47,10 @@ type Figures struct {
 	P90S     *float64 `json:"p90_s"`
 	WorstS   *float64 `json:"worst_s"`
 	TotalS   float64  `json:"total_s"`
+	// AgainstS is how much later than really, in the middle of the parts that were served
+	// both ways, of which there are Both; less than nothing is sooner.
+	AgainstS *float64 `json:"against_really_s"`
+	Both     int      `json:"served_both_ways"`
 	// UnservedReally are those among the unserved for whom somebody really came.
 	UnservedReally int `json:"unserved_though_served_really"`
 }
@@ -175,7 +179,7 @@ func column(name string, patrols int, reports []Report, from time.Time, served f
 		for k, p := range r.Parts {
 			s := served(i, k)
 			for _, t := range []*tally{&all, in(departments, p.Department), in(towns, cmp.Or(r.Town, "-"))} {
-				t.add(s, p.ArrivedS != nil)
+				t.add(s, p.ArrivedS)
 			}
 		}
 	}
@@ -194,22 +198,26 @@ func sorted(m map[string]*tally) []Figures {
 
 type tally struct {
 	parts, missed int
-	s             []float64
+	s, against    []float64
 }
 
-func (t *tally) add(served *float64, really bool) {
+func (t *tally) add(served, really *float64) {
 	t.parts++
 	switch {
 	case served != nil:
 		t.s = append(t.s, *served)
-	case really:
+		if really != nil {
+			t.against = append(t.against, *served-*really)
+		}
+	case really != nil:
 		t.missed++
 	}
 }
 
 func (t *tally) figures(of string) Figures {
 	slices.Sort(t.s)
-	f := Figures{Of: of, Parts: t.parts, Unserved: t.parts - len(t.s), UnservedReally: t.missed,
+	slices.Sort(t.against)
+	f := Figures{AgainstS: quantile(t.against, 0.5), Both: len(t.against), Of: of, Parts: t.parts, Unserved: t.parts - len(t.s), UnservedReally: t.missed,
 		MedianS: quantile(t.s, 0.5), P90S: quantile(t.s, 0.9), WorstS: quantile(t.s, 1)}
 	for _, s := range t.s {
 		f.TotalS += s

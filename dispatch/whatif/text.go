@@ -19,16 +19,16 @@ func (c Comparison) Write(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\t\tparts\tmedian\tp90\tworst\tunserved\tagainst really\t")
 	for i, col := range c.Columns {
-		c.line(table, col.Name, fmt.Sprintf("%d patrols", col.Patrols), col.All, c.Columns[0].All, i == 0)
+		c.line(table, col.Name, fmt.Sprintf("%d patrols", col.Patrols), col.All, i == 0)
 	}
 	for k, really := range c.Columns[0].Departments {
 		for i, col := range c.Columns {
-			c.line(table, of(i == 0, really.Of), col.Name, col.Departments[k], really, i == 0)
+			c.line(table, of(i == 0, really.Of), col.Name, col.Departments[k], i == 0)
 		}
 	}
 	for k, really := range c.Columns[0].Towns {
 		for i, col := range c.Columns {
-			c.line(table, of(i == 0, "town "+really.Of), col.Name, col.Towns[k], really, i == 0)
+			c.line(table, of(i == 0, "town "+really.Of), col.Name, col.Towns[k], i == 0)
 		}
 	}
 	return table.Flush()
@@ -41,10 +41,12 @@ func of(first bool, name string) string {
 	return ""
 }
 
-func (c Comparison) line(w io.Writer, first, second string, f, really Figures, itself bool) {
+// line compares with what really happened over the parts that were served both ways:
+// the medians of different parts say nothing about one another.
+func (c Comparison) line(w io.Writer, first, second string, f Figures, itself bool) {
 	against := ""
-	if !itself && f.MedianS != nil && really.MedianS != nil {
-		switch d := *f.MedianS - *really.MedianS; {
+	if !itself && f.AgainstS != nil {
+		switch d := *f.AgainstS; {
 		case math.Abs(d) < 0.5:
 			against = "as soon"
 		case d < 0:
@@ -52,6 +54,7 @@ func (c Comparison) line(w io.Writer, first, second string, f, really Figures, i
 		default:
 			against = span(d) + " later"
 		}
+		against += fmt.Sprintf(" (of %d)", f.Both)
 	}
 	unserved := fmt.Sprint(f.Unserved)
 	if f.UnservedReally > 0 {

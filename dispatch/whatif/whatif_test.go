@@ -296,7 +296,7 @@ func TestTheTable(t *testing.T) {
 	if err := compare(t, p, Setup{Policy: Nearest}).Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"1 reports with 1 parts", "really", "1:40", "3:00", "1:20 sooner", "town T1"} {
+	for _, want := range []string{"1 reports with 1 parts", "really", "1:40", "3:00", "1:20 sooner (of 1)", "town T1"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not in\n%s", want, out.String())
 		}
