@@ -174,13 +174,20 @@ func Choose(wants []Want, patrols int, r Rules) (Choice, error) {
 	if r.Even {
 		solve = matching.Evenest
 	}
-	// Where all get somebody, nobody is to be weighed for being left out.
-	if len(wants) <= patrols {
-		pairs, err := solve(costs)
+	// Mostly every patrol is needed, or every want gets one. Then who is left out goes with
+	// nobodies, as many as patrols are missing, at what that costs; which is far quicker
+	// than what follows for the rest.
+	if nobodies := max(0, len(wants)-patrols); nobodies == 0 || !r.Even {
+		pairs, err := solve(r.withNobodies(wants, costs, nobodies))
 		if err != nil {
 			return Choice{}, err
 		}
 		if !slices.Contains(pairs, None) {
+			for i, p := range pairs {
+				if p >= patrols {
+					pairs[i] = None
+				}
+			}
 			return choiceOf(wants, pairs), nil
 		}
 	}
@@ -219,6 +226,23 @@ func Choose(wants []Want, patrols int, r Rules) (Choice, error) {
 		pairs = keepHeld(wants, pairs)
 	}
 	return choiceOf(wants, pairs), nil
+}
+
+// withNobodies adds columns that stand for nobody to a table.
+func (r Rules) withNobodies(wants []Want, c matching.Costs, nobodies int) matching.Costs {
+	if nobodies == 0 {
+		return c
+	}
+	out := matching.NewCosts(c.Rows, c.Columns+nobodies)
+	for i, w := range wants {
+		copy(out.Of[i*out.Columns:], c.Of[i*c.Columns:][:c.Columns])
+		for n := range nobodies {
+			if w.Has == None { // who has somebody keeps somebody
+				out.Set(i, c.Columns+n, w.Weight*(r.NobodyMS/100))
+			}
+		}
+	}
+	return out
 }
 
 // keepHeld gives wants that an even choice left out what they had: who was to go
