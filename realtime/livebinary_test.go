@@ -21,6 +21,15 @@ type wall struct {
 	picture *liveframe.Picture
 }
 
+func (n *node) wall(t *testing.T, who dispatch.Viewer) *wall {
+	t.Helper()
+	viewer, err := json.Marshal(who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &wall{phone: n.dialAs(t, liveframe.Subprotocol, "/ws/live", http.Header{"Viewer": {string(viewer)}}), picture: liveframe.NewPicture()}
+}
+
 // step reads one message, whose number must follow the one before: text is answered.
 func (w *wall) step() (text liveFrame, isText bool) {
 	w.t.Helper()
@@ -72,11 +81,7 @@ func TestAWallSpeaksBinary(t *testing.T) {
 	now := b.clock.now()
 	p.fixes(at(1, now.Add(-time.Second)))
 	p.ack(1)
-	who, err := json.Marshal(operator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &wall{phone: b.node.dialAs(t, liveframe.Subprotocol, "/ws/live", http.Header{"Viewer": {string(who)}}), picture: liveframe.NewPicture()}
+	w := b.node.wall(t, operator)
 	if f, text := w.step(); !text || f.Type != "snapshot" || f.Cases == nil || f.Patrols != nil {
 		t.Fatalf("%+v", f)
 	}

@@ -29,6 +29,15 @@ func TestLooksAreWrittenDown(t *testing.T) {
 			s.until("nothing is in sight", func(f liveFrame) bool { return len(f.Gone) == 2 })
 		}
 	}
+	wall := dispatch.Viewer{District: district, Account: dispatch.AccountID{UUID: uuid.New()}, Role: dispatch.RoleOperator}
+	w := b.node.wall(t, wall)
+	for len(w.picture.Patrols) != 2 {
+		w.step()
+	}
+	w.send(`{"type":"view","bbox":[0,0,1,1],"zoom":12}`)
+	for len(w.picture.Patrols) > 0 {
+		w.step()
+	}
 	b.looksMu.Lock()
 	b.looksFail = 1
 	b.looksMu.Unlock()
@@ -38,6 +47,9 @@ func TestLooksAreWrittenDown(t *testing.T) {
 	defer b.looksMu.Unlock()
 	if len(b.looked[chief]) != 2 {
 		t.Errorf("the chief saw two patrols, written down are %d", len(b.looked[chief]))
+	}
+	if len(b.looked[wall]) != 2 {
+		t.Errorf("the wall showed two patrols, written down are %d", len(b.looked[wall]))
 	}
 	if len(b.looked[fire]) != 0 {
 		t.Errorf("the officer of another department saw nobody, written down are %d", len(b.looked[fire]))
