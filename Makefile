@@ -72,9 +72,9 @@ chaos: prereqs ## Kill the program, the database and both, twenty rounds, and fi
 		go test -count=1 -v -timeout=120m -run 'TestKilledUnderLoad|TestAFullDisk' ./cmd/gridpatrol
 
 .PHONY: chaos-nodes
-chaos-nodes: prereqs ## Three nodes in network namespaces: kill one, cut the bus of another, look for what is missing (root, ip; not in CI)
+chaos-nodes: prereqs ## Three nodes in network namespaces: kill one, cut the bus of another, look for what is missing; 10,000 devices at once (root, ip; not in CI)
 	@scripts/setup
-	@go test -tags chaosnodes -count=1 -timeout=20m -run 'TestThreeNodesOneKilledAndTheBusCut' -v ./cmd/gridpatrol
+	@go test -tags chaosnodes -count=1 -timeout=20m -run 'TestThreeNodesOneKilledAndTheBusCut|TestAStormOfTenThousand' -v ./cmd/gridpatrol
 
 .PHONY: test-clocks
 test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, walk the state machine for 3,000 moves, try 50,000 claims
