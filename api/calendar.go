@@ -85,6 +85,9 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 	if in.RevisitDays != nil {
 		r.RevisitDays = *in.RevisitDays
 	}
+	if in.CovertHours != nil {
+		r.CovertHours = *in.CovertHours
+	}
 	r.RevisitDays = some(r.RevisitDays)
 	if err := s.cases.SetCategoryRules(c.Request().Context(), viewer(c), r); err != nil {
 		return err

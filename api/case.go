@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 )
@@ -32,6 +33,8 @@ type CaseDesk interface {
 	Tiers(ctx context.Context, v dispatch.Viewer, from, to time.Time) (dispatch.Tiers, error)
 	Move(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MoveOrder) (dispatch.CaseDetail, error)
 	MeetThere(context.Context, dispatch.Viewer, dispatch.CaseID, int64, *geo.Point) (dispatch.CaseDetail, error)
+	Cover(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.CoverOrder) (dispatch.CaseDetail, error)
+	Release(context.Context, dispatch.Viewer, dispatch.CaseID, int64, string) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
 }
 
@@ -57,6 +60,9 @@ func (s *Server) listCases(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := s.auth.RecordCaseViews(c.Request().Context(), viewer(c), pgauth.ViewedInList, pgauth.CovertOf(page.Items)); err != nil {
+		return err
+	}
 	return answer(c, http.StatusOK, page)
 }
 
@@ -66,6 +72,10 @@ func (s *Server) getCase(c echo.Context) error {
 		return err
 	}
 	found, err := s.cases.Case(c.Request().Context(), viewer(c), id)
+	if err == nil && found.Covert != nil {
+		// Who looks is on record before they see anything.
+		err = s.auth.RecordLook(c.Request().Context(), viewer(c), "case", id, map[string]any{"case": id})
+	}
 	return answerCase(c, found, err)
 }
 

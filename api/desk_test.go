@@ -24,6 +24,7 @@ type desk struct {
 	replay   bool
 	size     dispatch.PhotoSize
 	order    dispatch.Order
+	cover    dispatch.CoverOrder
 	verb     dispatch.Verb
 	move     dispatch.MoveOrder
 	version  int64
@@ -289,4 +290,18 @@ func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from
 
 func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {
 	return d.fixes[:min(limit, len(d.fixes))], d.act(ctx)
+}
+
+func (d *desk) Cover(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.CoverOrder) (dispatch.CaseDetail, error) {
+	d.version, d.cover = version, o
+	return d.detail(ctx)
+}
+
+func (d *desk) Release(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, reason string) (dispatch.CaseDetail, error) {
+	d.version, d.reason = version, reason
+	return d.detail(ctx)
+}
+
+func (d *desk) Veil(context.Context, dispatch.Viewer) (dispatch.Veil, error) {
+	return dispatch.Veil{}, nil
 }

@@ -148,7 +148,7 @@ func (s *Server) dossierTracks(ctx context.Context, v dispatch.Viewer, c dispatc
 		if until.Sub(*a.OfferedAt) > dossierTrackFor {
 			until = a.OfferedAt.Add(dossierTrackFor)
 		}
-		fixes, err := s.tracks.Track(ctx, v, a.PatrolID, *a.OfferedAt, until.Add(time.Second), dossierFixes)
+		fixes, err := s.trackOf(ctx, v, a.PatrolID, *a.OfferedAt, until.Add(time.Second), dossierFixes)
 		if err != nil {
 			return nil, err
 		}

@@ -55,6 +55,7 @@ type DutyPerson struct {
 
 // DutyPatrol is a patrol that is on duty, with its people.
 type DutyPatrol struct {
+	ID                     uuid.UUID
 	Code, Name, Department string
 	Mode                   dispatch.Mode
 	Status                 dispatch.Status
@@ -109,6 +110,15 @@ func (s *Server) dutySheet(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	veil, err := s.patrols.Veil(ctx, v)
+	if err != nil {
+		return err
+	}
+	for i := range sheet.Patrols {
+		if p := &sheet.Patrols[i]; veil.Over(dispatch.PatrolID{UUID: p.ID}) {
+			p.Status = dispatch.Assigned
+		}
+	}
 	cases, more, err := s.openCases(ctx, v)
 	if err != nil {
 		return err
@@ -158,7 +168,8 @@ func (s *Server) openCases(ctx context.Context, v dispatch.Viewer) (cases []disp
 		if err != nil {
 			return nil, false, err
 		}
-		cases = append(cases, page.Items...)
+		// Paper lies about: what is covert is on none, whoever prints it.
+		cases = append(cases, slices.DeleteFunc(page.Items, func(k dispatch.Case) bool { return k.Covert != nil })...)
 		if page.NextCursor == nil {
 			break
 		}

@@ -36,6 +36,11 @@ func (s *Server) getReport(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if found.Covert {
+		if err := s.auth.RecordLook(c.Request().Context(), viewer(c), "case", found.Report.CaseID, map[string]any{"report": id}); err != nil {
+			return err
+		}
+	}
 	if found.Contact != nil && found.Report != nil {
 		// Whom to call back is personal: who was told is on record before they are.
 		if err := s.auth.RecordLook(c.Request().Context(), viewer(c), "contact", found.Report.CaseID, map[string]any{"report": id}); err != nil {

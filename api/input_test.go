@@ -42,7 +42,7 @@ func TestBadInput(t *testing.T) {
 		{"POST", "/reports", `{"category":"B01","location":{"lon":1}}`, nil, 400, "/location/lat", "is missing"},
 		{"POST", "/reports", `{"category":"B01","category":"B02","location":{"lon":1,"lat":1}}`, nil, 400, "/category", "twice"},
 		{"POST", "/reports", `{"category":"b1","location":{"lon":1,"lat":1}}`, nil, 400, "/category", "must match"},
-		{"POST", "/reports", `{"categroy":"B01","category":"B01","location":{"lon":1,"lat":1}}`, nil, 400, "/categroy", "unknown field; this takes category, description"},
+		{"POST", "/reports", `{"categroy":"B01","category":"B01","location":{"lon":1,"lat":1}}`, nil, 400, "/categroy", "unknown field; this takes category, covert, description"},
 		{"POST", "/reports", `{"Category":"B01","category":"B01","location":{"lon":1,"lat":1}}`, nil, 400, "/Category", "unknown field"},
 		{"POST", "/reports", `{"category":"B01","location":{"lon":"1","lat":1}}`, nil, 400, "/location/lon", "must be a number"},
 		{"POST", "/reports", `{"category":"B01","location":{"lon":1e999,"lat":1}}`, nil, 400, "/location/lon", "too large"},

@@ -124,7 +124,7 @@ func (s *Server) storedTrack(c echo.Context, in *matchAsk, mode road.Mode) ([]ma
 			return nil, mode, err
 		}
 	}
-	stored, err := s.tracks.Track(ctx, v, *in.PatrolID, *in.From, *in.To, match.MaxFixes)
+	stored, err := s.trackOf(ctx, v, *in.PatrolID, *in.From, *in.To, match.MaxFixes)
 	if err != nil {
 		return nil, mode, err
 	}

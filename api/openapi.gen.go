@@ -1778,18 +1778,22 @@ type Case struct {
 	Cell        string       `json:"cell"`
 
 	// Clocks What runs, the one that counts first; none once it is finished
-	Clocks      []CaseClock        `json:"clocks"`
-	ClosedAt    *time.Time         `json:"closed_at"`
-	Departments []CaseDepartment   `json:"departments"`
-	Description string             `json:"description"`
-	Dispatch    DispatchState      `json:"dispatch"`
-	DueAt       *time.Time         `json:"due_at"`
-	Id          openapi_types.UUID `json:"id"`
-	Lat         float64            `json:"lat"`
-	Lon         float64            `json:"lon"`
-	MadeAt      time.Time          `json:"made_at"`
-	Number      string             `json:"number"`
-	Overdue     bool               `json:"overdue"`
+	Clocks   []CaseClock `json:"clocks"`
+	ClosedAt *time.Time  `json:"closed_at"`
+
+	// Commanders Accounts that see and command it while it is covert
+	Commanders  *[]openapi_types.UUID `json:"commanders,omitempty"`
+	Covert      *Covert               `json:"covert"`
+	Departments []CaseDepartment      `json:"departments"`
+	Description string                `json:"description"`
+	Dispatch    DispatchState         `json:"dispatch"`
+	DueAt       *time.Time            `json:"due_at"`
+	Id          openapi_types.UUID    `json:"id"`
+	Lat         float64               `json:"lat"`
+	Lon         float64               `json:"lon"`
+	MadeAt      time.Time             `json:"made_at"`
+	Number      string                `json:"number"`
+	Overdue     bool                  `json:"overdue"`
 
 	// Owner Who has the case in hand
 	Owner CaseOwner `json:"owner"`
@@ -1856,8 +1860,12 @@ type CaseDetail struct {
 	Clocks   []CaseClock `json:"clocks"`
 	ClosedAt *time.Time  `json:"closed_at"`
 
+	// Commanders Accounts that see and command it while it is covert
+	Commanders *[]openapi_types.UUID `json:"commanders,omitempty"`
+
 	// Course What the way so far has left behind
 	Course      Course           `json:"course"`
+	Covert      *Covert          `json:"covert"`
 	Departments []CaseDepartment `json:"departments"`
 	Description string           `json:"description"`
 	Dispatch    DispatchState    `json:"dispatch"`
@@ -2000,6 +2008,9 @@ type CategoryRules struct {
 	// CheckPercent How much of what is settled on the spot is checked
 	CheckPercent int    `json:"check_percent"`
 	Code         string `json:"code"`
+
+	// CovertHours How long a case of it is covert from its report on; 0: it is not
+	CovertHours int `json:"covert_hours"`
 
 	// Listed On the published list; reports of what is not are refused with the article
 	Listed bool `json:"listed"`
@@ -2176,6 +2187,19 @@ type Coverage struct {
 
 	// Stale Free, but not heard of lately: not counted
 	Stale int `json:"stale"`
+}
+
+// Covert Why a case is kept secret, and until when
+type Covert struct {
+	Answer *Words `json:"answer,omitempty"`
+
+	// By An account; null where the category asked for it
+	By     *openapi_types.UUID `json:"by"`
+	Reason string              `json:"reason"`
+	Since  time.Time           `json:"since"`
+
+	// Until It is released then by itself
+	Until time.Time `json:"until"`
 }
 
 // CutOff What a mode could reach before, and now cannot
@@ -2828,7 +2852,10 @@ type NewCalendarDayKind string
 type NewCategoryRules struct {
 	Article      *string `json:"article,omitempty"`
 	CheckPercent int     `json:"check_percent"`
-	Listed       bool    `json:"listed"`
+
+	// CovertHours As it was when left out
+	CovertHours *int `json:"covert_hours,omitempty"`
+	Listed      bool `json:"listed"`
 
 	// RevisitDays Ascending
 	RevisitDays *[]int `json:"revisit_days,omitempty"`
@@ -2852,6 +2879,16 @@ type NewClosure struct {
 	Reason string  `json:"reason"`
 
 	// Until Until it is lifted when left out
+	Until *time.Time `json:"until,omitempty"`
+}
+
+// NewCover defines model for NewCover.
+type NewCover struct {
+	// Commanders Further accounts that shall see and command it
+	Commanders *[]openapi_types.UUID `json:"commanders,omitempty"`
+	Reason     string                `json:"reason"`
+
+	// Until In 24 h when left out; 30 days from now at most
 	Until *time.Time `json:"until,omitempty"`
 }
 
@@ -2922,6 +2959,7 @@ type NewRendezvous struct {
 // NewReport defines model for NewReport.
 type NewReport struct {
 	Category    string      `json:"category"`
+	Covert      *NewCover   `json:"covert,omitempty"`
 	Description *string     `json:"description,omitempty"`
 	Location    NewLocation `json:"location"`
 
@@ -3870,6 +3908,15 @@ type CloseCaseParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// CoverCaseParams defines parameters for CoverCase.
+type CoverCaseParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
 // DispatchCaseParams defines parameters for DispatchCase.
 type DispatchCaseParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -3890,6 +3937,15 @@ type DossierParamsLang string
 
 // MoveCaseParams defines parameters for MoveCase.
 type MoveCaseParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
+
+// ReleaseCaseParams defines parameters for ReleaseCase.
+type ReleaseCaseParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 
@@ -4396,11 +4452,17 @@ type AnswerAssignmentJSONRequestBody = Note
 // CloseCaseJSONRequestBody defines body for CloseCase for application/json ContentType.
 type CloseCaseJSONRequestBody = Closing
 
+// CoverCaseJSONRequestBody defines body for CoverCase for application/json ContentType.
+type CoverCaseJSONRequestBody = NewCover
+
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
 
 // MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
 type MoveCaseJSONRequestBody = CaseMove
+
+// ReleaseCaseJSONRequestBody defines body for ReleaseCase for application/json ContentType.
+type ReleaseCaseJSONRequestBody = Note
 
 // MoveRendezvousJSONRequestBody defines body for MoveRendezvous for application/json ContentType.
 type MoveRendezvousJSONRequestBody = NewRendezvous

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/geo"
 )
 
 // PatrolDesk is what the door asks about patrols. *dispatch.Service is one.
@@ -20,6 +21,7 @@ type PatrolDesk interface {
 	Patrol(context.Context, dispatch.Viewer, dispatch.PatrolID) (dispatch.PatrolDetail, error)
 	SetStatus(context.Context, dispatch.Viewer, dispatch.PatrolID, dispatch.Status, int64) (dispatch.Patrol, error)
 	SetDuty(context.Context, dispatch.Viewer, bool) (dispatch.Patrol, error)
+	Veil(context.Context, dispatch.Viewer) (dispatch.Veil, error)
 }
 
 // Tracks answers where a patrol was from one time to another (not included),
@@ -144,11 +146,25 @@ func (s *Server) getTrack(c echo.Context) error {
 	if err := s.auth.RecordViews(ctx, v, pgauth.ViewedTrack, []dispatch.PatrolID{id}); err != nil {
 		return err
 	}
-	fixes, err := s.tracks.Track(ctx, v, id, *from, end, limit+1)
+	fixes, err := s.trackOf(ctx, v, id, *from, end, limit+1)
 	if err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, trackPage(fixes, limit))
+}
+
+// trackOf is a track without what covert cases hide of it from the caller. The store
+// keeps that back too; this is the first wall.
+func (s *Server) trackOf(ctx context.Context, v dispatch.Viewer, id dispatch.PatrolID, from, to time.Time, limit int) ([]TrackPoint, error) {
+	veil, err := s.patrols.Veil(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	fixes, err := s.tracks.Track(ctx, v, id, from, to, limit)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(fixes, func(p TrackPoint) bool { return veil.Hides(id, geo.Point{Lon: p.Lon, Lat: p.Lat}, p.T) }), nil
 }
 
 // trackPage keeps fixes of one time on one page, so that the next page can begin

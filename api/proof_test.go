@@ -53,6 +53,12 @@ var deeds = map[string]deed{
 		cookie, session := w.signIn(dispatch.RoleInstructor)
 		return call{method: "DELETE", path: "/api/v1/session", cookie: cookie, header: map[string]string{"X-CSRF-Token": *session.Csrf}}
 	},
+	"POST /api/v1/cases/:id/release": func(w *scopeWorld, _ string) call {
+		p := w.plant("to-release", w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
+		w.exec(`UPDATE cases SET covert = '{"since":"2026-05-03T00:00:00Z","until":"2126-05-03T00:00:00Z","reason":"x","by":null}',
+		  commanders = (SELECT array_agg(id) FROM accounts WHERE role = 'operator') WHERE id = $1`, p.caseID)
+		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/release", "")
+	},
 	"PUT /api/v1/me/duty": func(*scopeWorld, string) call { return send("PUT", "/api/v1/me/duty", `{"on":false}`) },
 	"PUT /api/v1/patrols/:id/status": func(w *scopeWorld, _ string) call {
 		p := w.visitors[dispatch.RoleOfficer].Patrol

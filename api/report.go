@@ -147,6 +147,10 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 			draft.Reporter.Phone = strings.TrimSpace(*r.Phone)
 		}
 	}
+	if in.Covert != nil {
+		o := coverOrder(*in.Covert)
+		draft.Covert = &o
+	}
 	if in.ObservedAt != nil {
 		draft.ObservedAt = in.ObservedAt.UTC()
 	}

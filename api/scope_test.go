@@ -92,6 +92,13 @@ var doors = map[string]door{
 		at: func(p *planted) call {
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/close", `{"reason":"已查处"}`)
 		}},
+	// Who may see a case, and neither is its commander nor makes cases covert, is refused.
+	"PUT /api/v1/cases/:id/covert": {needs: []dispatch.Action{dispatch.ActSeeCases}, settles: http.StatusForbidden,
+		at: func(p *planted) call {
+			return send("PUT", "/api/v1/cases/"+p.caseID.String()+"/covert", `{"reason":"便衣摸排"}`)
+		}},
+	"POST /api/v1/cases/:id/release": {needs: []dispatch.Action{dispatch.ActSeeCases}, letIn: true, settles: http.StatusForbidden,
+		at: func(p *planted) call { return send("POST", "/api/v1/cases/"+p.caseID.String()+"/release", "") }},
 	// From no stage here is there anything to file, whoever asks.
 	"POST /api/v1/cases/:id/moves": {needs: []dispatch.Action{dispatch.ActSeeCases}, settles: http.StatusConflict,
 		at: func(p *planted) call {

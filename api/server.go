@@ -231,6 +231,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/cases/:id/dispatch", may(dispatch.ActDispatch), s.dispatchCase)
 	s.add("POST", "/api/v1/cases/:id/undo", may(dispatch.ActDispatch), s.undoDispatch)
 	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
+	s.add("PUT", "/api/v1/cases/:id/covert", see, s.coverCase)
+	s.add("POST", "/api/v1/cases/:id/release", see, s.releaseCase)
 	s.add("POST", "/api/v1/cases/:id/moves", see, s.moveCase)
 	s.add("PUT", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.moveRendezvous)
 	s.add("DELETE", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.dropRendezvous)

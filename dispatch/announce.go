@@ -29,6 +29,18 @@ type CaseChanged struct {
 	Patrols    []CasePatrol  `json:"patrols"` // who is assigned
 	Shortfalls []Shortfall   `json:"shortfalls"`
 	Scope      Thing         `json:"scope"`
+	Covert     bool          `json:"covert,omitempty"`
+	// Hidden says that it became covert by this change: who saw it before is told that it
+	// is gone, and no more.
+	Hidden bool `json:"hidden,omitempty"`
+}
+
+// Secret is what the case hides, nil where it is not covert.
+func (c *CaseChanged) Secret() *Secret {
+	if len(c.Scope.Secrets) == 0 {
+		return nil
+	}
+	return &c.Scope.Secrets[0]
 }
 
 // CasePatrol is a patrol that is or was assigned to a case.

@@ -201,6 +201,8 @@ func (s *Service) Due(ctx context.Context, d Deadline) error {
 		return s.answerDue(ctx, d)
 	case StepRevisit:
 		return s.revisitDue(ctx, d)
+	case StepRelease:
+		return s.releaseDue(ctx, d)
 	}
 	return fmt.Errorf("deadline %s: unknown step %q", d.ID, d.Step)
 }

@@ -57,6 +57,7 @@ type Assignment struct {
 	PlanID   PlanID     `json:"-"`
 	LeavesAt *time.Time `json:"-"`
 	EndedAt  *time.Time `json:"-"`
+	MadeAt   time.Time  `json:"-"`
 	Reason   string     `json:"-"`
 	// People and Brings are what came with the patrol when it was sent: how many, and
 	// their skills.

@@ -44,6 +44,9 @@ type Case struct {
 	Shortfalls  []Shortfall      `json:"shortfalls"`
 	Owner       Owner            `json:"owner"`
 	Clocks      []Clock          `json:"clocks"` // the one that counts first
+	// Covert is set until a covert case is released; Commanders see it whatever their scope.
+	Covert     *Covert     `json:"covert"`
+	Commanders []AccountID `json:"commanders,omitempty"`
 
 	// What follows never leaves through a door. Scope is what Visible needs. MapID
 	// is the version of the grids that was asked; it and Departments are empty

@@ -19,6 +19,8 @@ type CategoryRules struct {
 	// end on which the place is looked at again.
 	Same        SameRule `json:"same"`
 	RevisitDays []int    `json:"revisit_days"`
+	// CovertHours is how long a case of it is covert from its report on; 0: it is not.
+	CovertHours int `json:"covert_hours"`
 }
 
 // RuleStore keeps them.
@@ -56,6 +58,9 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	if r.CheckPercent < 0 || r.CheckPercent > 100 {
 		return invalid("/check_percent", "must be 0 to 100")
 	}
+	if r.CovertHours < 0 || r.CovertHours > 720 {
+		return invalid("/covert_hours", "must be 0 (not covert) to 720")
+	}
 	r.Article = strings.TrimSpace(r.Article)
 	if r.RevisitDays == nil {
 		r.RevisitDays = []int{}
@@ -79,6 +84,6 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	}
 	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
 		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
-			"same": r.Same, "revisit_days": r.RevisitDays})
+			"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours})
 	})
 }

@@ -79,7 +79,7 @@ func (s *Service) setStatus(ctx context.Context, v Viewer, id PatrolID, to Statu
 		return Patrol{}, err
 	}
 	s.place(&p.Patrol)
-	return p.Patrol, nil
+	return p.Patrol, s.hide(ctx, v, &p)
 }
 
 func patrolTurn(h Held, to Status, change DutyChange, actor Viewer) (PatrolTurn, error) {

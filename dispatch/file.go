@@ -33,7 +33,35 @@ const (
 // planned; from then on nothing can be lost. When planning fails or takes too long
 // the answer says pending and the deadline finishes it. A report that comes with a
 // key that was used with the same body gets the answer it got before.
+//
+// Of a covert case that its reporter does not know of the answer is a receipt, and the
+// same again for the same key.
 func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (Filed, error) {
+	filed, err := s.fileReport(ctx, v, d)
+	if err != nil {
+		return Filed{}, err
+	}
+	scope := filed.Case.Scope
+	if filed.Replayed { // what was kept has none, and it may have become covert since
+		c, err := s.Store.Case(ctx, filed.Case.ID, "")
+		if err != nil {
+			return Filed{}, err
+		}
+		scope = c.Scope
+	}
+	if !Visible(v, scope) {
+		filed.Case = filed.Case.receipt()
+		return filed, nil
+	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return Filed{}, err
+	}
+	veil.overCandidates(&filed.Case)
+	return filed, nil
+}
+
+func (s *Service) fileReport(ctx context.Context, v Viewer, d ReportDraft) (Filed, error) {
 	if err := allow(v, ActReport); err != nil {
 		return Filed{}, err
 	}
@@ -43,6 +71,9 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 	}
 	if d.SelfHandled && !slices.Contains(onSpot, v.Role) {
 		return Filed{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role settles nothing on the spot; report it without self_handled."}
+	}
+	if d.Covert != nil && !May(v, ActCover) {
+		return Filed{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role makes no case covert; report it without covert, and tell the duty desk."}
 	}
 	d.Photos = s.keepOutside(ctx, d.Photos)
 	id, code := NewID[reportKind](), newFollowUpCode()
@@ -129,6 +160,11 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 	}
 	c.Scope = Thing{District: s.District, Reporter: v.Account, ReportedBy: v.Device}
 	c.Scope.Departments = scopeDepartments(c)
+	c.Commanders = []AccountID{}
+	if err := c.coverAtBirth(v, o.Draft.Covert, op.Rule.CovertHours, op.Now); err != nil {
+		return Birth{}, err
+	}
+	c.Rescope()
 	reported := facts{"report": o.ReportID, "number": c.Number, "category": c.Category, "cell": c.Cell, "photos": len(o.Draft.Photos)}
 	if len(o.Draft.Photos) > 0 {
 		var sums []string
@@ -141,7 +177,7 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 	accept := op.Calendar.start(ClockAccept, limitOf(ClockAccept, c.Urgency), op.Now)
 	c.Clocks, c.DueAt = []Clock{accept}, &accept.DueAt
 	entry := proof.Entry{Kind: "reported", At: op.Now, District: s.District.UUID, Case: c.ID.UUID, Patrol: v.Patrol.UUID, Actor: ActorOf(v),
-		Detail: reported, After: facts{"stage": c.Stage, "category": c.Category, "urgency": c.Urgency, "dispatch": c.Dispatch}}
+		Detail: reported, After: facts{"stage": c.Stage, "category": c.Category, "urgency": c.Urgency, "dispatch": c.Dispatch, "covert": c.Covert.state()}}
 	if o.Draft.Reporter.onBehalf() {
 		entry.Actor.OnBehalf = "resident"
 	}
@@ -149,9 +185,12 @@ func (s *Service) birth(v Viewer, o Opening, op Opened) (Birth, error) {
 	if err != nil {
 		return Birth{}, err
 	}
-	b := Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c)}}}
+	b := Birth{Case: c, Events: []Event{opened}, Tell: []Announcement{{District: s.District, Case: caseChanged(c, false)}}}
 	if s.waitsForOthers(op.Rule) && !o.Draft.SelfHandled {
 		b.Window, b.Reporter = s.BatchWindow, v.Patrol
+	}
+	if c.Covert != nil {
+		b.Arm = append(b.Arm, c.releaseDeadline())
 	}
 	who := Reporter{Report: o.ReportID}
 	if !o.Draft.Reporter.onBehalf() {

@@ -99,6 +99,8 @@ type Followed struct {
 
 	Report  *Report  `json:"report,omitempty"`
 	Contact *Contact `json:"contact,omitempty"`
+	// Covert says that it was a covert case that was looked into.
+	Covert bool `json:"-"`
 }
 
 // FollowedDepartment is a department that deals with it, and how far it is.
@@ -139,7 +141,11 @@ func (s *Service) FollowUp(ctx context.Context, ref, code string) (Followed, err
 	if err != nil {
 		return Followed{}, err
 	}
-	return file.followed(), nil
+	out := file.followed()
+	if file.Case.Covert != nil { // a code is nobody who takes part
+		out.receipt()
+	}
+	return out, nil
 }
 
 // Report answers a report and what its reporter was told, to whoever may see its
@@ -157,6 +163,13 @@ func (s *Service) Report(ctx context.Context, v Viewer, id ReportID) (Followed, 
 	}
 	out := file.followed()
 	out.Report = &file.Report
+	if file.Case.Covert != nil {
+		if Visible(v, file.Case.Scope) {
+			out.Covert = true
+		} else {
+			out.receipt()
+		}
+	}
 	if May(v, ActSeeContacts) {
 		out.Contact = file.Contact
 	}

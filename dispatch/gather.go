@@ -64,9 +64,11 @@ func wanted(c Case, choices []Choice) []Team {
 	calls := func(department string) bool {
 		return slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == department })
 	}
-	if !calls(GridDepartment) {
+	switch {
+	case c.Covert != nil && len(choices) == 0 && !calls(GridDepartment): // nobody in uniform walks up to look first
+	case !calls(GridDepartment):
 		add(Team{Kind: KindFirstLook, Department: GridDepartment})
-	} else if !has(KindFirstLook, GridDepartment) {
+	case !has(KindFirstLook, GridDepartment) && c.Covert == nil:
 		teams = append(teams, Team{Kind: KindFirstLook, Department: GridDepartment})
 	}
 	for _, d := range c.Departments {

@@ -50,7 +50,11 @@ func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to t
 	if err != nil {
 		return nil, nil, err
 	}
-	visits, err := s.visits(ctx, patrols, from, to)
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return nil, nil, err
+	}
+	visits, err := s.visits(ctx, patrols, veil, from, to)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,11 +88,13 @@ func (s *Service) PatrolCells(ctx context.Context, v Viewer, res int, from, to t
 }
 
 // visits answers where patrols were in a span, or are now.
-func (s *Service) visits(ctx context.Context, patrols []Patrol, from, to time.Time) ([]Visit, error) {
+// Visits are kept by the hour, so a hidden errand hides its patrol from the hour of the
+// claim on.
+func (s *Service) visits(ctx context.Context, patrols []Patrol, veil Veil, from, to time.Time) ([]Visit, error) {
 	if from.IsZero() && to.IsZero() {
 		var now []Visit
 		for _, p := range patrols {
-			if at, ok := s.Live.Position(p.ID); ok && p.Status != OffDuty && at.Presence != Lost {
+			if at, ok := s.Live.Position(p.ID); ok && p.Status != OffDuty && at.Presence != Lost && !veil.hidesNow(p.ID, at.Point) {
 				now = append(now, VisitAt(p.ID, at.Point))
 			}
 		}
@@ -97,11 +103,25 @@ func (s *Service) visits(ctx context.Context, patrols []Patrol, from, to time.Ti
 	if len(patrols) == 0 || s.Trails == nil {
 		return nil, nil
 	}
-	ids := make([]PatrolID, len(patrols))
-	for i, p := range patrols {
-		ids[i] = p.ID
+	until := map[time.Time][]PatrolID{} // by the end of what may be counted
+	for _, p := range patrols {
+		end := to
+		if since, hidden := veil.since(p.ID); hidden && since.Truncate(time.Hour).Before(to) {
+			end = since.Truncate(time.Hour)
+		}
+		if from.Before(end) {
+			until[end] = append(until[end], p.ID)
+		}
 	}
-	return s.Trails.Visited(ctx, ids, from, to)
+	var all []Visit
+	for end, ids := range until {
+		found, err := s.Trails.Visited(ctx, ids, from, end)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	return all, nil
 }
 
 // VisitAt is a patrol in the cells of a place.

@@ -19,6 +19,8 @@ type onDuty struct {
 	patrols []Patrol
 }
 
+func (onDuty) Secrets(context.Context) ([]Secret, error) { return nil, nil }
+
 func (s onDuty) Positioned(_ context.Context, v Viewer, _ []PatrolID) (out []Patrol, err error) {
 	for _, p := range s.patrols {
 		if Visible(v, p.Scope) {

@@ -64,6 +64,11 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Revisits, err = s.Store.Revisits(ctx, v, RevisitAsk{Case: c.ID}); err != nil {
 		return err
 	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return err
+	}
+	veil.overCandidates(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil
@@ -98,12 +103,18 @@ func (s *Service) Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[P
 	if err := allow(v, ActSeePatrols); err != nil && !v.ownOnly() {
 		return Page[Patrol]{}, err
 	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return Page[Patrol]{}, err
+	}
+	f.Veiled = veil.busy(s.Live)
 	page, err := s.Store.Patrols(ctx, v, f)
 	if err != nil {
 		return Page[Patrol]{}, err
 	}
 	for i := range page.Items {
 		s.place(&page.Items[i])
+		veil.over(&page.Items[i])
 	}
 	return page, nil
 }
@@ -126,7 +137,20 @@ func (s *Service) Patrol(ctx context.Context, v Viewer, id PatrolID) (PatrolDeta
 		return PatrolDetail{}, err
 	}
 	s.place(&p.Patrol)
-	return p, nil
+	return p, s.hide(ctx, v, &p)
+}
+
+// hide takes out of a patrol what a covert case keeps from the viewer.
+func (s *Service) hide(ctx context.Context, v Viewer, p *PatrolDetail) error {
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return err
+	}
+	if p.CaseID != nil && veil.of(*p.CaseID) {
+		p.CaseID = nil
+	}
+	veil.over(&p.Patrol)
+	return nil
 }
 
 // ownOnly says whether the viewer sees a patrol of their own, whatever their role.
@@ -201,11 +225,15 @@ func (s *Service) Nearest(ctx context.Context, v Viewer, ask NearestAsk) ([]Near
 	if err != nil {
 		return nil, err
 	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return nil, err
+	}
 	now := time.Now()
 	positions := map[PatrolID]Position{}
 	var ids []PatrolID
 	for _, at := range s.Live.Candidates(ask.Department, p, nearestLooked) {
-		if at.Presence != Lost {
+		if at.Presence != Lost && !veil.hidesNow(at.PatrolID, at.Point) {
 			positions[at.PatrolID] = at
 			ids = append(ids, at.PatrolID)
 		}

@@ -302,7 +302,7 @@ func (t *turn) handOver(s *Service, r Rule, o MoveOrder) (plan bool) {
 // is still on it is recalled.
 func (t *turn) finish(o Closing, because string) {
 	answer := strings.TrimSpace(o.Answer)
-	t.event("answered", PatrolID{}, facts{"reports": len(t.reporters), "standard": answer == ""})
+	t.event("answered", PatrolID{}, facts{"reports": len(t.reporters), "standard": answer == "", "held": t.Case.Covert != nil})
 	t.toReporters(WhyClosed, saidClosed(t.names, t.Case, answer))
 	for i, a := range t.Case.Assignments {
 		if a.State.Active() {

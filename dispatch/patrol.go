@@ -85,6 +85,8 @@ type Member struct {
 type PatrolFilter struct {
 	Department string
 	Status     Status
+	// Veiled are patrols that the viewer is told to be busy, whatever they do.
+	Veiled []PatrolID
 	PageAsk
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -243,7 +244,17 @@ func (s *Service) Photo(ctx context.Context, v Viewer, id [32]byte, size PhotoSi
 		}
 	}
 	if len(seen) == 0 {
-		return PhotoContent{}, hidden("photo")
+		// What somebody sent is no secret to them, whatever became of it.
+		own, err := s.Store.SentPhoto(ctx, v, id)
+		if err != nil {
+			return PhotoContent{}, err
+		}
+		if !own || size == PhotoOriginal {
+			return PhotoContent{}, hidden("photo")
+		}
+	}
+	if err := s.seePhoto(ctx, v, photo, seen); err != nil {
+		return PhotoContent{}, err
 	}
 	if size == PhotoOriginal {
 		return s.original(ctx, v, photo, id, seen)
@@ -257,6 +268,28 @@ func (s *Service) Photo(ctx context.Context, v Viewer, id [32]byte, size PhotoSi
 		return PhotoContent{}, fmt.Errorf("read %s copy of photo %s: %w", size, photo.SHA256, err)
 	}
 	return PhotoContent{MediaType: made.MediaType, SHA256: made.SHA256, Content: content}, nil
+}
+
+// seePhoto puts a look at a photo of covert cases on record, before anything is seen.
+func (s *Service) seePhoto(ctx context.Context, v Viewer, photo Photo, cases []Case) error {
+	cases = slices.DeleteFunc(slices.Clone(cases), func(c Case) bool { return c.Covert == nil })
+	if len(cases) == 0 {
+		return nil
+	}
+	err := s.Store.Record(ctx, func(now time.Time) ([]Event, error) {
+		events := make([]Event, len(cases))
+		for i, c := range cases {
+			var err error
+			if events[i], err = newEvent("viewed.photo", now, s.District, c.ID, PatrolID{}, v, facts{"photo": photo.SHA256}); err != nil {
+				return nil, err
+			}
+		}
+		return events, nil
+	})
+	if err != nil {
+		return fmt.Errorf("record a look at a photo: %w", err)
+	}
+	return nil
 }
 
 func (s *Service) original(ctx context.Context, v Viewer, photo Photo, id [32]byte, cases []Case) (PhotoContent, error) {

@@ -15,6 +15,8 @@ type oneCase struct {
 	recorded  int
 }
 
+func (*oneCase) SentPhoto(context.Context, Viewer, [32]byte) (bool, error) { return false, nil }
+
 func (s *oneCase) Photo(context.Context, Viewer, [32]byte) (Photo, []Case, error) {
 	return Photo{MediaType: "image/png"}, []Case{{ID: NewID[caseKind](), Scope: s.scope}}, nil
 }

@@ -49,6 +49,10 @@ const (
 	ActEditCalendar  Action = "edit_calendar" // holidays, make-up days, working hours
 	ActDossier       Action = "dossier"       // read the dossier of a case, and who was responsible when
 
+	// Covert cases; covertness grants these.
+	ActCover     Action = "cover"      // make a case covert, release it, name its commanders
+	ActSeeCovert Action = "see_covert" // see covert cases within scope without taking part
+
 	// People and devices; staffing grants these.
 	ActManagePeople Action = "manage_people" // members, posts, shifts, bindings within scope
 	ActEnrolDevice  Action = "enrol_device"  // make a one-time code for a patrol within scope
@@ -92,9 +96,17 @@ var accounting = map[Action][]Role{
 	ActDossier: {RoleAdmin, RoleOperator, RoleDutyLeader, RoleDistrictSupervisor, RoleTownLeader, RoleAuditor},
 }
 
+// covertness is the part of it about covert cases. An operator makes a case covert and
+// becomes its commander by that; of the covert cases of others they see nothing.
+var covertness = map[Action][]Role{
+	ActCover:     {RoleAdmin, RoleOperator, RoleDutyLeader},
+	ActSeeCovert: {RoleAdmin, RoleDutyLeader},
+}
+
 // May says whether the viewer's role grants the action at all.
 func May(v Viewer, a Action) bool {
-	return slices.Contains(policy[v.Role], a) || slices.Contains(staffing[a], v.Role) || slices.Contains(accounting[a], v.Role)
+	return slices.Contains(policy[v.Role], a) || slices.Contains(staffing[a], v.Role) || slices.Contains(accounting[a], v.Role) ||
+		slices.Contains(covertness[a], v.Role)
 }
 
 // Manages says whether the viewer may do this to people, shifts and devices that
@@ -122,6 +134,9 @@ type Thing struct {
 	Patrols     []PatrolID
 	Reporter    AccountID
 	ReportedBy  DeviceID
+	// Secrets are what must be known to see it: a covert case that it is, or that a
+	// place would give away.
+	Secrets []Secret `json:",omitempty"`
 }
 
 // OwnWorkOnly says whether the viewer's role sees nothing but what was given to
@@ -133,10 +148,22 @@ func (v Viewer) OwnWorkOnly() bool {
 // Visible is the one rule of who sees what; every door asks it: lists, live
 // frames, tiles, heat, nearest, photos. A viewer sees what lies in their area
 // and concerns their department, and always what their own patrol is assigned to
-// or what they reported themselves.
+// or what they reported themselves. What is secret is seen by those who know of it
+// alone, and by its commanders whatever their scope.
 func Visible(v Viewer, t Thing) bool {
 	if v.District != t.District {
 		return false
+	}
+	commands := false
+	for i := range t.Secrets {
+		// Where they are themselves is no secret to anybody.
+		if !t.Secrets[i].Known(v) && (v.Patrol.IsZero() || !slices.Contains(t.Patrols, v.Patrol)) {
+			return false
+		}
+		commands = commands || t.Secrets[i].CommandedBy(v)
+	}
+	if commands {
+		return true
 	}
 	if (v.Account != AccountID{} && v.Account == t.Reporter) || (v.Device != DeviceID{} && v.Device == t.ReportedBy) {
 		return true

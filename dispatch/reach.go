@@ -121,8 +121,12 @@ func (s *Service) whereIs(ctx context.Context, v Viewer, id PatrolID) (geo.Point
 	if len(found) != 1 {
 		return geo.Point{}, "", &Fault{Kind: NotFound, Code: "not-found", Detail: "There is no such patrol, or it is outside what you may see."}
 	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return geo.Point{}, "", err
+	}
 	at, ok := s.Live.Position(id)
-	if !ok || found[0].Status == OffDuty || at.Presence == Lost {
+	if !ok || found[0].Status == OffDuty || at.Presence == Lost || veil.hidesNow(id, at.Point) {
 		return geo.Point{}, "", &Fault{Kind: Conflict, Code: "no-position", Detail: "Nobody knows where the patrol is now: it is off duty or was not heard of for ten minutes. Ask for a point instead."}
 	}
 	return at.Point, found[0].Mode, nil
@@ -200,10 +204,14 @@ func (s *Service) coverage(ctx context.Context, v Viewer, ask CoverageAsk) (Cove
 	if err != nil {
 		return Covered{}, fmt.Errorf("read patrols: %w", err)
 	}
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return Covered{}, err
+	}
 	var from [road.Modes][]geo.Point
 	for _, p := range patrols {
 		at, ok := s.Live.Position(p.ID)
-		if !ok || p.Department != ask.Department || p.Status != Free || at.Presence == Lost {
+		if !ok || veil.hidesNow(p.ID, at.Point) || p.Department != ask.Department || p.Status != Free || at.Presence == Lost {
 			continue
 		}
 		if at.Presence == Stale {

@@ -30,6 +30,8 @@ type ReportDraft struct {
 	SelfHandled bool
 	// Revisit is the look at an old case's place that found it again.
 	Revisit RevisitID
+	// Covert asks for a covert case.
+	Covert *CoverOrder
 }
 
 // The channels by which a report comes in. Of those of a resident the caller is not

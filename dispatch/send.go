@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -169,7 +170,11 @@ func chosenCanGo(p Plan, in PlanInput, o sending) error {
 		detail := fmt.Sprintf("The chosen patrol is none of department %s.", team.Department)
 		for _, c := range p.Teams[i].Candidates {
 			if c.PatrolID == *team.Wanted && c.RejectedBecause != nil {
-				detail = fmt.Sprintf("Patrol %s cannot go: %s. Choose another.", c.Code, *c.RejectedBecause)
+				why := *c.RejectedBecause
+				if strings.HasPrefix(why, "busy: ") {
+					why = "busy" // how far it is on another case is that case's business
+				}
+				detail = fmt.Sprintf("Patrol %s cannot go: %s. Choose another.", c.Code, why)
 			}
 		}
 		at := slices.IndexFunc(o.choices, func(ch Choice) bool { return ch.PatrolID == *team.Wanted })
@@ -241,7 +246,7 @@ var (
 
 // tell notes for the grid's chief and the town's leader that there is a case.
 func (t *turn) tell(b brief) {
-	if t.Case.Stage != StageReported {
+	if t.Case.Stage != StageReported || t.Case.Covert != nil {
 		return
 	}
 	note := func(staff StaffID, why string) {
@@ -339,6 +344,7 @@ func (t *turn) replace(pick Pick) {
 
 func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) Assignment {
 	a := assignmentOf(pick, plan)
+	a.MadeAt = t.now
 	status := Assigned
 	switch {
 	case pick.OnScene:

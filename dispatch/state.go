@@ -15,7 +15,7 @@ type state struct {
 func stateOf(c Case) state {
 	s := state{fields: map[string]any{
 		"stage": c.Stage, "dispatch": c.Dispatch, "category": c.Category, "urgency": c.Urgency, "due_at": timeOf(c.DueAt),
-		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(),
+		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(), "covert": c.Covert.state(), "commanders": len(c.Commanders),
 	}, assignments: make(map[AssignmentID]AssignmentState, len(c.Assignments))}
 	departments := make([]string, len(c.Departments))
 	for i, d := range c.Departments {

@@ -46,6 +46,8 @@ type PhotoStore interface {
 	Vault
 	// Photo answers a photo and the viewer's cases whose reports hold it.
 	Photo(ctx context.Context, v Viewer, id [32]byte) (Photo, []Case, error)
+	// SentPhoto says whether the viewer sent a photo with a report of theirs.
+	SentPhoto(ctx context.Context, v Viewer, id [32]byte) (bool, error)
 	// PhotoCopy answers a copy without its bytes: NotFound where it is not made yet,
 	// PhotoUnshowable where it never will be.
 	PhotoCopy(ctx context.Context, id [32]byte, size PhotoSize) (PhotoCopy, error)
@@ -96,6 +98,8 @@ type CaseStore interface {
 	Gatherings(ctx context.Context, limit int) ([]Gather, error)
 	// Now is the present on the clock that everything in the store goes by.
 	Now(ctx context.Context) (time.Time, error)
+	// Secrets answers what is secret of the covert cases at present.
+	Secrets(ctx context.Context) ([]Secret, error)
 }
 
 // PatrolStore reads and moves patrols and their duties.
@@ -150,6 +154,7 @@ type Birth struct {
 	// Reporter is then the patrol of whoever reported it.
 	Window   time.Duration
 	Reporter PatrolID
+	Arm      []Deadline
 }
 
 // CategoryRule is what a category says about who goes and how.
@@ -162,6 +167,8 @@ type CategoryRule struct {
 	Mode     DispatchMode
 	Skill    string
 	Same     SameRule // as two reports of it are told to be one matter
+	// CovertHours is how long a case of it is covert from its report on; 0: it is not.
+	CovertHours int
 }
 
 // KeptAnswer is what an idempotency key stands for. Response is nil while its
@@ -291,6 +298,7 @@ const (
 	StepOffer    = "offer"    // an operator's dispatch can no longer be undone; its offer leaves
 	StepAnswer   = "answer"   // an offer was not answered in time
 	StepRevisit  = "revisit"  // a place is to be looked at again, or was not
+	StepRelease  = "release"  // a covert case is covert no more
 )
 
 // Step names a deadline of a case: its own, or that of one assignment.

@@ -49,6 +49,9 @@ func (t *turn) supervise(level, reason string, due time.Time, told Audience) {
 
 // toStaff tells people of the district something about the case.
 func (t *turn) toStaff(staff []StaffID, why string, w Words) {
+	if t.Case.Covert != nil {
+		return
+	}
 	for _, id := range staff {
 		n := Notice{StaffID: id, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: w, Seen: !id.IsZero() && id == t.actor.Staff}
 		t.Notices = append(t.Notices, n)

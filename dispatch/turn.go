@@ -24,6 +24,7 @@ type turn struct {
 	rule      CheckRule
 	revisits  []Revisit
 	touched   []ClockName // clocks that are to be written
+	hidden    bool        // the case has become covert by this
 	err       error       // the first fault of writing an event
 }
 
@@ -49,20 +50,16 @@ func (t *turn) done() (Turn, error) {
 	}
 	t.Case.Version++
 	t.Case.Owner = t.Case.OwnerOf()
-	t.Case.Scope.Patrols = nil
-	for _, a := range t.Case.Assignments {
-		if a.State.Active() || a.State == Done {
-			t.Case.Scope.Patrols = append(t.Case.Scope.Patrols, a.PatrolID)
-		}
-	}
-	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Case: caseChanged(t.Case)})
+	t.Case.Rescope()
+	t.keepQuiet()
+	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Case: caseChanged(t.Case, t.hidden)})
 	return t.Turn, nil
 }
 
-func caseChanged(c Case) *CaseChanged {
+func caseChanged(c Case, hidden bool) *CaseChanged {
 	out := &CaseChanged{ID: c.ID, Number: c.Number, Stage: c.Stage, Dispatch: c.Dispatch, Category: c.Category,
 		Urgency: c.Urgency, Lon: c.Lon, Lat: c.Lat, Version: c.Version, MadeAt: c.MadeAt,
-		Shortfalls: c.Shortfalls, Scope: c.Scope, Patrols: []CasePatrol{}}
+		Shortfalls: c.Shortfalls, Scope: c.Scope, Patrols: []CasePatrol{}, Covert: c.Covert != nil, Hidden: hidden}
 	for _, a := range c.Assignments {
 		out.Patrols = append(out.Patrols, CasePatrol{AssignmentID: a.ID, PatrolID: a.PatrolID,
 			Department: a.Department, Kind: a.Kind, State: a.State, EtaS: a.EtaS})

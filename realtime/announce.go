@@ -23,6 +23,10 @@ func (b *BeaconServer) Announce(a dispatch.Announcement) {
 			b.Push(a.Patrol.ID, beacon.Interval{IntervalS: int(told / time.Second)})
 		}
 	case a.Case != nil:
+		// Before the case is told: whoever hears of it must find the places hidden.
+		for _, s := range b.index.SetSecret(a.Case.ID, a.Case.Version, a.Case.Secret()) {
+			b.bus.Publish(Message{Moved: &s})
+		}
 		b.bus.Publish(Message{Case: a.Case})
 	case a.Offer != nil:
 		b.Push(a.Offer.PatrolID, offerOf(a.Offer))

@@ -229,11 +229,15 @@ func (b *BeaconServer) saveMoved(ctx context.Context) {
 func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 	b.reloadMu.Lock()
 	defer b.reloadMu.Unlock()
-	r, err := b.rosters.Roster(ctx, b.now().Add(-TooOldBy-24*time.Hour))
+	asked := b.now()
+	r, err := b.rosters.Roster(ctx, asked.Add(-TooOldBy-24*time.Hour))
 	if err != nil {
 		return err
 	}
+	// Secrets first: no place is to be seen before what hides it is known.
+	hidden := b.index.SetSecrets(r.Secrets, asked)
 	changed, gone := b.index.SetPatrols(r.Patrols)
+	changed = append(changed, hidden...)
 	b.roster.Store(r)
 	for _, s := range changed {
 		b.bus.Publish(Message{Moved: &s})

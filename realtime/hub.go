@@ -3,6 +3,7 @@ package realtime
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,12 +23,13 @@ type hub struct {
 	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
 	looks     looks                          // who saw whom, still to be handed over
 	link      LinkState                      // as the viewers were told last
+	covert    map[dispatch.CaseID]struct{}   // cases that were covert when they were heard of
 }
 
 // newHub makes a hub that shows whoever stands in the index now from its first flush
 // on.
 func newHub(x *Index) *hub {
-	h := &hub{index: x, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}}
+	h := &hub{index: x, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}, covert: map[dispatch.CaseID]struct{}{}}
 	h.land = newLand(h.looks)
 	for _, s := range x.All() {
 		h.dirty[s.Patrol] = struct{}{}
@@ -116,15 +118,16 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 	if v.binary {
 		h.flush(time.Now()) // so that all who have a pane stand at the same moment
 		if h.land.windows[v] == nil {
-			h.land.join(v, rightOf(v.who), at)
+			h.land.join(v, h.rightOf(v.who), at)
 		}
 	} else {
 		b = h.patrolsOf(v, at)
 	}
 	b = append(b, `,"cases":`...)
-	if cases == nil {
-		cases = []dispatch.Case{}
-	}
+	// What became covert while the cases were read is not told after all.
+	cases = slices.DeleteFunc(append([]dispatch.Case{}, cases...), func(k dispatch.Case) bool {
+		return slices.ContainsFunc(v.pending, func(c dispatch.CaseChanged) bool { return c.ID == k.ID && !dispatch.Visible(v.who, c.Scope) })
+	})
 	body, err := json.Marshal(cases)
 	if err != nil {
 		v.close(closeDrain, "the cases cannot be shown")
@@ -140,6 +143,9 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 	pending := v.pending
 	v.ready, v.pending = true, nil
 	for i := range pending {
+		if !dispatch.Visible(v.who, pending[i].Scope) {
+			continue
+		}
 		if f, ok := caseFrame(&pending[i]); ok {
 			v.push(f)
 		}
@@ -150,7 +156,7 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 func (h *hub) patrolsOf(v *viewer, at view) []byte {
 	a := h.viewers[v]
 	if a == nil {
-		a = h.join(v, audienceKey{right: rightOf(v.who), view: at})
+		a = h.join(v, audienceKey{right: h.rightOf(v.who), view: at})
 	} else {
 		h.flush(time.Now())
 	}
@@ -183,7 +189,7 @@ func (h *hub) look(v *viewer, at view) {
 		v.asked = &at // the first snapshot is on its way
 		return
 	}
-	key := audienceKey{right: rightOf(v.who), view: at}
+	key := audienceKey{right: h.rightOf(v.who), view: at}
 	if key == old.key {
 		return
 	}
@@ -253,6 +259,7 @@ func (h *hub) hear(news News) {
 	}
 	for i := range news.Cases {
 		h.tellCase(&news.Cases[i])
+		h.commanders(&news.Cases[i])
 	}
 	for i := range news.Notices {
 		h.tellNotice(&news.Notices[i])
@@ -285,16 +292,54 @@ func (h *hub) tellNotice(n *dispatch.Notice) {
 	}
 }
 
+// commanders moves those who have begun or ceased to command a covert case to the
+// audience that sees as much as they do.
+func (h *hub) commanders(c *dispatch.CaseChanged) {
+	if _, was := h.covert[c.ID]; !was && !c.Covert {
+		return
+	}
+	if c.Covert {
+		h.covert[c.ID] = struct{}{}
+	} else {
+		delete(h.covert, c.ID)
+	}
+	for v, a := range h.viewers {
+		if a != nil {
+			h.look(v, a.key.view)
+		}
+	}
+	for v, w := range h.land.windows {
+		if w.right != h.rightOf(v.who) {
+			v.close(closeDrain, "what you may see has changed; come back")
+		}
+	}
+}
+
+// rightOf is rightOf for a viewer who may command a covert case: then what they see is
+// theirs alone.
+func (h *hub) rightOf(who dispatch.Viewer) right {
+	r := rightOf(who)
+	if h.index.Commands(who) {
+		r.who.Account = who.Account
+	}
+	return r
+}
+
 // tellCase sends a case to all who may see it, encoded once. What a viewer hears
-// before its first snapshot waits for it.
+// before its first snapshot waits for it. To whom a case becomes covert it is gone.
 func (h *hub) tellCase(c *dispatch.CaseChanged) {
 	f, ok := caseFrame(c)
 	if !ok {
 		return
 	}
+	open := c.Scope
+	open.Secrets = nil
 	for v := range h.viewers {
+		sees := dispatch.Visible(v.who, c.Scope)
 		switch {
-		case !dispatch.Visible(v.who, c.Scope):
+		case !sees && !c.Hidden, !dispatch.Visible(v.who, open) && !sees:
+		case !sees && v.ready:
+			v.push(frame{kind: "case_gone", rest: []byte(`,"id":"` + c.ID.String() + `"`)})
 		case v.ready:
 			v.push(f)
 		case len(v.pending) == maxFramesWaiting:
@@ -423,7 +468,8 @@ func appendPatrol(b []byte, s *Standing) []byte {
 func caseFrame(c *dispatch.CaseChanged) (frame, bool) {
 	body, err := json.Marshal(struct {
 		*dispatch.CaseChanged
-		Scope *struct{} `json:"scope,omitempty"` // stands before the one that stays inside
+		Scope  *struct{} `json:"scope,omitempty"` // these stand before those that stay inside
+		Hidden *struct{} `json:"hidden,omitempty"`
 	}{CaseChanged: c})
 	if err != nil {
 		return frame{}, false

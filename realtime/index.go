@@ -55,7 +55,8 @@ type Standing struct {
 	thing      dispatch.Thing
 }
 
-// Thing is the patrol as the rule of visibility sees it.
+// Thing is the patrol's place as the rule of visibility sees it. What a covert case
+// hides of it is as the index knew when it answered the standing.
 func (s *Standing) Thing() dispatch.Thing { return s.thing }
 
 // Position is the standing as dispatch asks for it; an absent measure is 0 there.
@@ -84,6 +85,15 @@ type Index struct {
 	// placed holds each department's patrols that have a place. An entry knows its
 	// slot, so that joining and leaving cost no search.
 	placed map[string]*crowd
+	// secrets are those of covert cases, and the versions of cases that were released.
+	secrets map[dispatch.CaseID]kept
+}
+
+// kept is a secret as one version of its case has it, nil where the case has none.
+type kept struct {
+	version int64
+	secret  *dispatch.Secret
+	heard   time.Time
 }
 
 var _ dispatch.Live = (*Index)(nil)
@@ -101,7 +111,7 @@ type entry struct {
 
 // NewIndex makes an empty index on a clock.
 func NewIndex(now func() time.Time) *Index {
-	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string]*crowd{}}
+	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string]*crowd{}, secrets: map[dispatch.CaseID]kept{}}
 }
 
 // SetPatrols takes the register over: new patrols appear without a place, patrols
@@ -268,7 +278,7 @@ func (x *Index) Standing(id dispatch.PatrolID) (Standing, bool) {
 	if e == nil {
 		return Standing{}, false
 	}
-	return e.at(x.now()), true
+	return x.hide(e.at(x.now())), true
 }
 
 // Position answers where one patrol was last seen, if ever.
@@ -284,6 +294,76 @@ func (e *entry) at(now time.Time) Standing {
 	return s
 }
 
+// hide adds the secrets that hide where a patrol is. Almost always there are none.
+func (x *Index) hide(s Standing) Standing {
+	if len(x.secrets) == 0 || !s.Placed {
+		return s
+	}
+	s.thing.Secrets = nil
+	for _, k := range x.secrets {
+		if k.secret != nil && k.secret.HidesNow(s.Patrol, s.Point) {
+			s.thing.Secrets = append(s.thing.Secrets, *k.secret)
+		}
+	}
+	return s
+}
+
+// SetSecrets takes over what was secret when the record was asked; SetSecret what one
+// change of a case makes of it. An older version than the one known changes nothing, nor
+// does the record what was heard of after it was asked. Both answer the patrols whose
+// place others may see now, or no more.
+func (x *Index) SetSecrets(all []Secret, asked time.Time) (changed []Standing) {
+	for i := range all {
+		changed = append(changed, x.SetSecret(all[i].Case, all[i].Version, &all[i].Secret)...)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for id, k := range x.secrets {
+		if k.heard.Before(asked) && !slices.ContainsFunc(all, func(s Secret) bool { return s.Case == id }) {
+			delete(x.secrets, id)
+			changed = append(changed, x.sent(k.secret)...)
+		}
+	}
+	return changed
+}
+
+// sent answers the patrols of a secret.
+func (x *Index) sent(secret *dispatch.Secret) (out []Standing) {
+	if secret == nil {
+		return nil
+	}
+	for _, errand := range secret.Sent {
+		if e := x.entries[errand.Patrol]; e != nil {
+			out = append(out, e.at(x.now()))
+		}
+	}
+	return out
+}
+
+// SetSecret is described with SetSecrets; a nil secret is a case that is not covert.
+func (x *Index) SetSecret(id dispatch.CaseID, version int64, secret *dispatch.Secret) (changed []Standing) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	was, known := x.secrets[id]
+	if known && version <= was.version || !known && secret == nil {
+		return nil
+	}
+	x.secrets[id] = kept{version, secret, x.now()}
+	return append(x.sent(was.secret), x.sent(secret)...)
+}
+
+// Commands says whether an account commands a covert case.
+func (x *Index) Commands(v dispatch.Viewer) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	for _, k := range x.secrets {
+		if k.secret != nil && k.secret.CommandedBy(v) {
+			return true
+		}
+	}
+	return false
+}
+
 // All is every patrol of the register, in no order.
 func (x *Index) All() []Standing {
 	x.mu.RLock()
@@ -291,7 +371,7 @@ func (x *Index) All() []Standing {
 	now := x.now()
 	all := make([]Standing, 0, len(x.entries))
 	for _, e := range x.entries {
-		all = append(all, e.at(now))
+		all = append(all, x.hide(e.at(now)))
 	}
 	return all
 }

@@ -32,6 +32,12 @@ func (p *Patrol) Thing() dispatch.Thing {
 	}
 }
 
+// Secret is what a covert case hides, by the version of the case that said so.
+type Secret struct {
+	dispatch.Secret
+	Version int64
+}
+
 // Span is a stretch of time, From included, To not. A zero To has no end.
 type Span struct{ From, To time.Time }
 
@@ -59,6 +65,8 @@ type Roster struct {
 	Revoked map[dispatch.DeviceID]bool
 	// Simulated devices are programs; what they send is kept with that mark.
 	Simulated map[dispatch.DeviceID]bool
+	// Secrets are those of the covert cases at present.
+	Secrets []Secret
 
 	reverse   sync.Once // makes devicesOf at the first question
 	devicesOf map[dispatch.PatrolID][]dispatch.DeviceID

@@ -84,6 +84,63 @@ func (s *Store) RecordLook(ctx context.Context, v dispatch.Viewer, what string, 
 	return nil
 }
 
+// Where a covert case was shown that nobody opened.
+const (
+	ViewedInList = "list"
+	ViewedOnMap  = "map"
+)
+
+// CovertOf answers the covert ones among cases.
+func CovertOf(cases []dispatch.Case) (ids []dispatch.CaseID) {
+	for _, c := range cases {
+		if c.Covert != nil {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids
+}
+
+const addCaseViews = `INSERT INTO case_views (district_id, viewer_id, viewer_kind, case_id, bucket, what)
+SELECT $1, $2, $3, x, date_bin('10 minutes', gp_now(), timestamptz '2000-01-01 00:00:00Z'), $5 FROM unnest($4::uuid[]) AS x
+ON CONFLICT DO NOTHING RETURNING case_id`
+
+// RecordCaseViews writes down that the viewer was shown covert cases among others, once a
+// viewer, case and 10 minutes: a list is asked for again and again.
+func (s *Store) RecordCaseViews(ctx context.Context, v dispatch.Viewer, what string, cases []dispatch.CaseID) error {
+	if len(cases) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(cases))
+	for i, c := range cases {
+		ids[i] = c.UUID
+	}
+	viewer, kind := v.Account.UUID, "account"
+	if v.Device != (dispatch.DeviceID{}) {
+		viewer, kind = v.Device.UUID, "device"
+	}
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, addCaseViews, v.District, viewer, kind, ids, what)
+		if err != nil {
+			return err
+		}
+		added, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		if err != nil {
+			return err
+		}
+		for _, id := range added {
+			if err := pgproof.Record(ctx, tx, proof.Entry{Kind: "viewed.case", District: v.District.UUID, Case: id, Actor: dispatch.ActorOf(v),
+				Detail: map[string]any{"case": id, "in": what}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("record who was shown a covert case: %w", err)
+	}
+	return nil
+}
+
 const addDutyPrint = `INSERT INTO duty_prints (district_id, viewer_id, viewer_kind, area_code, department, staff_ids, cases)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`
 

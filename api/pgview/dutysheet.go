@@ -70,7 +70,7 @@ type sheetGridRow struct {
 
 // Grid workers stand with their grids.
 const sheetPatrols = sheetAreas + `
-SELECT q.code, q.name, q.department, q.mode, q.status, p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(n.phone, '') AS phone
+SELECT q.id, q.code, q.name, q.department, q.mode, q.status, p.id AS staff_id, coalesce(p.name, '') AS person, coalesce(n.phone, '') AS phone
 FROM patrols q
 LEFT JOIN patrol_members m ON m.patrol_id = q.id AND m.valid @> (SELECT gp_now())
 LEFT JOIN staff p ON p.id = m.staff_id LEFT JOIN phones_seen n ON n.id = p.id
@@ -79,6 +79,7 @@ WHERE q.district_id = $1 AND q.status <> 'off_duty' AND q.department <> 'grid' A
 ORDER BY q.department, q.code, p.code`
 
 type sheetPatrolRow struct {
+	ID         uuid.UUID  `db:"id"`
 	Code       string     `db:"code"`
 	Name       string     `db:"name"`
 	Department string     `db:"department"`
@@ -118,7 +119,7 @@ func (s *Store) DutySheet(ctx context.Context, v dispatch.Viewer) (api.DutySheet
 	placeGrids(&d, grids)
 	for _, r := range patrols {
 		if n := len(d.Patrols); n == 0 || d.Patrols[n-1].Code != r.Code {
-			d.Patrols = append(d.Patrols, api.DutyPatrol{Code: r.Code, Name: r.Name, Department: r.Department,
+			d.Patrols = append(d.Patrols, api.DutyPatrol{ID: r.ID, Code: r.Code, Name: r.Name, Department: r.Department,
 				Mode: dispatch.Mode(r.Mode), Status: dispatch.Status(r.Status)})
 		}
 		if last := &d.Patrols[len(d.Patrols)-1]; r.StaffID != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/gridpatrol/gridpatrol/api"
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
@@ -37,7 +38,7 @@ func liveSocket(l *realtime.LiveServer) api.Socket {
 const maxOpenCases = 1000
 
 // openCases answers a viewer's open cases, newest first.
-func openCases(desk *dispatch.Service) realtime.CaseSource {
+func openCases(desk *dispatch.Service, auth *pgauth.Store) realtime.CaseSource {
 	open := true
 	return func(ctx context.Context, v dispatch.Viewer) ([]dispatch.Case, error) {
 		var all []dispatch.Case
@@ -49,7 +50,7 @@ func openCases(desk *dispatch.Service) realtime.CaseSource {
 			}
 			all = append(all, page.Items...)
 			if page.NextCursor == nil || len(all) >= maxOpenCases {
-				return all, nil
+				return all, auth.RecordCaseViews(ctx, v, pgauth.ViewedOnMap, pgauth.CovertOf(all))
 			}
 			ask.Cursor = *page.NextCursor
 		}

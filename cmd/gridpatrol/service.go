@@ -124,7 +124,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	auth := pgauth.New(env.DB, pgauth.Config{})
 	live, err := realtime.NewLiveServer(realtime.LiveConfig{
-		Index: index, Bus: local, Cases: openCases(desk), Log: env.Log,
+		Index: index, Bus: local, Cases: openCases(desk, auth), Log: env.Log,
 		Record: func(ctx context.Context, who dispatch.Viewer, patrols []dispatch.PatrolID) error {
 			return auth.RecordViews(ctx, who, pgauth.ViewedPosition, patrols)
 		},

@@ -11,5 +11,5 @@ import (
 func Of(v dispatch.Viewer) pgdb.Viewer {
 	return pgdb.Viewer{District: v.District.UUID, Account: v.Account.UUID, Device: v.Device.UUID, Patrol: v.Patrol.UUID,
 		Staff: v.Staff.UUID, Wide: !v.OwnWorkOnly(),
-		Phones: dispatch.May(v, dispatch.ActSeePhones), Area: v.AreaCode, Department: v.Department}
+		Phones: dispatch.May(v, dispatch.ActSeePhones), Covert: dispatch.May(v, dispatch.ActSeeCovert), Area: v.AreaCode, Department: v.Department}
 }

@@ -213,17 +213,20 @@ func ofViewer(pick string) string {
 		strings.ReplaceAll(pick, "WHOSE", "n.device_id = $3") + " UNION ALL " + strings.ReplaceAll(pick, "WHOSE", "n.staff_id = $4")
 }
 
+const openNotice = `(n.why = 'received' OR NOT EXISTS (SELECT FROM told_cases t WHERE t.id = n.case_id AND t.hidden))`
+
 // Whoever was told of a case is told its number, though the case may not be theirs to
-// see any more: the numbers have a view of their own. Notices of before there were words have none.
+// see any more: the numbers have a view of their own. Of a covert case only the receipt
+// is left. Notices of before there were words have none.
 var listNotices = `
 SELECT n.id, n.case_id, c.number, n.report_id, n.why, coalesce(n.text_zh, '有新事件，编号 ' || c.number || '。') AS text_zh,
   coalesce(n.text_en, 'A new case, number ' || c.number || '.') AS text_en, n.made_at, n.seen_at
-FROM (` + ofViewer(`(SELECT n.* FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.id < $5 AND (NOT $6 OR n.seen_at IS NULL)
+FROM (` + ofViewer(`(SELECT n.* FROM notices n WHERE n.district_id = $1 AND WHOSE AND `+openNotice+` AND n.id < $5 AND (NOT $6 OR n.seen_at IS NULL)
     ORDER BY n.id DESC LIMIT $7)`) + `) n JOIN told_cases c ON c.id = n.case_id
 ORDER BY n.id DESC LIMIT $7`
 
 var countUnseen = `
-SELECT count(*) FROM (` + ofViewer(`(SELECT FROM notices n WHERE n.district_id = $1 AND WHOSE AND n.seen_at IS NULL LIMIT $5)`) + ` LIMIT $5) x`
+SELECT count(*) FROM (` + ofViewer(`(SELECT FROM notices n WHERE n.district_id = $1 AND WHOSE AND `+openNotice+` AND n.seen_at IS NULL LIMIT $5)`) + ` LIMIT $5) x`
 
 type noticeRow struct {
 	ID       int64      `db:"id"`
@@ -288,7 +291,7 @@ RETURNING id, case_id`
 // SeeNotices implements dispatch.AnswerStore.
 func (s *Store) SeeNotices(ctx context.Context, v dispatch.Viewer, upTo int64, ids []int64) (int, error) {
 	var unseen int
-	return unseen, fault(s.db.Tx(ctx, func(tx pgx.Tx) error {
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, seeNotices, append(s.whose(v), upTo, ids)...)
 		if err != nil {
 			return err
@@ -311,8 +314,15 @@ func (s *Store) SeeNotices(ctx context.Context, v dispatch.Viewer, upTo int64, i
 		if err := pgproof.Record(ctx, tx, entries...); err != nil {
 			return err
 		}
+		return nil
+	})
+	if err != nil {
+		return 0, fault(err)
+	}
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
 		return tx.QueryRow(ctx, countUnseen, append(s.whose(v), dispatch.MaxUnseen)...).Scan(&unseen)
-	}))
+	})
+	return unseen, fault(err)
 }
 
 type seenNotice struct {

@@ -17,7 +17,7 @@ import (
 
 const caseColumns = `c.id, c.number, c.stage, c.dispatch, c.category, c.urgency, c.lon, c.lat, c.accuracy_m, c.cell, c.description,
   c.reporter_account, c.reporter_device, c.map_id, c.responsible, c.runner_up, c.areas, c.departments, c.called, c.shortfalls,
-  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version, c.flow,
+  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version, c.flow, c.covert, c.commanders,
   coalesce(c.closed_at IS NULL AND c.due_at < (SELECT gp_now()), false) AS overdue`
 
 type caseRow struct {
@@ -48,13 +48,15 @@ type caseRow struct {
 	Version         int64                     `db:"version"`
 	Flow            dispatch.Flow             `db:"flow"`
 	Overdue         bool                      `db:"overdue"`
+	Covert          *dispatch.Covert          `db:"covert"`
+	Commanders      []uuid.UUID               `db:"commanders"`
 }
 
 // assignmentsOf answers the assignments of some cases; candidates are left out
 // of lists, where they would be most of the bytes.
 const assignmentsOf = `
 SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.state, a.eta_s, a.road_m, a.mode, a.eta_kind, a.fix_age_s,
-  a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
+  a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.made_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
   a.people, a.brings, a.depart_at, a.arrives_at, a.in_place_at, a.relieves,
   CASE WHEN $2 THEN a.candidates ELSE '[]' END AS candidates
 FROM assignments a JOIN patrols p ON p.id = a.patrol_id
@@ -83,6 +85,7 @@ type assignmentRow struct {
 	ArrivedAt  *time.Time           `db:"arrived_at"`
 	LeavesAt   *time.Time           `db:"leaves_at"`
 	EndedAt    *time.Time           `db:"ended_at"`
+	MadeAt     time.Time            `db:"made_at"`
 	Reason     string               `db:"reason"`
 	Part       string               `db:"part"`
 	PlanID     uuid.UUID            `db:"plan_id"`
@@ -100,7 +103,7 @@ func (r assignmentRow) assignment() dispatch.Assignment {
 		PatrolID: dispatch.PatrolID{UUID: r.PatrolID}, PatrolCode: r.Code, PatrolName: r.Name,
 		State: dispatch.AssignmentState(r.State), EtaS: r.EtaS, RoadM: r.RoadM, Mode: dispatch.Mode(r.Mode), EtaKind: r.EtaKind,
 		FixAgeS: r.FixAgeS, OfferedAt: utc(r.OfferedAt), ExpiresAt: utc(r.ExpiresAt), ArrivedAt: utc(r.ArrivedAt),
-		LeavesAt: utc(r.LeavesAt), EndedAt: utc(r.EndedAt), Reason: r.Reason, Part: r.Part, PlanID: dispatch.PlanID{UUID: r.PlanID},
+		LeavesAt: utc(r.LeavesAt), EndedAt: utc(r.EndedAt), MadeAt: r.MadeAt.UTC(), Reason: r.Reason, Part: r.Part, PlanID: dispatch.PlanID{UUID: r.PlanID},
 		Candidates: r.Candidates, People: r.People, Brings: r.Brings, DepartAt: utc(r.DepartAt), ArrivesAt: utc(r.ArrivesAt), InPlaceAt: utc(r.InPlaceAt)}
 	if r.Relieves != nil {
 		a.Relieves.UUID = *r.Relieves
@@ -127,7 +130,11 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow, clocks []cloc
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Description: r.Description, MadeAt: r.MadeAt.UTC(),
 			DueAt: utc(r.DueAt), Overdue: r.Overdue, ClosedAt: utc(r.ClosedAt), Version: r.Version,
 			Responsible: r.Responsible, RunnerUp: r.RunnerUp, Departments: r.Called, Shortfalls: r.Shortfalls,
-			Assignments: []dispatch.Assignment{}, Clocks: []dispatch.Clock{}, UndoUntil: utc(r.UndoUntil), Flow: r.Flow}
+			Assignments: []dispatch.Assignment{}, Clocks: []dispatch.Clock{}, UndoUntil: utc(r.UndoUntil), Flow: r.Flow,
+			Covert: r.Covert, Commanders: make([]dispatch.AccountID, len(r.Commanders))}
+		for j, id := range r.Commanders {
+			c.Commanders[j].UUID = id
+		}
 		c.Scope = dispatch.Thing{District: s.district, Areas: r.Areas, Departments: r.Departments}
 		if r.MapID != nil {
 			c.MapID.UUID = *r.MapID
@@ -144,15 +151,13 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow, clocks []cloc
 		c := &out[at[r.CaseID]]
 		a := r.assignment()
 		c.Assignments = append(c.Assignments, a)
-		if a.State.Active() || a.State == dispatch.Done {
-			c.Scope.Patrols = append(c.Scope.Patrols, a.PatrolID)
-		}
 	}
 	for _, r := range clocks {
 		c := &out[at[r.CaseID]]
 		c.Clocks = append(c.Clocks, r.clock())
 	}
 	for i := range out {
+		out[i].Rescope()
 		out[i].Owner = out[i].OwnerOf()
 		out[i].OrderClocks()
 	}
@@ -356,8 +361,9 @@ const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
 const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
 
 // One's own reports, whatever became of them; the indexes of who reported find them. The
-// case that one was joined to may be hidden, but for its number and its stage.
-var listOwnReports = strings.Replace(reportColumns, "JOIN cases c", "JOIN own_report_cases c", 1) + `
+// case that one was joined to may be hidden, but for its number and its stage, and what
+// became of a covert case the receipt does not say.
+var listOwnReports = strings.Replace(reportColumns, "JOIN cases c", "JOIN reported_cases c", 1) + `
 WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
 
 type reportRow struct {

@@ -108,7 +108,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 
 const updateCase = `
 UPDATE cases SET stage = $2, dispatch = $3, map_id = $4, grid_id = $5, responsible = $6, runner_up = $7, areas = $8, departments = $9,
-  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15, flow = $16
+  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15, flow = $16, covert = $17, commanders = $18
 WHERE id = $1 AND version = $15 - 1`
 
 const insertPlan = `
@@ -134,7 +134,8 @@ const disarmSome = `
 DELETE FROM deadlines d USING unnest($2::uuid[], $3::text[]) AS x (assignment_id, step)
 WHERE d.case_id = $1 AND d.step = x.step AND d.assignment_id IS NOT DISTINCT FROM x.assignment_id`
 
-const disarmAll = `DELETE FROM deadlines WHERE case_id = $1`
+// A covert case is released whatever became of it.
+const disarmAll = `DELETE FROM deadlines WHERE case_id = $1 AND step <> 'release'`
 
 const settleItems = `
 UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL`
@@ -230,7 +231,7 @@ func (s *Store) writeCase(batch *pgx.Batch, c dispatch.Case) error {
 		areas = []string{}
 	}
 	batch.Queue(updateCase, c.ID.UUID, c.Stage, c.Dispatch, orNull(c.MapID), grid, responsible, runnerUp, areas,
-		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version, flow).Exec(must("change case"))
+		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version, flow, c.Covert, uuids(c.Commanders)).Exec(must("change case"))
 	return nil
 }
 

@@ -30,14 +30,14 @@ SELECT base, nextval('case_numbers') AS n FROM case_days WHERE district_id = $1 
 
 const categoryNow = `
 SELECT c.code, c.lead, c.joint, c.optional, c.urgency, c.dispatch_mode, coalesce(c.skill, '') AS skill, c.name_zh, c.name_en,
-  coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article
+  coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article, coalesce(r.covert_hours, 0) AS covert_hours
 FROM categories c LEFT JOIN category_rules r ON r.district_id = c.district_id AND r.code = c.code
 WHERE c.district_id = $1 AND c.code = $2 AND c.valid @> (SELECT gp_now())`
 
 const insertCase = `
 INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, accuracy_m, cell, description,
-  reporter_account, reporter_device, departments, called, made_at, version, due_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`
+  reporter_account, reporter_device, departments, called, made_at, version, due_at, covert, commanders)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`
 
 const insertReport = `
 INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, accuracy_m, cell, description,
@@ -60,10 +60,11 @@ type ruleRow struct {
 // namedRule is a rule with what people call its category.
 type namedRule struct {
 	ruleRow
-	NameZH  string `db:"name_zh"`
-	NameEN  string `db:"name_en"`
-	Listed  bool   `db:"listed"`
-	Article string `db:"article"`
+	NameZH      string `db:"name_zh"`
+	NameEN      string `db:"name_en"`
+	Listed      bool   `db:"listed"`
+	Article     string `db:"article"`
+	CovertHours int    `db:"covert_hours"`
 }
 
 func (r ruleRow) rule() dispatch.CategoryRule {
@@ -128,6 +129,7 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 		return opened, dispatch.NotListed(rules[0].Code, rules[0].Article)
 	}
 	opened.Rule = rules[0].rule()
+	opened.Rule.CovertHours = rules[0].CovertHours
 	opened.Names.Category = dispatch.Words{ZH: rules[0].NameZH, EN: rules[0].NameEN}
 	return opened, nil
 }
@@ -148,7 +150,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(insertCase, c.ID.UUID, s.district.UUID, c.Number, c.Stage, c.Dispatch, c.Category, c.Urgency, c.Lon, c.Lat, c.AccuracyM,
-		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version, c.DueAt)
+		o.Cell, c.Description, orNull(o.Account), orNull(o.Device), c.Scope.Departments, called, c.MadeAt, c.Version, c.DueAt, c.Covert, uuids(c.Commanders))
 	batch.Queue(insertReport, o.ReportID.UUID, s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, o.Draft.Sent.Lon, o.Draft.Sent.Lat, crs,
 		c.AccuracyM, o.Cell, c.Description, orNull(o.Account), orNull(o.Device), observed, now, o.Simulated, o.Draft.Reporter.Channel)
 	if o.Draft.Reporter.Name != "" || o.Draft.Reporter.Phone != "" {
@@ -165,6 +167,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 		plan.DueAt, plan.Together, plan.Reporter = now.Add(b.Window), true, b.Reporter
 	}
 	s.arm(batch, []dispatch.Deadline{plan})
+	s.arm(batch, b.Arm)
 	s.keepClocks(batch, c.ID, c.Clocks, nil)
 	s.prove(batch, b.Events)
 	if err := s.tell(batch, b.Tell); err != nil {

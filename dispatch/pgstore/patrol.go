@@ -120,7 +120,7 @@ func (r patrolRow) patrol() dispatch.Patrol {
 // those of visibleCase; accounts and devices own no patrol.
 const visiblePatrol = `p.district_id = $1 AND $2::uuid IS NOT DISTINCT FROM $2 AND $3::uuid IS NOT DISTINCT FROM $3 AND (
     p.id = $4::uuid
-    OR ($5::boolean AND ($7::text = '' OR p.department = $7) AND ($6::text = '' OR p.area_code IN (
+    OR ($5::int > 0 AND ($7::text = '' OR p.department = $7) AND ($6::text = '' OR p.area_code IN (
       WITH RECURSIVE tree (code) AS (
         SELECT code FROM areas WHERE district_id = $1 AND code = $6
         UNION SELECT a.code FROM areas a JOIN tree t ON a.parent_code = t.code AND a.district_id = $1)
@@ -128,7 +128,7 @@ const visiblePatrol = `p.district_id = $1 AND $2::uuid IS NOT DISTINCT FROM $2 A
 
 const listPatrols = `
 SELECT ` + patrolColumns + ` FROM patrols p
-WHERE ` + visiblePatrol + ` AND p.code > $8 AND ($9::text = '' OR p.department = $9) AND ($10::text = '' OR p.status = $10)
+WHERE ` + visiblePatrol + ` AND p.code > $8 AND ($9::text = '' OR p.department = $9) AND ($10::text = '' OR $10 = CASE WHEN p.id = ANY ($12::uuid[]) AND p.status <> 'off_duty' THEN 'assigned' ELSE p.status END)
 ORDER BY p.code LIMIT $11`
 
 // Patrols implements dispatch.PatrolStore.
@@ -138,7 +138,7 @@ func (s *Store) Patrols(ctx context.Context, v dispatch.Viewer, f dispatch.Patro
 		return dispatch.Page[dispatch.Patrol]{}, err
 	}
 	limit := limitOf(f.PageAsk)
-	found, err := s.patrols(ctx, v, listPatrols, append(s.scope(v), after, f.Department, f.Status, limit+1)...)
+	found, err := s.patrols(ctx, v, listPatrols, append(s.scope(v), after, f.Department, f.Status, limit+1, uuids(f.Veiled))...)
 	if err != nil {
 		return dispatch.Page[dispatch.Patrol]{}, err
 	}

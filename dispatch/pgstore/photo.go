@@ -55,6 +55,16 @@ SELECT ` + caseColumns + ` FROM cases c
 WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2
   UNION ALL SELECT r.case_id FROM revisit_photos rp JOIN revisits r ON r.id = rp.revisit_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
 
+const sentPhoto = `
+SELECT EXISTS (SELECT FROM report_photos rp JOIN reports r ON r.id = rp.report_id
+  WHERE rp.district_id = $1 AND rp.sha256 = $2 AND (r.reporter_account = $3 OR r.reporter_device = $4))`
+
+// SentPhoto implements dispatch.PhotoStore.
+func (s *Store) SentPhoto(ctx context.Context, v dispatch.Viewer, id [32]byte) (sent bool, err error) {
+	err = s.db.QueryRow(ctx, sentPhoto, s.district.UUID, id[:], orNull(v.Account), orNull(v.Device)).Scan(&sent)
+	return sent, fault(err)
+}
+
 // Photo implements dispatch.PhotoStore.
 func (s *Store) Photo(ctx context.Context, v dispatch.Viewer, id [32]byte) (dispatch.Photo, []dispatch.Case, error) {
 	var out dispatch.Photo

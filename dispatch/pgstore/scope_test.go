@@ -52,6 +52,10 @@ func newTown(t *testing.T) *town {
 		}
 		path := paths[[]string{"D", "T1", "T1V1", "T2", ""}[i%5]]
 		w.exec(`UPDATE cases SET areas = $2 WHERE id = $1`, filed.Case.ID.UUID, path)
+		if i%3 == 0 {
+			w.exec(`UPDATE cases SET covert = '{"since": "2026-05-03T00:00:00Z", "until": "2126-05-03T00:00:00Z", "reason": "x", "by": null}',
+				commanders = array_remove(ARRAY[$2::uuid], '00000000-0000-0000-0000-000000000000') WHERE id = $1`, filed.Case.ID.UUID, w.accounts[w.rnd.IntN(3)].UUID)
+		}
 		for _, a := range filed.Case.Assignments {
 			if a.State != dispatch.Offered {
 				continue
@@ -66,9 +70,15 @@ func newTown(t *testing.T) *town {
 
 func (w *town) allCases() []dispatch.Case {
 	w.t.Helper()
-	return readAll(w.t, func(cursor string) (dispatch.Page[dispatch.Case], error) {
-		return w.store.Cases(context.Background(), w.operator, dispatch.CaseFilter{PageAsk: dispatch.PageAsk{Limit: 7, Cursor: cursor}})
-	})
+	var out []dispatch.Case
+	for _, id := range ask[[]uuid.UUID](w.world, `SELECT array_agg(id ORDER BY id DESC) FROM cases`) {
+		c, err := w.store.Case(context.Background(), dispatch.CaseID{UUID: id}, "")
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 // patrolScopes is what Visible reads of each patrol.

@@ -112,16 +112,32 @@ func readAs[T any](ctx context.Context, s *Store, v dispatch.Viewer, query strin
 // scope is the viewer as parameters $1 to $7 of the queries that end in
 // visibleCase.
 func (s *Store) scope(v dispatch.Viewer) []any {
-	return []any{orNull(v.District), orNull(v.Account), orNull(v.Device), orNull(v.Patrol), !v.OwnWorkOnly(), v.AreaCode, v.Department}
+	return []any{orNull(v.District), orNull(v.Account), orNull(v.Device), orNull(v.Patrol), breadth(v), v.AreaCode, v.Department}
 }
 
 // visibleCase is dispatch.Visible for the case c, in SQL; a test holds the two
 // against each other.
 const visibleCase = `c.district_id = $1 AND (
-    ($5::boolean AND ($6::text = '' OR $6 = ANY (c.areas)) AND ($7::text = '' OR $7 = ANY (c.departments)))
-    OR c.reporter_account = $2::uuid OR c.reporter_device = $3::uuid
+    ($5::int > 0 AND ($6::text = '' OR $6 = ANY (c.areas)) AND ($7::text = '' OR $7 = ANY (c.departments)))
+    OR c.reporter_account = $2::uuid OR c.reporter_device = $3::uuid OR $2::uuid = ANY (c.commanders)
+    OR EXISTS (SELECT FROM assignments own WHERE own.case_id = c.id AND own.patrol_id = $4::uuid
+               AND own.state IN ('offered', 'accepted', 'en_route', 'on_scene', 'done')))
+  AND (c.covert IS NULL OR $2::uuid = ANY (c.commanders)
+    OR ($5::int > 1 AND ($6::text = '' OR $6 = ANY (c.areas)) AND ($7::text = '' OR $7 = ANY (c.departments)))
     OR EXISTS (SELECT FROM assignments own WHERE own.case_id = c.id AND own.patrol_id = $4::uuid
                AND own.state IN ('offered', 'accepted', 'en_route', 'on_scene', 'done')))`
+
+// breadth is how much a viewer sees: 0 their own work, 1 their scope, 2 what is covert
+// in it as well.
+func breadth(v dispatch.Viewer) int {
+	switch {
+	case v.OwnWorkOnly():
+		return 0
+	case dispatch.May(v, dispatch.ActSeeCovert):
+		return 2
+	}
+	return 1
+}
 
 const (
 	defaultLimit = 50

@@ -5,10 +5,12 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
+	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 )
@@ -28,6 +30,33 @@ func TestTheWallShowsWhatVisibleSays(t *testing.T) {
 	patrols := map[uuid.UUID]dispatch.Thing{}
 	for id, scope := range w.patrolScopes() {
 		patrols[id.UUID] = scope
+	}
+	// Where a patrol was is hidden by the covert cases it is on.
+	tracked := map[uuid.UUID]dispatch.Thing{}
+	for id, scope := range patrols {
+		for _, c := range cases {
+			for _, s := range c.Secrets {
+				if s.Hides(dispatch.PatrolID{UUID: id}, geo.Point{Lon: 121, Lat: 28}, time.Now().Add(time.Hour)) {
+					scope.Secrets = append(scope.Secrets, s)
+				}
+			}
+		}
+		tracked[id] = scope
+	}
+	// A commander's right is to the case, and to the dots on it; tracks stay with the scope.
+	within := func(v dispatch.Viewer, t dispatch.Thing) bool {
+		unit := t
+		unit.Secrets = nil
+		return dispatch.Visible(v, unit) && dispatch.Visible(v, t)
+	}
+	// A reporter keeps what they sent, whatever became of it.
+	receipt := func(v dispatch.Viewer, t dispatch.Thing) bool {
+		own := t
+		own.Secrets = nil
+		own.Areas, own.Departments, own.Patrols = []string{"nowhere"}, nil, nil
+		v2 := v
+		v2.AreaCode = "somewhere else"
+		return dispatch.Visible(v, t) || dispatch.Visible(v2, own)
 	}
 	grids := map[uuid.UUID]dispatch.Thing{}
 	for code, path := range paths {
@@ -71,13 +100,13 @@ func TestTheWallShowsWhatVisibleSays(t *testing.T) {
 		rule  func(dispatch.Viewer, dispatch.Thing) bool
 	}{
 		{`SELECT id FROM cases`, cases, dispatch.Visible},
-		{`SELECT case_id FROM reports`, cases, dispatch.Visible},
+		{`SELECT case_id FROM reports`, cases, receipt},
 		{`SELECT DISTINCT case_id FROM case_events WHERE case_id IS NOT NULL`, cases, dispatch.Visible},
-		{`SELECT r.case_id FROM reports r JOIN report_photos p ON p.report_id = r.id`, cases, dispatch.Visible},
-		{`SELECT encode(substr(sha256, 1, 16), 'hex')::uuid FROM photos`, cases, dispatch.Visible},
+		{`SELECT r.case_id FROM reports r JOIN report_photos p ON p.report_id = r.id`, cases, receipt},
+		{`SELECT encode(substr(sha256, 1, 16), 'hex')::uuid FROM photos`, cases, receipt},
 		{`SELECT id FROM patrols`, patrols, dispatch.Visible},
 		{`SELECT patrol_id FROM duties`, patrols, dispatch.Visible},
-		{`SELECT patrol_id FROM tracks_seen`, patrols, dispatch.Visible},
+		{`SELECT patrol_id FROM tracks_seen`, tracked, within},
 		{`SELECT id FROM people_seen`, people, managed},
 		{`SELECT id FROM device_states_seen`, devices, managed},
 		{`SELECT id FROM grids`, grids, dispatch.VisibleOnMap},

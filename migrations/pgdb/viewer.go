@@ -12,7 +12,8 @@ import (
 
 // Viewer is who a read is answered for, as the policies of the tables know them
 // (migration 20). The zero value of an id names nobody; an empty Area or Department
-// is all of them. Wide sees more than their own work; Phones may have telephones.
+// is all of them. Wide sees more than their own work; Phones may have telephones,
+// Covert sees covert cases of the scope.
 type Viewer struct {
 	District   uuid.UUID
 	Account    uuid.UUID
@@ -21,6 +22,7 @@ type Viewer struct {
 	Staff      uuid.UUID
 	Wide       bool
 	Phones     bool
+	Covert     bool
 	Area       string
 	Department string
 }
@@ -35,7 +37,7 @@ func (v Viewer) setting() (string, error) {
 		return &id
 	}
 	text, err := json.Marshal(map[string]any{"district": id(v.District), "account": id(v.Account), "device": id(v.Device),
-		"patrol": id(v.Patrol), "staff": id(v.Staff), "wide": v.Wide, "phones": v.Phones, "area": v.Area, "department": v.Department})
+		"patrol": id(v.Patrol), "staff": id(v.Staff), "wide": v.Wide, "phones": v.Phones, "covert": v.Covert, "area": v.Area, "department": v.Department})
 	return string(text), err
 }
 

@@ -43,6 +43,33 @@ WHERE p.district_id = $1 AND d.during && tstzrange($2, NULL) ORDER BY d.patrol_i
 WHERE district_id = $1 AND (simulated OR revoked_at <= gp_now())`
 )
 
+// selectSecrets is dispatch.Case.secret in SQL, of every covert case.
+const selectSecrets = `SELECT c.id, c.version, c.areas, c.departments, c.commanders, c.lon, c.lat,
+  coalesce(array_agg(a.patrol_id) FILTER (WHERE a.active OR a.state = 'done'), '{}'),
+  coalesce(jsonb_agg(jsonb_build_object('patrol', a.patrol_id, 'from', a.made_at,
+    'until', CASE WHEN NOT a.active THEN coalesce(a.ended_at, a.made_at) END)) FILTER (WHERE a.state <> 'proposed'), '[]')
+FROM cases c LEFT JOIN assignments a ON a.case_id = c.id WHERE c.district_id = $1 AND c.covert IS NOT NULL GROUP BY c.id`
+
+func (s *Store) secrets(rows pgx.Rows, r *realtime.Roster) error {
+	var id uuid.UUID
+	var commanders, partakers []uuid.UUID
+	var out realtime.Secret
+	_, err := pgx.ForEachRow(rows, []any{&id, &out.Version, &out.Areas, &out.Departments, &commanders, &out.Place.Lon, &out.Place.Lat, &partakers, &out.Sent}, func() error {
+		secret := out
+		secret.Case.UUID = id
+		for _, c := range commanders {
+			secret.Commanders = append(secret.Commanders, dispatch.AccountID{UUID: c})
+		}
+		for _, p := range partakers {
+			secret.Partakers = append(secret.Partakers, dispatch.PatrolID{UUID: p})
+		}
+		r.Secrets = append(r.Secrets, secret)
+		out.Areas, out.Departments, out.Sent = nil, nil, nil
+		return nil
+	})
+	return err
+}
+
 // Roster reads the register as it stands at one moment, with what was valid since
 // a time.
 func (s *Store) Roster(ctx context.Context, since time.Time) (*realtime.Roster, error) {
@@ -83,6 +110,7 @@ func (s *Store) Roster(ctx context.Context, since time.Time) (*realtime.Roster, 
 			})
 			return err
 		})
+		batch.Queue(selectSecrets, s.district.UUID).Query(func(rows pgx.Rows) error { return s.secrets(rows, r) })
 		return tx.SendBatch(ctx, &batch).Close()
 	})
 	if err != nil {

@@ -303,6 +303,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/covert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make a case covert until a time, or move that time
+         * @description Until it is released, the case is seen by those who take part, its commanders, and duty leaders and admins of its scope; to
+         *     all others it is not there, nor are the places of those who were sent to it. Whoever does this commands the case. Each look is recorded.
+         */
+        put: operations["coverCase"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/cases/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Release a covert case before its time */
+        post: operations["releaseCase"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/cases/{id}/close": {
         parameters: {
             query?: never;
@@ -1641,6 +1683,7 @@ export interface components {
             revisit?: string;
             /** @description Settled on the spot by whoever reports it: nobody is sent, and the lot decides whether it is checked */
             self_handled?: boolean;
+            covert?: components["schemas"]["NewCover"];
         };
         /**
          * @description How the report came in, and whom to call back; left out, the caller saw it. With `hotline` or `resident` the answers
@@ -2060,6 +2103,36 @@ export interface components {
             owner: components["schemas"]["CaseOwner"];
             /** @description What runs, the one that counts first; none once it is finished */
             clocks: components["schemas"]["CaseClock"][];
+            covert: components["schemas"]["Covert"] | null;
+            /** @description Accounts that see and command it while it is covert */
+            commanders?: string[];
+        };
+        /** @description Why a case is kept secret, and until when */
+        Covert: {
+            /** Format: date-time */
+            since: string;
+            /**
+             * Format: date-time
+             * @description It is released then by itself
+             */
+            until: string;
+            reason: string;
+            /**
+             * Format: uuid
+             * @description An account; null where the category asked for it
+             */
+            by: string | null;
+            answer?: components["schemas"]["Words"];
+        };
+        NewCover: {
+            reason: string;
+            /**
+             * Format: date-time
+             * @description In 24 h when left out; 30 days from now at most
+             */
+            until?: string;
+            /** @description Further accounts that shall see and command it */
+            commanders?: string[];
         };
         Calendar: {
             /** Format: int64 */
@@ -2078,6 +2151,8 @@ export interface components {
             same: components["schemas"]["SameRule"];
             /** @description Days after its end on which the place is looked at again, in the hour of the first report */
             revisit_days: number[];
+            /** @description How long a case of it is covert from its report on; 0: it is not */
+            covert_hours: number;
         };
         /** @description When two reports are taken for one matter */
         SameRule: {
@@ -2109,6 +2184,8 @@ export interface components {
             same?: components["schemas"]["SameRule"];
             /** @description Ascending */
             revisit_days?: number[];
+            /** @description As it was when left out */
+            covert_hours?: number;
         };
         CategoryRulesList: {
             items: components["schemas"]["CategoryRules"][];
@@ -2398,6 +2475,9 @@ export interface components {
             owner: components["schemas"]["CaseOwner"];
             /** @description What runs, the one that counts first; none once it is finished */
             clocks: components["schemas"]["CaseClock"][];
+            covert: components["schemas"]["Covert"] | null;
+            /** @description Accounts that see and command it while it is covert */
+            commanders?: string[];
             /**
              * Format: date-time
              * @description Until then a dispatch can be taken back
@@ -3995,6 +4075,54 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    coverCase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCover"];
+            };
+        };
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    releaseCase: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Note"];
+            };
+        };
         responses: {
             200: components["responses"]["CaseDetail"];
             default: components["responses"]["Problem"];

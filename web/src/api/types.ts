@@ -68,4 +68,5 @@ export type LiveFrame =
   | { type: "notice"; seq: number }
   /** cut: this node does not hear others, whose positions come some seconds late. Said when it changes, and after a snapshot while it is so. */
   | { type: "link"; seq: number; cut: boolean }
+  | { type: "case_gone"; seq: number; id: string }
   | { type: "case"; seq: number; case: Case };

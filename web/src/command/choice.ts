@@ -204,6 +204,14 @@ export const traps = computed<Candidate[]>(() => {
   return standing(c).flatMap((a) => (a.kind === "department" && going.has(a.state) ? (airTrap(a.candidates) ?? []) : []));
 });
 
+export function coverCase(reason: string, until: string): Promise<boolean> {
+  return act((header) => client.PUT("/api/v1/cases/{id}/covert", { params: { path: path(), header }, body: { reason, until } }), words.value.covert.covered);
+}
+
+export function releaseCase(reason: string): Promise<boolean> {
+  return act((header) => client.POST("/api/v1/cases/{id}/release", { params: { path: path(), header }, body: reason ? { reason } : {} }), words.value.covert.releasedNow);
+}
+
 export function takeMove(order: CaseMove, done: string): Promise<boolean> {
   return act((header) => client.POST("/api/v1/cases/{id}/moves", { params: { path: path(), header }, body: order }), words.value.course.moved(done));
 }

@@ -70,6 +70,9 @@ function patrolUnit(p: Known): Unit {
   return { id: p.id, played: p.simulated === true && !played.value.all, kind: "patrol", lon: p.lon, lat: p.lat, headingDeg: p.heading_deg ?? 0, spreadS: p.spreadS, ...symbol };
 }
 
+const covertRing = (id: string): string => `covert:${id}`;
+const ofRing = (id: string): string => id.replace(/^covert:/, "");
+
 const recentlyDoneMs = 2 * 3_600_000;
 function caseUnit(c: Case, now: number): Unit | null {
   if (isFinished(c) && now - Date.parse(c.closed_at ?? c.made_at) > recentlyDoneMs) return null;
@@ -227,6 +230,9 @@ function wire(map: DistrictMap): (() => void)[] {
     const unit = caseUnit(c, Date.now());
     if (unit) map.fleet.put(unit, performance.now());
     else map.fleet.remove(c.id);
+    // A covert case wears a dashed ring: whoever sees it must know that others do not.
+    if (unit && c.covert) map.fleet.put({ ...unit, id: covertRing(c.id), look: "lost", shape: shape.dashedRing, sizePx: unit.sizePx + 15, z: -1 }, performance.now());
+    else map.fleet.remove(covertRing(c.id));
   };
   const putPatrols = (list: Iterable<Known>) => {
     const now = performance.now();
@@ -241,6 +247,14 @@ function wire(map: DistrictMap): (() => void)[] {
     },
     cases: (changed) => {
       for (const c of changed) putCase(c);
+      map.draw();
+    },
+    casesGone: (ids) => {
+      for (const id of ids) {
+        map.fleet.remove(id);
+        map.fleet.remove(covertRing(id));
+        if (chosenID.value === id) choose(null);
+      }
       map.draw();
     },
   });
@@ -392,7 +406,7 @@ function Tip() {
   const { unit, place, grid } = at.hit;
   let body = null;
   if (unit?.kind === "case") {
-    const c = cases.get(unit.id);
+    const c = cases.get(ofRing(unit.id));
     if (c) body = <><b>{titleOf(c)}</b><br />{c.number} · {w.stage[c.stage]}</>;
   } else if (unit) {
     const p = patrols.get(unit.id);

@@ -15,6 +15,7 @@ import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { Course, Moves } from "./course.tsx";
 import { Meet } from "./meet.tsx";
+import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
 import { History } from "./history.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
@@ -34,6 +35,7 @@ export function Panel() {
         <>
           <div class="scroll" key={c.id}>
             <Top c={c} />
+            <CovertMark c={c} />
             <Course c={c} />
             <Photos c={c} />
             <Where c={c} />
@@ -193,7 +195,7 @@ function Foot({ c }: { c: CaseDetail }) {
   const n = standing(c).filter((a) => a.kind === "department" && a.state === "proposed").length;
   const canClose = may("close_case") && !isFinished(c);
   const canAccount = may("dossier");
-  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value && c.moves.length === 0) return null;
+  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value && c.moves.length === 0 && !covertMine(c)) return null;
   return (
     <div class="foot">
       {trouble.value ? <p class="say bad" role="alert">{trouble.value}</p> : said.value ? <p class="say" role="status">{said.value}</p> : null}
@@ -206,6 +208,7 @@ function Foot({ c }: { c: CaseDetail }) {
         </button>
       ) : null}
       <Moves c={c} />
+      <CovertSwitch c={c} />
       {canAccount && !closing.value ? (
         <div class="second">
           <a class="button" id="dossier" href={`/api/v1/cases/${c.id}/dossier?lang=${language.value}`} target="_blank" rel="noreferrer" title={w.dossierHint}>{w.dossier}</a>

@@ -164,7 +164,7 @@ function Row({ c, chosen }: { c: Case; chosen: boolean }) {
   return (
     <button type="button" class="row" aria-current={chosen} onClick={() => choose(c.id)}>
       <Mark name={look} size={20} />
-      <span class="what">{titleOf(c)}</span>
+      <span class="what">{c.covert ? <i class="covert-tag">{w.covert.tag}</i> : null}{titleOf(c)}</span>
       <span class={`when ${late ? "over" : ""}`}>{when}</span>
       <span class="where">
         <span>{whereOf(c)}</span>

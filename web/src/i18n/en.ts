@@ -1,5 +1,6 @@
 import { course } from "./en/course.ts";
 import { like } from "./en/like.ts";
+import { covert } from "./en/covert.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
 import { people } from "./en/people.ts";
@@ -307,6 +308,7 @@ export const en: Dict = {
 
   course,
   like,
+  covert,
   stage,
   assignment,
   status,

@@ -1,6 +1,7 @@
 /** Every word on the pages, Chinese first. English must have the same keys, or the types fail. */
 import { course } from "./zh/course.ts";
 import { like } from "./zh/like.ts";
+import { covert } from "./zh/covert.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
 import { people } from "./zh/people.ts";
@@ -307,6 +308,7 @@ export const zh = {
 
   course,
   like,
+  covert,
   stage,
   assignment,
   status,

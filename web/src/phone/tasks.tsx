@@ -102,6 +102,7 @@ function TaskSheet({ t }: { t: Task }) {
       <span class={`badge ${a.state === "offered" ? "" : "go"}`}>
         {a.state === "offered" ? `${w.newTask}${left !== null && left > 0 ? ` · ${w.timeToAnswer(duration(left, all))}` : ""}` : all.assignment[a.state]}
       </span>
+      {c.covert ? <p class="covert-note"><b>{all.covert.mark}</b>{all.covert.phone}</p> : null}
       <h2>{c.description || categoryName(c.category)}</h2>
       <p>
         {[categoryName(c.category), c.responsible.name].filter(Boolean).join(" · ")}

@@ -24,7 +24,7 @@ export const heardMs = signal<number | null>(null);
 export const apart = signal(false);
 export const loaded = signal(false);
 
-type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; notice?: () => void };
+type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; casesGone?: (ids: Iterable<string>) => void; notice?: () => void };
 const listeners = new Set<Listener>();
 /** The map and the alarms hear every change, not only 4 a second. */
 export function hear(listener: Listener): () => void {
@@ -80,6 +80,7 @@ async function loadPatrols(): Promise<void> {
 /** Open cases all, finished ones of the last day: what the queue and the charts show. */
 async function loadCases(): Promise<void> {
   const dayAgo = Date.now() - 24 * 3_600_000;
+  const before = [...cases.keys()];
   const open = await everyPage((cursor) => ask(client.GET("/api/v1/cases", { params: { query: { open: true, limit: 200, cursor } } })));
   const done: Case[] = [];
   let cursor: string | undefined;
@@ -90,8 +91,19 @@ async function loadCases(): Promise<void> {
     cursor = last && Date.parse(last.made_at) > dayAgo ? (page.next_cursor ?? undefined) : undefined;
   } while (cursor && done.length < 5000);
   for (const c of [...open, ...done]) keepCase(c, false);
+  // What is in no list any more has become covert while the line was down.
+  const here = new Set([...open, ...done].map((c) => c.id));
+  forget(before.filter((id) => !here.has(id)));
   tellCases();
   for (const l of listeners) l.cases?.(cases.values());
+}
+
+/** Cases that are not this viewer's to see any more leave the lists, the map and the panel at once. */
+function forget(ids: string[]): void {
+  if (ids.length === 0) return;
+  for (const id of ids) cases.delete(id);
+  tellCases();
+  for (const l of listeners) l.casesGone?.(ids);
 }
 
 function keep(p: LivePatrol): Known {
@@ -192,6 +204,9 @@ function take(frame: LiveFrame, missed: boolean): void {
       break;
     case "notice":
       for (const l of listeners) l.notice?.();
+      break;
+    case "case_gone":
+      forget([frame.id]);
       break;
     case "case":
       heardCase(frame.case);

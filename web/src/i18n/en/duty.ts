@@ -111,6 +111,11 @@ export const elsewhere: Dict["elsewhere"] = {
 };
 
 export const event: Dict["event"] = {
+  covert: "Made covert",
+  "covert.until": "Release time changed",
+  "covert.released": "Released",
+  "viewed.case": "Covert case seen",
+  "viewed.photo": "Photo of a covert case seen",
   returned: "Returned",
   ruled: "Ruled",
   asked: "Asked for",

@@ -117,6 +117,11 @@ export const elsewhere = {
 };
 
 export const event = {
+  covert: "设为隐蔽行动",
+  "covert.until": "调整解密时间",
+  "covert.released": "解密",
+  "viewed.case": "查看隐蔽案件",
+  "viewed.photo": "查看隐蔽案件照片",
   returned: "退单",
   ruled: "裁定",
   asked: "申请",

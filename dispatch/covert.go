@@ -1,0 +1,242 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// How long a case may be covert from now on, and what is taken where nobody says.
+const (
+	maxCovert     = 30 * 24 * time.Hour
+	defaultCovert = 24 * time.Hour
+	maxCovertWhy  = 500 // runes
+)
+
+// Covert is why a case is kept secret, since when, and until when. By is empty where its
+// category asked for it.
+type Covert struct {
+	Since  time.Time  `json:"since"`
+	Until  time.Time  `json:"until"`
+	Reason string     `json:"reason"`
+	By     *AccountID `json:"by"`
+	// Answer is what its reporters are told on release, of a case that was closed before.
+	Answer *Words `json:"answer,omitempty"`
+}
+
+// state is what events say of it as before and after.
+func (c *Covert) state() any {
+	if c == nil {
+		return nil
+	}
+	return c.Until.UTC().Format(time.RFC3339)
+}
+
+// CoverOrder makes a case covert, or changes when it is released.
+type CoverOrder struct {
+	Reason string
+	Until  time.Time // zero: in 24 h
+	// Commanders are accounts who shall see and command it, beside whoever orders this.
+	Commanders []AccountID
+}
+
+func (o *CoverOrder) check(now time.Time) error {
+	o.Reason = strings.TrimSpace(o.Reason)
+	switch {
+	case o.Reason == "":
+		return invalid("/reason", "is missing; say why nobody is to know")
+	case utf8.RuneCountInString(o.Reason) > maxCovertWhy:
+		return invalid("/reason", fmt.Sprintf("may have %d characters at most", maxCovertWhy))
+	case len(o.Commanders) > 20:
+		return invalid("/commanders", "may be 20 at most")
+	}
+	if o.Until.IsZero() {
+		o.Until = now.Add(defaultCovert)
+	}
+	switch {
+	case !o.Until.After(now):
+		return invalid("/until", "lies in the past; give a time of release that is still to come")
+	case o.Until.After(now.Add(maxCovert)):
+		return invalid("/until", "may be 30 days from now at most; it can be put off again later")
+	}
+	o.Until = o.Until.UTC().Truncate(time.Microsecond)
+	return nil
+}
+
+// Cover makes a case covert until a time, or moves that time. Whoever does it commands
+// the case from then on. A grid worker who was to look first and is not there yet is
+// called off: somebody in uniform at the door is what this is to prevent.
+func (s *Service) Cover(ctx context.Context, v Viewer, id CaseID, version int64, o CoverOrder) (CaseDetail, error) {
+	err := s.changeCovert(ctx, v, id, version, func(t *turn) error {
+		c := &t.Case
+		if err := o.check(t.now); err != nil {
+			return err
+		}
+		if !c.Stage.Open() && c.Covert == nil {
+			return closedCase(*c)
+		}
+		was := c.Covert
+		c.Covert = &Covert{Since: t.now, Until: o.Until, Reason: o.Reason, By: v.Account.OrNull()}
+		if was != nil {
+			c.Covert.Since, c.Covert.Answer = was.Since, was.Answer
+		}
+		c.command(append([]AccountID{v.Account}, o.Commanders...)...)
+		t.armRelease()
+		if was != nil {
+			t.event("covert.until", PatrolID{}, facts{"until": o.Until, "reason": o.Reason})
+			return nil
+		}
+		t.event("covert", PatrolID{}, facts{"until": o.Until, "reason": o.Reason})
+		t.hidden = true
+		for i, a := range c.Assignments {
+			if a.Kind == KindFirstLook && a.State.Active() && a.State != There {
+				t.end(i, Recalled, reasonNotNeeded)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	s.Wake()
+	return s.detail(ctx, v, id)
+}
+
+// Release lets everybody see the case again whom it concerns.
+func (s *Service) Release(ctx context.Context, v Viewer, id CaseID, version int64, reason string) (CaseDetail, error) {
+	reason = strings.TrimSpace(reason)
+	if utf8.RuneCountInString(reason) > maxCovertWhy {
+		return CaseDetail{}, invalid("/reason", fmt.Sprintf("may have %d characters at most", maxCovertWhy))
+	}
+	err := s.changeCovert(ctx, v, id, version, func(t *turn) error {
+		if t.Case.Covert == nil {
+			return &Fault{Kind: Conflict, Code: "not-covert", Detail: "The case is not covert; there is nothing to release."}
+		}
+		t.release("by hand", reason)
+		return nil
+	})
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	s.Wake()
+	return s.detail(ctx, v, id)
+}
+
+func (s *Service) changeCovert(ctx context.Context, v Viewer, id CaseID, version int64, change func(*turn) error) error {
+	return s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
+		if !Visible(v, d.Case.Scope) {
+			return Turn{}, hidden("case")
+		}
+		if !May(v, ActCover) && !d.Case.commandedBy(v) {
+			return Turn{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role makes no case covert and releases none; ask the duty desk or a commander of the case."}
+		}
+		if err := d.expect(version); err != nil {
+			return Turn{}, err
+		}
+		t := newTurn(d, v)
+		if err := change(t); err != nil {
+			return Turn{}, err
+		}
+		return t.done()
+	})
+}
+
+// releaseDue releases a case whose time has come. A time that was put off meanwhile has
+// a row of its own, and a case that was released by hand has nothing left to do.
+func (s *Service) releaseDue(ctx context.Context, d Deadline) error {
+	err := s.Store.Change(ctx, d.Case, nil, func(k Docket) (Turn, error) {
+		if k.Case.Covert == nil || k.Case.Covert.Until.After(k.Now) {
+			return Turn{}, errNothingToDo
+		}
+		t := newTurn(k, system)
+		t.release("its time came", "")
+		return t.done()
+	})
+	if err != nil && !errors.Is(err, errNothingToDo) {
+		return fmt.Errorf("release case %s: %w", d.Case, err)
+	}
+	s.Wake()
+	if err != nil {
+		return s.Store.DropDeadline(ctx, d.ID)
+	}
+	return nil
+}
+
+// release ends what was secret. Who reported a case that is closed already hears of it
+// now.
+func (t *turn) release(because, reason string) {
+	c := &t.Case
+	answer := c.Covert.Answer
+	c.Covert = nil
+	t.Disarm = append(t.Disarm, Step{Step: StepRelease})
+	t.event("covert.released", PatrolID{}, facts{"because": because, "note": reason})
+	if answer != nil {
+		t.toReporters(WhyClosed, *answer)
+	}
+}
+
+const reasonNotNeeded = "it is not needed"
+
+func (t *turn) armRelease() {
+	t.Arm = append(t.Arm, t.Case.releaseDeadline())
+}
+
+func (c Case) releaseDeadline() Deadline {
+	return Deadline{ID: NewID[deadlineKind](), Case: c.ID, Stage: stageAny, Step: StepRelease, DueAt: c.Covert.Until}
+}
+
+// stageAny is the stage of a deadline that is due whatever became of its case.
+const stageAny = "any"
+
+// keepQuiet takes back what would tell people who do not know of a covert case: its
+// reporters have their receipt, and everybody else sees it in their list or not at all.
+func (t *turn) keepQuiet() {
+	if t.Case.Covert == nil {
+		return
+	}
+	for _, n := range t.Notices {
+		if n.Why == WhyClosed {
+			text := n.Text
+			t.Case.Covert.Answer = &text
+		}
+	}
+	t.Notices = slices.DeleteFunc(t.Notices, func(n Notice) bool { return n.Why != WhyReceived })
+	t.Tell = slices.DeleteFunc(t.Tell, func(a Announcement) bool { return a.Notice != nil && a.Notice.Why != WhyReceived })
+}
+
+// command adds commanders, each once.
+func (c *Case) command(ids ...AccountID) {
+	for _, id := range ids {
+		if !id.IsZero() && !slices.Contains(c.Commanders, id) {
+			c.Commanders = append(c.Commanders, id)
+		}
+	}
+}
+
+func (c Case) commandedBy(v Viewer) bool {
+	return !v.Account.IsZero() && slices.Contains(c.Commanders, v.Account)
+}
+
+// coverAtBirth makes a new case covert where its report or its category asks for it.
+func (c *Case) coverAtBirth(v Viewer, asked *CoverOrder, hours int, now time.Time) error {
+	switch {
+	case asked != nil:
+		if err := asked.check(now); err != nil {
+			return err
+		}
+		c.Covert = &Covert{Since: now, Until: asked.Until, Reason: asked.Reason, By: v.Account.OrNull()}
+		c.command(asked.Commanders...)
+	case hours > 0:
+		c.Covert = &Covert{Since: now, Until: now.Add(time.Duration(hours) * time.Hour), Reason: "category " + c.Category}
+	default:
+		return nil
+	}
+	if May(v, ActCover) {
+		c.command(v.Account)
+	}
+	return nil
+}

@@ -1,0 +1,175 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/geo"
+)
+
+// Veil is what one viewer must not be told of where patrols are: the secrets of covert
+// cases that they do not know of. Every door that tells of a patrol's place looks
+// through it. What it hides reads like the everyday: the patrol is busy, and its
+// telephone sent no place.
+type Veil struct {
+	secrets []Secret
+	own     PatrolID // of the viewer, whom nothing hides from themselves
+}
+
+// veil answers what is hidden from a viewer now. The store is asked, not the live side:
+// whoever asks after a case became covert is answered so.
+func (s *Service) veil(ctx context.Context, v Viewer) (Veil, error) {
+	all, err := s.Store.Secrets(ctx)
+	if err != nil {
+		return Veil{}, fmt.Errorf("ask what is covert: %w", err)
+	}
+	out := Veil{own: v.Patrol}
+	for i := range all {
+		if !all[i].Known(v) {
+			out.secrets = append(out.secrets, all[i])
+		}
+	}
+	return out, nil
+}
+
+// Veil is for doors that read places past the service: tracks, and what is printed.
+func (s *Service) Veil(ctx context.Context, v Viewer) (Veil, error) { return s.veil(ctx, v) }
+
+// Hides says whether the place of a patrol at a time is hidden.
+func (x Veil) Hides(patrol PatrolID, at geo.Point, t time.Time) bool {
+	for i := range x.secrets {
+		if patrol != x.own && x.secrets[i].Hides(patrol, at, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// hidesNow says whether the newest place of a patrol is hidden.
+func (x Veil) hidesNow(patrol PatrolID, at geo.Point) bool {
+	for i := range x.secrets {
+		if patrol != x.own && x.secrets[i].HidesNow(patrol, at) {
+			return true
+		}
+	}
+	return false
+}
+
+// since answers from when on anything of a patrol's ways is hidden; false where nothing
+// is.
+func (x Veil) since(patrol PatrolID) (from time.Time, hidden bool) {
+	for _, s := range x.secrets {
+		for _, e := range s.Sent {
+			if e.Patrol == patrol && patrol != x.own && (!hidden || e.From.Before(from)) {
+				from, hidden = e.From, true
+			}
+		}
+	}
+	return from, hidden
+}
+
+// of says whether a case is one of those the viewer knows nothing of.
+func (x Veil) of(id CaseID) bool {
+	return slices.ContainsFunc(x.secrets, func(s Secret) bool { return s.Case == id })
+}
+
+// busy answers the patrols that are on an errand that the viewer knows nothing of, and
+// those whose place is hidden at its end.
+func (x Veil) busy(live Live) []PatrolID {
+	var out []PatrolID
+	for _, s := range x.secrets {
+		for _, e := range s.Sent {
+			if e.Patrol == x.own {
+				continue
+			}
+			if e.Until == nil {
+				out = append(out, e.Patrol)
+			} else if at, ok := live.Position(e.Patrol); ok && s.HidesNow(e.Patrol, at.Point) {
+				out = append(out, e.Patrol)
+			}
+		}
+	}
+	return out
+}
+
+// over hides a patrol: it is busy like any other, and nobody heard where it is. Off duty
+// there is nothing to hide.
+func (x Veil) over(p *Patrol) {
+	if p.Lon == nil || p.Lat == nil {
+		if from, hidden := x.since(p.ID); !hidden || from.IsZero() || !x.Over(p.ID) {
+			return
+		}
+	} else if !x.hidesNow(p.ID, geo.Point{Lon: *p.Lon, Lat: *p.Lat}) {
+		return
+	}
+	p.Lon, p.Lat, p.T, p.Cell, p.AccuracyM, p.HeadingDeg = nil, nil, nil, nil, nil, nil
+	if p.Presence == Still {
+		p.Presence = Online
+	}
+	if p.Status != OffDuty {
+		p.Status = Assigned
+	}
+}
+
+// Over says whether a patrol is on an errand that the viewer knows nothing of.
+func (x Veil) Over(id PatrolID) bool {
+	for _, s := range x.secrets {
+		for _, e := range s.Sent {
+			if e.Patrol == id && id != x.own && e.Until == nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// busyElsewhere is what the planner says of any patrol on its way to another case.
+const busyElsewhere = "busy: assigned"
+
+// plannedTogether is longer than plans of one batch lie apart.
+const plannedTogether = 2 * time.Minute
+
+// overCandidates hides, in the reasons why who went, where hidden patrols were: a case
+// next door would measure the way to them otherwise.
+func (x Veil) overCandidates(c *Case) {
+	for i := range c.Assignments {
+		a := &c.Assignments[i]
+		for j := range a.Candidates {
+			from, hidden := x.since(a.Candidates[j].PatrolID)
+			// Plans that are made together name each other's cases, whichever is written first.
+			if !hidden || !a.MadeAt.IsZero() && a.MadeAt.Before(from.Add(-plannedTogether)) {
+				continue
+			}
+			k := &a.Candidates[j]
+			because := busyElsewhere
+			*k = Candidate{PatrolID: k.PatrolID, Code: k.Code, Name: k.Name, Mode: k.Mode, RejectedBecause: &because}
+		}
+	}
+}
+
+// receipt is what a reporter who does not know of their covert case is told of it: that
+// it was taken in.
+func (c Case) receipt() Case {
+	return Case{ID: c.ID, Number: c.Number, Stage: StageAccepted, Dispatch: DispatchNone, Cell: c.Cell, Category: c.Category, Urgency: c.Urgency,
+		Lon: c.Lon, Lat: c.Lat, AccuracyM: c.AccuracyM, Description: c.Description, MadeAt: c.MadeAt, Version: 1,
+		Responsible: c.Responsible, RunnerUp: c.RunnerUp, Departments: []CaseDepartment{}, Assignments: []Assignment{}, Shortfalls: []Shortfall{},
+		Owner: Owner{Kind: OwnerDesk}, Clocks: []Clock{}, Commanders: []AccountID{}}
+}
+
+// receipt is the same for a report that is followed.
+func (f *Followed) receipt() {
+	f.Stage, f.StageText, f.Open = StageAccepted, PlainStage(StageAccepted), true
+	f.Goes, f.Arrived, f.Result = []FollowedDepartment{}, false, nil
+	kept := []Message{}
+	for _, m := range f.Messages {
+		if m.Why == WhyReceived {
+			kept = append(kept, m)
+		}
+	}
+	f.Messages = kept
+	if f.Report != nil {
+		f.Report.Stage, f.Report.StageText = f.Stage, f.StageText
+	}
+}

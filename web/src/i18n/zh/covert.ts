@@ -1,0 +1,20 @@
+/** Covert cases: who sees them must know that others do not. */
+export const covert = {
+  tag: "隐蔽",
+  mark: "隐蔽行动",
+  until: (when: string) => `${when} 自动解密`,
+  left: (t: string) => `还剩 ${t}`,
+  why: (reason: string) => `原因：${reason}`,
+  byCategory: "本类事件按规定隐蔽处置",
+  who: "仅参与力量、指挥员、值班长和管理员可见；目标周边的参与力量不在他人地图上显示。每次查看都有记录。",
+  cover: "设为隐蔽行动",
+  change: "调整解密时间",
+  release: "立即解密",
+  reason: "原因",
+  reasonHint: "如：便衣摸排，防止走漏风声",
+  releaseTime: "解密时间",
+  covered: "已设为隐蔽行动。",
+  releasedNow: "已解密，恢复可见。",
+  releaseSure: "解密后，所有有权限的人员都能看到本案和参与力量的位置。",
+  phone: "不鸣笛、不外传，勿向他人透露去向。",
+};
