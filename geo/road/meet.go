@@ -96,7 +96,8 @@ func (q *MeetAsk) check() error {
 }
 
 // Meet finds the place to meet from which the last of all is at the target soonest, then
-// the one with the least detour for all together, of those that keep the rules: by the
+// the one with the least detour for all together, both to the second, then the one
+// nearest to the target in time, of those that keep the rules: by the
 // road, where all can stop; reached by each in their own way; as far from the target as
 // MeetRoadM and MeetStraightM say; neither on its street nor on the one from which the
 // way on turns into it. The places looked at are bounded: one in each of some hundred

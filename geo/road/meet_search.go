@@ -110,11 +110,21 @@ func (r *Router) meet(ctx context.Context, q MeetAsk) (Meeting, error) {
 	return c.meeting(open, direct, true), nil
 }
 
-// better is the order of places: when the last is at the target, what all together
-// travel, and then what is always the same.
+// better is the order of places: when the last is at the target and what all together
+// travel, to the second; then how short the last run is, since all along the way of the
+// slowest there are places as good; and then what is always the same.
 func better(a, b gathering) int {
-	return cmp.Or(cmp.Compare(a.latestS, b.latestS), cmp.Compare(a.totalS, b.totalS),
-		cmp.Compare(a.rank, b.rank), cmp.Compare(a.at.Lon, b.at.Lon), cmp.Compare(a.at.Lat, b.at.Lat))
+	return cmp.Or(cmp.Compare(math.Round(a.latestS), math.Round(b.latestS)), cmp.Compare(math.Round(a.totalS), math.Round(b.totalS)),
+		cmp.Compare(a.lastRunS(), b.lastRunS()), cmp.Compare(a.rank, b.rank), cmp.Compare(a.at.Lon, b.at.Lon), cmp.Compare(a.at.Lat, b.at.Lat))
+}
+
+// lastRunS is how long the last of them goes from a place to the target.
+func (g *gathering) lastRunS() float64 {
+	last := 0.0
+	for _, l := range g.legs {
+		last = max(last, l.On.DurationS)
+	}
+	return last
 }
 
 // direct is everybody's way to the target by itself.
