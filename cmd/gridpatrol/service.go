@@ -43,6 +43,7 @@ type service struct {
 	photos     timers.Photos
 	refresh    *refresher
 	fleet      *fleetKeeper
+	fences     *fenceKeeper
 	node       *node
 	neighbours *neighbours
 	tracks     *pgtrack.Store
@@ -167,7 +168,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	opened = true
-	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, fences: newFenceKeeper(env, index, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads}, nil
 }
 
@@ -190,6 +191,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the watch over open sockets", run: s.door.WatchAccess},
 			{name: "the map and roads in memory", run: s.refresh.run},
 			{name: "the ways of whoever is free", run: s.fleet.run},
+			{name: "the watch over fences", run: s.fences.run},
 		},
 		[]part{{name: "the viewers", run: s.live.Run}},
 		[]part{{name: "the beacons", run: s.beacons.Run}},
