@@ -62,6 +62,11 @@ func TestEveryGuardLetsThroughAndStops(t *testing.T) {
 		GuardSupervised: {lets: []shown{{c: flow(Flow{Supervision: town1})}}, stops: []shown{{c: base}, {c: flow(Flow{Supervision: answered})}}},
 		GuardOwnLevel: {lets: []shown{{v: town, c: base, o: MoveOrder{Level: LevelTown}}, {v: leader, c: base, o: MoveOrder{Level: LevelListed}}, {v: town, c: base, o: MoveOrder{Level: "none"}}},
 			stops: []shown{{v: town, c: base, o: MoveOrder{Level: LevelDistrict}}}},
+		GuardNobodyThere: {lets: []shown{{c: base}, {c: sent(KindDepartment, OnTheWay)}},
+			stops: []shown{{c: with(func(c *Case) {
+				c.Assignments = []Assignment{{Kind: KindDepartment, State: Done, ArrivedAt: &earlier}}
+			})}}},
+		GuardJoined: {lets: []shown{{c: flow(Flow{Joined: &Joined{}})}}, stops: []shown{{c: base}}},
 		GuardHigher: {lets: []shown{{v: leader, c: flow(Flow{Supervision: town1}), o: MoveOrder{Level: LevelDistrict}}, {v: town, c: flow(Flow{Supervision: answered}), o: MoveOrder{Level: LevelTown}}},
 			stops: []shown{{v: leader, c: flow(Flow{Supervision: town1}), o: MoveOrder{Level: LevelTown}}, {v: town, c: flow(Flow{Supervision: town1})}}},
 	}

@@ -46,7 +46,7 @@ func convert(f beacon.Fix, crs geo.CRS) geo.Point {
 // datumOf answers which datum a fix is in: the one before, unless the step from where
 // it was expected is exactly that to another.
 func (j *judge) datumOf(f beacon.Fix) geo.CRS {
-	after := f.T.Sub(j.last.T)
+	after := j.lived(j.last.T, f.T)
 	if !j.hasLast || j.support < datumSupport || after > datumWithin || after <= 0 {
 		return j.datum
 	}

@@ -106,7 +106,7 @@ type judge struct {
 	support int // how many fixes agreed on last, one after the other
 	agree   int // the same of suspect; 0: there is none
 	repeats int
-	lonS    float64 // degrees a second, of the last step
+	lonS    float64 // degrees a second of life, of the last step
 	latS    float64
 	datum   geo.CRS // that the device sends in; empty for the one it began with
 	clock   clock
@@ -141,6 +141,12 @@ func (j *judge) off() time.Duration {
 		return 0
 	}
 	return j.clock.off()
+}
+
+// lived is how long it took in life from a to b: what is played faster has its times
+// closer together.
+func (j *judge) lived(a, b time.Time) time.Duration {
+	return time.Duration(float64(b.Sub(a)) * max(1, j.speed))
 }
 
 // judge decides on one fix: by its coordinates, its time, the register, and what
@@ -253,7 +259,7 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 		j.believe(s, j.support+1)
 	case j.agree > 0 && j.plausible(&j.suspect, &s, mode):
 		j.suspect = s
-		if j.agree++; j.agree <= min(j.support, jumpSupport) && s.T.Sub(j.since) < jumpFor {
+		if j.agree++; j.agree <= min(j.support, jumpSupport) && j.lived(j.since, s.T) < jumpFor {
 			v |= Jump
 			break
 		}
@@ -269,7 +275,7 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 // believe makes a place the one that the next is compared with.
 func (j *judge) believe(s seen, support int) {
 	j.lonS, j.latS = 0, 0
-	if step := s.T.Sub(j.last.T); j.hasLast && support > 1 && step > 0 && step <= datumWithin {
+	if step := j.lived(j.last.T, s.T); j.hasLast && support > 1 && step > 0 && step <= datumWithin {
 		j.lonS, j.latS = (s.Lon-j.last.Lon)/step.Seconds(), (s.Lat-j.last.Lat)/step.Seconds()
 	}
 	j.last, j.hasLast, j.support, j.agree = s, true, support, 0
@@ -279,7 +285,7 @@ func (j *judge) believe(s seen, support int) {
 // giving it the benefit of both accuracies. What is played faster than life may
 // move faster by as much; over the least time of a second, too.
 func (j *judge) plausible(a, b *seen, mode dispatch.Mode) bool {
-	allowM := jumpSlackM + jumpMS(mode)*max(1, b.T.Sub(a.T).Seconds()*max(1, j.speed))
+	allowM := jumpSlackM + jumpMS(mode)*max(1, j.lived(a.T, b.T).Seconds())
 	if a.AccuracyM > 0 {
 		allowM += a.AccuracyM
 	}

@@ -141,7 +141,7 @@ func TestNoReportWaitsLongerThanItsWindow(t *testing.T) {
 	ctx := context.Background()
 	r := rand.New(rand.NewPCG(8, 1))
 	nodes := []*timers.Timers{w.node(), w.node()}
-	filed, deaths := 0, 0
+	filed, deaths, dieAt := 0, 0, 10
 	for step := range 60 {
 		for range r.IntN(3) * (1 - step/50) {
 			w.fileAt("O05", r.Float64()*9000)
@@ -149,13 +149,13 @@ func TestNoReportWaitsLongerThanItsWindow(t *testing.T) {
 		}
 		pgtest.Advance(t, w.db, tick)
 		now := ask[time.Time](w, `SELECT gp_now()`)
-		if step%15 == 14 {
+		if step >= dieAt {
 			taken, err := w.store.LeaseTogether(ctx, 200, 30*time.Second) // and nothing comes of it
 			if err != nil {
 				t.Fatal(err)
 			}
 			if len(taken) > 0 {
-				deaths++
+				deaths, dieAt = deaths+1, step+10
 			}
 		}
 		var both sync.WaitGroup
