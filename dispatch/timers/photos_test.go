@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 // darkroom has some photos waiting, and is away for some calls.
 type darkroom struct {
+	mu                          sync.Mutex // guards the rest; the goroutine of Photos works, the test looks
 	waiting, away, calls, drops int
 	copied                      []time.Duration
 	begun                       time.Time
@@ -21,6 +23,8 @@ type darkroom struct {
 
 // LikeNextPhotos sees to two at a time.
 func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, int, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.asked++
 	if d.fails > 0 {
 		d.fails--
@@ -33,6 +37,8 @@ func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, 
 }
 
 func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.calls++
 	if d.away > 0 {
 		d.away--
@@ -47,6 +53,8 @@ func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
 }
 
 func (d *darkroom) DropPhotos(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.drops++
 	return nil
 }
@@ -85,13 +93,19 @@ func TestLikenessesAreTakenWhenNothingElseWaits(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
 		time.Sleep(59 * time.Second)
+		synctest.Wait()
+		d.mu.Lock()
 		if d.asked != 1 || len(d.copied) != 3 {
 			t.Errorf("a vault that is away is asked %d times in a minute", d.asked)
 		}
+		d.mu.Unlock()
 		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		d.mu.Lock()
 		if d.unliked != 0 || d.asked != 5 { // the miss, 2, 2, 1 and none
 			t.Errorf("%d are left after %d looks", d.unliked, d.asked)
 		}
+		d.mu.Unlock()
 		time.Sleep(3 * time.Hour)
 		stop()
 		if err := <-ended; err != nil {

@@ -234,11 +234,12 @@ func (b *Bus) Run(ctx context.Context) error {
 // flush says what has gathered.
 func (b *Bus) flush() {
 	b.mu.Lock()
-	places, claims := b.places, b.claims
-	if len(places) > 0 {
-		b.places = make(map[dispatch.PatrolID]realtime.Place, len(places))
-	}
+	claims := b.claims
 	b.claims = nil
+	var places map[dispatch.PatrolID]realtime.Place // nil, and not the one that others go on writing, where nobody moved
+	if len(b.places) > 0 {
+		places, b.places = b.places, make(map[dispatch.PatrolID]realtime.Place, len(b.places))
+	}
 	b.mu.Unlock()
 	ahead := b.c.Ahead()
 	for batch := range slices.Chunk(claims, recordsAtOnce) {
