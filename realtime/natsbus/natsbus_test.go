@@ -94,7 +94,14 @@ func node(t *testing.T, s Settings, e *ear, log *slog.Logger) (b *Bus, stop func
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b, run(t, b)
+	stop = run(t, b)
+	if s.URL == "" { // the server inside is there at once: what is said from here on is heard
+		e.await(t, "that it listens", func() bool { return b.conn.NumSubscriptions() > 0 })
+		if err := b.conn.FlushTimeout(patience); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b, stop
 }
 
 func run(t *testing.T, b *Bus) (stop func()) {
