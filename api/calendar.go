@@ -89,8 +89,27 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 		r.CovertHours = *in.CovertHours
 	}
 	r.RevisitDays = some(r.RevisitDays)
+	r.Crews = nil // left out: they stay
+	if in.Crews != nil {
+		r.Crews = []dispatch.Crew{}
+		for _, c := range *in.Crews {
+			r.Crews = append(r.Crews, dispatch.Crew{Department: c.Department, People: c.People, Skills: some(c.Skills)})
+		}
+	}
 	if err := s.cases.SetCategoryRules(c.Request().Context(), viewer(c), r); err != nil {
 		return err
 	}
+	if r.Crews == nil { // they stay as they were
+		items, err := s.cases.CategoryRules(c.Request().Context())
+		if err != nil {
+			return err
+		}
+		for _, have := range items {
+			if have.Code == r.Code {
+				r.Crews = have.Crews
+			}
+		}
+	}
+	r.Crews = some(r.Crews)
 	return answer(c, http.StatusOK, r)
 }

@@ -36,6 +36,7 @@ type CaseDesk interface {
 	Cover(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.CoverOrder) (dispatch.CaseDetail, error)
 	Release(context.Context, dispatch.Viewer, dispatch.CaseID, int64, string) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
+	Command(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MissionOrder) (dispatch.CaseDetail, error)
 }
 
 // caseDetail is a case as it leaves: its photos say where they can be read.

@@ -157,7 +157,7 @@ func (d *desk) SetHours(ctx context.Context, _ dispatch.Viewer, hours []dispatch
 }
 
 func (d *desk) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
-	return []dispatch.CategoryRules{{Code: "B01", CheckPercent: 20, Listed: true, RevisitDays: []int{3}}}, d.act(ctx)
+	return []dispatch.CategoryRules{{Code: "B01", CheckPercent: 20, Listed: true, RevisitDays: []int{3}, Crews: []dispatch.Crew{}}}, d.act(ctx)
 }
 
 func (d *desk) Revisits(ctx context.Context, _ dispatch.Viewer) ([]dispatch.Revisit, error) {
@@ -226,6 +226,11 @@ func (d *desk) SettleItem(ctx context.Context, _ dispatch.Viewer, _ int64, note 
 	return anItem(), d.act(ctx)
 }
 
+func (d *desk) Command(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.MissionOrder) (dispatch.CaseDetail, error) {
+	d.version, d.reason = version, o.Reason
+	return d.detail(ctx)
+}
+
 func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, _ dispatch.AssignmentID, verb dispatch.Verb, version int64, reason string) (dispatch.CaseDetail, error) {
 	d.verb, d.version, d.reason = verb, version, reason
 	return d.detail(ctx)
@@ -234,7 +239,7 @@ func (d *desk) Answer(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID,
 func (d *desk) MeetThere(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, at *geo.Point) (dispatch.CaseDetail, error) {
 	d.version, d.meetAt = version, at
 	c, err := d.detail(ctx)
-	c.Mission = &dispatch.Mission{State: dispatch.Gathering, Crews: []dispatch.Crew{}, MadeAt: t0}
+	c.Mission = &dispatch.MissionView{Mission: dispatch.Mission{State: dispatch.Gathering, Crews: []dispatch.Crew{}, MadeAt: t0}, Members: []dispatch.MissionMember{}}
 	if at != nil {
 		c.Mission.Rendezvous = &dispatch.Rendezvous{Lon: at.Lon, Lat: at.Lat, Name: "横街", Members: []dispatch.Meets{{Eta: &t0}},
 			MeetingFacts: dispatch.MeetingFacts{EtaKind: "road", ByHand: true, Breaks: []string{"near_road"}}}

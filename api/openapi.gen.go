@@ -408,6 +408,24 @@ func (e CourseTier) Valid() bool {
 	}
 }
 
+// Defines values for CrewPart.
+const (
+	CrewPartAssist CrewPart = "assist"
+	CrewPartLead   CrewPart = "lead"
+)
+
+// Valid indicates whether the value is a known member of the CrewPart enum.
+func (e CrewPart) Valid() bool {
+	switch e {
+	case CrewPartAssist:
+		return true
+	case CrewPartLead:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for DispatchMode.
 const (
 	DispatchModeAuto    DispatchMode = "auto"
@@ -747,18 +765,51 @@ func (e MatrixEngine) Valid() bool {
 	}
 }
 
-// Defines values for MissionCrewsPart.
+// Defines values for MissionAction.
 const (
-	MissionCrewsPartAssist MissionCrewsPart = "assist"
-	MissionCrewsPartLead   MissionCrewsPart = "lead"
+	MissionActionCommander MissionAction = "commander"
+	MissionActionGo        MissionAction = "go"
+	MissionActionHandOver  MissionAction = "hand_over"
+	MissionActionInPlace   MissionAction = "in_place"
+	MissionActionMore      MissionAction = "more"
+	MissionActionRecall    MissionAction = "recall"
+	MissionActionRelease   MissionAction = "release"
 )
 
-// Valid indicates whether the value is a known member of the MissionCrewsPart enum.
-func (e MissionCrewsPart) Valid() bool {
+// Valid indicates whether the value is a known member of the MissionAction enum.
+func (e MissionAction) Valid() bool {
 	switch e {
-	case MissionCrewsPartAssist:
+	case MissionActionCommander:
 		return true
-	case MissionCrewsPartLead:
+	case MissionActionGo:
+		return true
+	case MissionActionHandOver:
+		return true
+	case MissionActionInPlace:
+		return true
+	case MissionActionMore:
+		return true
+	case MissionActionRecall:
+		return true
+	case MissionActionRelease:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for MissionMemberPart.
+const (
+	MissionMemberPartAssist MissionMemberPart = "assist"
+	MissionMemberPartLead   MissionMemberPart = "lead"
+)
+
+// Valid indicates whether the value is a known member of the MissionMemberPart enum.
+func (e MissionMemberPart) Valid() bool {
+	switch e {
+	case MissionMemberPartAssist:
+		return true
+	case MissionMemberPartLead:
 		return true
 	default:
 		return false
@@ -1362,6 +1413,24 @@ func (e ShiftSource) Valid() bool {
 	case ShiftSourceManual:
 		return true
 	case ShiftSourceShift:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for ShortfallPart.
+const (
+	ShortfallPartAssist ShortfallPart = "assist"
+	ShortfallPartLead   ShortfallPart = "lead"
+)
+
+// Valid indicates whether the value is a known member of the ShortfallPart enum.
+func (e ShortfallPart) Valid() bool {
+	switch e {
+	case ShortfallPartAssist:
+		return true
+	case ShortfallPartLead:
 		return true
 	default:
 		return false
@@ -2012,6 +2081,9 @@ type CategoryRules struct {
 	// CovertHours How long a case of it is covert from its report on; 0: it is not
 	CovertHours int `json:"covert_hours"`
 
+	// Crews Departments that are to bring more than one patrol
+	Crews []Crew `json:"crews"`
+
 	// Listed On the published list; reports of what is not are refused with the article
 	Listed bool `json:"listed"`
 
@@ -2170,6 +2242,31 @@ type CourseAskFor string
 // CourseTier defines model for Course.Tier.
 type CourseTier string
 
+// CoverInstead defines model for CoverInstead.
+type CoverInstead struct {
+	Code       string             `json:"code"`
+	Department string             `json:"department"`
+	EtaS       float64            `json:"eta_s"`
+	Name       string             `json:"name"`
+	PatrolId   openapi_types.UUID `json:"patrol_id"`
+}
+
+// CoverMark Towns that those who go leave without police within 15 min; null for none, and for who does not send
+type CoverMark struct {
+	LatestS float64 `json:"latest_s"`
+
+	// Next The best team that leaves none; null where there is none
+	Next        *[]CoverInstead `json:"next"`
+	NextLatestS *float64        `json:"next_latest_s"`
+	Towns       []CoverTown     `json:"towns"`
+}
+
+// CoverTown defines model for CoverTown.
+type CoverTown struct {
+	Code string `json:"code"`
+	Name string `json:"name"`
+}
+
 // Coverage defines model for Coverage.
 type Coverage struct {
 	// At When it was worked out
@@ -2201,6 +2298,17 @@ type Covert struct {
 	// Until It is released then by itself
 	Until time.Time `json:"until"`
 }
+
+// Crew What a department is to bring, so many people and each of the skills with somebody among them
+type Crew struct {
+	Department string    `json:"department"`
+	Part       *CrewPart `json:"part,omitempty"`
+	People     int       `json:"people"`
+	Skills     []string  `json:"skills"`
+}
+
+// CrewPart defines model for Crew.Part.
+type CrewPart string
 
 // CutOff What a mode could reach before, and now cannot
 type CutOff struct {
@@ -2524,6 +2632,15 @@ type LearnedSpeedList struct {
 	Trips     int  `json:"trips"`
 }
 
+// Lender defines model for Lender.
+type Lender struct {
+	AirM     *float64           `json:"air_m"`
+	Code     string             `json:"code"`
+	Name     string             `json:"name"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+	WorksIn  string             `json:"works_in"`
+}
+
 // Likeness A reason for which two cases look like one matter
 type Likeness struct {
 	Limit float64 `json:"limit"`
@@ -2714,41 +2831,71 @@ type Message struct {
 
 // Mission Several departments, or several patrols, on one case
 type Mission struct {
-	// Commander The patrol whose people command
+	// Commander The patrol that commands; null is the desk
 	Commander *openapi_types.UUID `json:"commander"`
 
-	// Cover Which towns the plan leaves without police
-	Cover *map[string]interface{} `json:"cover"`
-
-	// Crews What each department is to bring by now
-	Crews []struct {
-		Department string           `json:"department"`
-		Part       MissionCrewsPart `json:"part"`
-		People     int              `json:"people"`
-		Skills     []string         `json:"skills"`
-	} `json:"crews"`
+	// Cover Towns that those who go leave without police within 15 min; null for none, and for who does not send
+	Cover   *CoverMark         `json:"cover"`
+	Crews   []Crew             `json:"crews"`
 	EndedAt *time.Time         `json:"ended_at"`
 	Id      openapi_types.UUID `json:"id"`
+	InPlace int                `json:"in_place"`
 
 	// InPlaceAt Since when all are in place
-	InPlaceAt *time.Time `json:"in_place_at"`
-	MadeAt    time.Time  `json:"made_at"`
+	InPlaceAt  *time.Time `json:"in_place_at"`
+	MadeAt     time.Time  `json:"made_at"`
+	MayCommand bool       `json:"may_command"`
 
-	// MeetAt When the last of them is to be there
+	// MeetAt When the last of them is there
 	MeetAt *time.Time `json:"meet_at"`
+
+	// Members The lead first
+	Members []MissionMember `json:"members"`
+	Of      int             `json:"of"`
 
 	// Rendezvous Where the patrols of a mission meet before they go to the case together; null is the place of the case
 	Rendezvous *Rendezvous  `json:"rendezvous"`
 	State      MissionState `json:"state"`
-
-	// WentAt When the commander said go
-	WentAt *time.Time `json:"went_at"`
+	WentAt     *time.Time   `json:"went_at"`
 }
 
-// MissionCrewsPart defines model for Mission.Crews.Part.
-type MissionCrewsPart string
+// MissionAction defines model for MissionAction.
+type MissionAction string
 
-// MissionState defines model for Mission.State.
+// MissionMember defines model for MissionMember.
+type MissionMember struct {
+	ArrivesAt    *time.Time          `json:"arrives_at"`
+	AssignmentId openapi_types.UUID  `json:"assignment_id"`
+	Code         string              `json:"code"`
+	Commands     bool                `json:"commands"`
+	DepartAt     *time.Time          `json:"depart_at"`
+	Department   string              `json:"department"`
+	EtaS         *float64            `json:"eta_s"`
+	InPlaceAt    *time.Time          `json:"in_place_at"`
+	Name         string              `json:"name"`
+	Part         MissionMemberPart   `json:"part"`
+	PatrolId     openapi_types.UUID  `json:"patrol_id"`
+	People       int                 `json:"people"`
+	Relieves     *openapi_types.UUID `json:"relieves"`
+	ShiftEndsAt  *time.Time          `json:"shift_ends_at"`
+	State        AssignmentState     `json:"state"`
+}
+
+// MissionMemberPart defines model for MissionMember.Part.
+type MissionMemberPart string
+
+// MissionOrder defines model for MissionOrder.
+type MissionOrder struct {
+	Anyway       *bool               `json:"anyway,omitempty"`
+	AssignmentId *openapi_types.UUID `json:"assignment_id,omitempty"`
+	Department   *string             `json:"department,omitempty"`
+	PatrolId     *openapi_types.UUID `json:"patrol_id,omitempty"`
+	People       *int                `json:"people,omitempty"`
+	Reason       *string             `json:"reason,omitempty"`
+	Skills       *[]string           `json:"skills,omitempty"`
+}
+
+// MissionState defines model for MissionState.
 type MissionState string
 
 // Mode defines model for Mode.
@@ -2855,7 +3002,10 @@ type NewCategoryRules struct {
 
 	// CovertHours As it was when left out
 	CovertHours *int `json:"covert_hours,omitempty"`
-	Listed      bool `json:"listed"`
+
+	// Crews Left as they are when left out
+	Crews  *[]Crew `json:"crews,omitempty"`
+	Listed bool    `json:"listed"`
 
 	// RevisitDays Ascending
 	RevisitDays *[]int `json:"revisit_days,omitempty"`
@@ -3074,6 +3224,15 @@ type OperatorItem struct {
 type OperatorItemList struct {
 	Items      []OperatorItem `json:"items"`
 	NextCursor *string        `json:"next_cursor"`
+}
+
+// Passed defines model for Passed.
+type Passed struct {
+	AirM     *float64           `json:"air_m"`
+	Because  string             `json:"because"`
+	Code     string             `json:"code"`
+	Name     string             `json:"name"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
 }
 
 // PastCase Another case near this one
@@ -3662,10 +3821,29 @@ type ShiftList struct {
 
 // Shortfall defines model for Shortfall.
 type Shortfall struct {
-	Considered int             `json:"considered"`
-	Department string          `json:"department"`
-	Reason     ShortfallReason `json:"reason"`
+	Considered int    `json:"considered"`
+	Department string `json:"department"`
+
+	// Lenders Free, but of another area; the nearest first
+	Lenders *[]Lender      `json:"lenders,omitempty"`
+	Part    *ShortfallPart `json:"part,omitempty"`
+
+	// People Still wanted
+	People *int            `json:"people,omitempty"`
+	Reason ShortfallReason `json:"reason"`
+
+	// Skills Still wanted
+	Skills *[]string `json:"skills,omitempty"`
+
+	// Soonest Who of the department is free first
+	Soonest *Soonest `json:"soonest,omitempty"`
+
+	// Who Who was looked at and does not go, the nearest first
+	Who *[]Passed `json:"who,omitempty"`
 }
+
+// ShortfallPart defines model for Shortfall.Part.
+type ShortfallPart string
 
 // ShortfallReason defines model for ShortfallReason.
 type ShortfallReason string
@@ -3674,6 +3852,17 @@ type ShortfallReason string
 type SignIn struct {
 	Password string `json:"password"`
 	Username string `json:"username"`
+}
+
+// Soonest Who of the department is free first
+type Soonest struct {
+	At   time.Time `json:"at"`
+	Code string    `json:"code"`
+
+	// Estimated By what such work usually takes; false is when a shift begins
+	Estimated bool               `json:"estimated"`
+	Name      string             `json:"name"`
+	PatrolId  openapi_types.UUID `json:"patrol_id"`
 }
 
 // Speed defines model for Speed.
@@ -3934,6 +4123,15 @@ type DossierParams struct {
 
 // DossierParamsLang defines parameters for Dossier.
 type DossierParamsLang string
+
+// CommandMissionParams defines parameters for CommandMission.
+type CommandMissionParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+
+	// IfMatch The ETag last seen; 412 when it is old
+	IfMatch *IfMatch `json:"If-Match,omitempty"`
+}
 
 // MoveCaseParams defines parameters for MoveCase.
 type MoveCaseParams struct {
@@ -4457,6 +4655,9 @@ type CoverCaseJSONRequestBody = NewCover
 
 // DispatchCaseJSONRequestBody defines body for DispatchCase for application/json ContentType.
 type DispatchCaseJSONRequestBody = DispatchOrder
+
+// CommandMissionJSONRequestBody defines body for CommandMission for application/json ContentType.
+type CommandMissionJSONRequestBody = MissionOrder
 
 // MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
 type MoveCaseJSONRequestBody = CaseMove

@@ -115,6 +115,11 @@ var doors = map[string]door{
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/assignments/"+p.assignment.String()+"/accept", "")
 		}},
 
+	"POST /api/v1/cases/:id/mission/:action": {needs: []dispatch.Action{dispatch.ActAnswer}, settles: http.StatusForbidden, tells: []string{"PAT-"}, // a mission is commanded by a grant; who could go is named
+		at: func(p *planted) call {
+			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/mission/more", `{"department":"police"}`)
+		}},
+
 	"GET /api/v1/patrols": {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, plain: get("/api/v1/patrols")},
 	"GET /api/v1/patrols/:id": {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, wide: []dispatch.Action{dispatch.ActSeePatrols},
 		at: func(p *planted) call { return get("/api/v1/patrols/" + p.patrol.String()) }},

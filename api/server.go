@@ -237,6 +237,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("PUT", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.moveRendezvous)
 	s.add("DELETE", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.dropRendezvous)
 	s.add("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
+	s.add("POST", "/api/v1/cases/:id/mission/:action", may(dispatch.ActAnswer), s.commandMission)
 
 	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)
 	s.add("GET", "/api/v1/patrols/:id", patrols, s.getPatrol)

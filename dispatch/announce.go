@@ -12,6 +12,7 @@ type Announcement struct {
 	Offer    *Offer         `json:"offer,omitempty"`
 	Recall   *Recall        `json:"recall,omitempty"`
 	Notice   *Notice        `json:"notice,omitempty"`
+	Mission  *MissionTold   `json:"mission,omitempty"`
 }
 
 // CaseChanged says that a case has a new version. Scope says who may hear of it.
@@ -41,6 +42,17 @@ func (c *CaseChanged) Secret() *Secret {
 		return nil
 	}
 	return &c.Scope.Secrets[0]
+}
+
+// MissionTold says to the patrols of a mission that it changed: who comes, when they
+// meet, whether all are in place, or that it is time to go.
+type MissionTold struct {
+	CaseID  CaseID       `json:"case_id"`
+	State   MissionState `json:"state"`
+	InPlace int          `json:"in_place"`
+	Of      int          `json:"of"`
+	MeetAt  *time.Time   `json:"meet_at"`
+	Patrols []PatrolID   `json:"patrols"` // who is told
 }
 
 // CasePatrol is a patrol that is or was assigned to a case.

@@ -118,6 +118,9 @@ func (t *turn) advance(i int, to AssignmentState) {
 		t.move(a.PatrolID, EnRoute, a.ID)
 	case There:
 		a.ArrivedAt = &t.now
+		if a.InPlaceAt == nil {
+			a.InPlaceAt = &t.now
+		}
 		if t.actor.Patrol == a.PatrolID {
 			t.Case.Flow.handled(t.actor)
 		}
@@ -128,6 +131,9 @@ func (t *turn) advance(i int, to AssignmentState) {
 	}
 	t.set(i)
 	t.tellStep(*a)
+	if to == There {
+		t.relieve(*a)
+	}
 	if t.handles(*a) {
 		t.follow(to)
 	}

@@ -77,7 +77,8 @@ type CaseDetail struct {
 	Course     Flow        `json:"course"`
 	Precedents []Precedent `json:"precedents"`
 	Past       []PastCase  `json:"past"` // other cases near it
-	Mission    *Mission    `json:"mission,omitempty"`
+	// Mission is absent where one patrol goes alone.
+	Mission *MissionView `json:"mission,omitempty"`
 	// Holds are the cases that were joined to it; Been are departments that were at its
 	// place lately; Revisits are the looks at its place after it was closed.
 	Holds    []JoinedCase `json:"holds"`
@@ -150,6 +151,45 @@ type Shortfall struct {
 	Department string          `json:"department"`
 	Reason     ShortfallReason `json:"reason"`
 	Considered int             `json:"considered"`
+
+	// What follows is absent from shortfalls of older plans, and in announcements. Part is
+	// the department's; People and Skills are still wanted; Who was considered, the
+	// nearest first; Soonest is free first of those who are not now; Lenders are free and
+	// work elsewhere.
+	Part    string   `json:"part,omitempty"`
+	People  int      `json:"people,omitempty"`
+	Skills  []string `json:"skills,omitempty"`
+	Who     []Passed `json:"who,omitempty"`
+	Soonest *Soonest `json:"soonest,omitempty"`
+	Lenders []Lender `json:"lenders,omitempty"`
+}
+
+// Passed is a patrol that was considered and is not sent.
+type Passed struct {
+	PatrolID PatrolID `json:"patrol_id"`
+	Code     string   `json:"code"`
+	Name     string   `json:"name"`
+	Because  string   `json:"because"`
+	AirM     *float64 `json:"air_m"`
+}
+
+// Soonest is who is free first, and when. Estimated says that it is no begin of a shift
+// but what such work usually takes.
+type Soonest struct {
+	PatrolID  PatrolID  `json:"patrol_id"`
+	Code      string    `json:"code"`
+	Name      string    `json:"name"`
+	At        time.Time `json:"at"`
+	Estimated bool      `json:"estimated"`
+}
+
+// Lender is a patrol of the department that is free and works elsewhere.
+type Lender struct {
+	PatrolID PatrolID `json:"patrol_id"`
+	Code     string   `json:"code"`
+	Name     string   `json:"name"`
+	WorksIn  string   `json:"works_in"`
+	AirM     *float64 `json:"air_m"`
 }
 
 // ShortfallReason names why nobody could be sent.

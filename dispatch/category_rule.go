@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -21,6 +22,9 @@ type CategoryRules struct {
 	RevisitDays []int    `json:"revisit_days"`
 	// CovertHours is how long a case of it is covert from its report on; 0: it is not.
 	CovertHours int `json:"covert_hours"`
+	// Crews are of the departments that are to bring more than one patrol. Nil, where they
+	// are set, leaves them as they are.
+	Crews []Crew `json:"crews"`
 }
 
 // RuleStore keeps them.
@@ -82,8 +86,39 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	if !r.Listed && r.Article == "" {
 		return invalid("/article", "is missing; say by which article it is not on the list")
 	}
+	if err := checkCrews(r.Crews); err != nil {
+		return err
+	}
 	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
 		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
-			"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours})
+			"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours, "crews": r.Crews})
 	})
+}
+
+const mostCrews = 16
+
+// checkCrews answers what is wrong with what departments are to bring.
+func checkCrews(crews []Crew) error {
+	if len(crews) > mostCrews {
+		return invalid("/crews", fmt.Sprintf("may be %d at most", mostCrews))
+	}
+	for i, c := range crews {
+		at := func(field string) string { return fmt.Sprintf("/crews/%d/%s", i, field) }
+		switch {
+		case c.Department == "" || c.Department == GridDepartment || local(c.Department):
+			return invalid(at("department"), "must be a department that the category calls")
+		case slices.ContainsFunc(crews[:i], func(o Crew) bool { return o.Department == c.Department }):
+			return invalid(at("department"), "is there twice")
+		case c.People < 1 || c.People > mostPeople:
+			return invalid(at("people"), fmt.Sprintf("must be 1 to %d", mostPeople))
+		case len(c.Skills) > mostSkills:
+			return invalid(at("skills"), fmt.Sprintf("may be %d at most", mostSkills))
+		}
+		for k, skill := range c.Skills {
+			if skill == "" || utf8.RuneCountInString(skill) > maxSkill {
+				return invalid(fmt.Sprintf("/crews/%d/skills/%d", i, k), fmt.Sprintf("must have 1 to %d characters", maxSkill))
+			}
+		}
+	}
+	return nil
 }

@@ -45,7 +45,7 @@ func (t *turn) combine(s *Service, o MoveOrder) (plan bool) {
 		c.Scope.Departments = scopeDepartments(*c)
 	}
 	t.event("combined", PatrolID{}, said)
-	if c.Dispatch == DispatchDone && len(wanted(*c, nil)) > 0 {
+	if c.Dispatch == DispatchDone && len(wanted(*c, crewsOf(*c, CategoryRule{}, nil), nil)) > 0 {
 		t.replan(s.PlanWithin + time.Second)
 		return true
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
@@ -43,23 +44,27 @@ func local(department string) bool {
 	return department == settledByVillage || department == settledByTown
 }
 
-// wanted answers the teams that a case still lacks: its first look and each called
-// department that nobody handles or has handled.
-func wanted(c Case, choices []Choice) []Team {
-	has := func(kind, department string) bool {
-		return slices.ContainsFunc(c.Assignments, func(a Assignment) bool {
-			return a.Kind == kind && a.Department == department && (a.State.Active() || a.State == Done && c.counts(a))
-		})
-	}
+// wanted answers the teams that a case still lacks: its first look, and of each called
+// department what it is to bring and has not brought.
+func wanted(c Case, crews []Crew, choices []Choice) []Team {
+	looked := slices.ContainsFunc(c.Assignments, func(a Assignment) bool {
+		return a.Kind == KindFirstLook && a.Department == GridDepartment && (a.State.Active() || a.State == Done && c.counts(a))
+	})
 	var teams []Team
-	add := func(team Team) {
-		i := slices.IndexFunc(choices, func(ch Choice) bool { return ch.Department == team.Department })
-		if i >= 0 {
-			team.Wanted = &choices[i].PatrolID
-		} else if has(team.Kind, team.Department) {
-			return
+	// add adds a team that an operator chose for, or of which something is lacking.
+	add := func(team Team, lacking bool) {
+		for _, ch := range choices {
+			switch {
+			case ch.Department != team.Department:
+			case team.Wanted == nil:
+				team.Wanted, team.Adds = &ch.PatrolID, ch.Adds
+			default:
+				team.WantedToo = append(team.WantedToo, ch.PatrolID)
+			}
 		}
-		teams = append(teams, team)
+		if team.Wanted != nil || lacking {
+			teams = append(teams, team)
+		}
 	}
 	calls := func(department string) bool {
 		return slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == department })
@@ -67,16 +72,74 @@ func wanted(c Case, choices []Choice) []Team {
 	switch {
 	case c.Covert != nil && len(choices) == 0 && !calls(GridDepartment): // nobody in uniform walks up to look first
 	case !calls(GridDepartment):
-		add(Team{Kind: KindFirstLook, Department: GridDepartment})
-	case !has(KindFirstLook, GridDepartment) && c.Covert == nil:
+		add(Team{Kind: KindFirstLook, Department: GridDepartment}, !looked)
+	case !looked && c.Covert == nil:
 		teams = append(teams, Team{Kind: KindFirstLook, Department: GridDepartment})
 	}
-	for _, d := range c.Departments {
-		if !local(d.Code) {
-			add(Team{Kind: KindDepartment, Department: d.Code, Part: d.Part})
-		}
+	for _, crew := range crews {
+		people, skills := missing(c, crew)
+		add(Team{Kind: KindDepartment, Department: crew.Department, Part: crew.Part, People: people, Skills: skills}, people > 0 || len(skills) > 0)
 	}
 	return teams
+}
+
+// crewsOf is what the called departments are to bring to a case: what its mission says by
+// now, else its category, else one patrol; and more of one, if that is asked for.
+func crewsOf(c Case, rule CategoryRule, more *Crew) []Crew {
+	var out []Crew
+	for _, d := range c.Departments {
+		if local(d.Code) {
+			continue
+		}
+		crew, ok := c.Mission.crew(d.Code)
+		if !ok {
+			crew = Crew{People: 1}
+			if i := slices.IndexFunc(rule.Crews, func(r Crew) bool { return r.Department == d.Code }); i >= 0 {
+				crew = rule.Crews[i]
+			} else if more != nil && more.Department == d.Code && !called(c, d.Code) {
+				crew.People = 0
+			}
+		}
+		crew.Department, crew.Part, crew.Skills = d.Code, d.Part, slices.Clone(crew.Skills)
+		if more != nil && more.Department == d.Code {
+			crew.People = min(crew.People+more.People, mostPeople)
+			for _, skill := range more.Skills {
+				if !slices.Contains(crew.Skills, skill) {
+					crew.Skills = append(crew.Skills, skill)
+				}
+			}
+		}
+		out = append(out, crew)
+	}
+	return out
+}
+
+// called says whether a department had a patrol on the case before.
+func called(c Case, department string) bool {
+	return slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.Kind == KindDepartment && a.Department == department })
+}
+
+// missing answers how many people of a crew, and which skills, are neither under way nor
+// have been there. Who is to relieve somebody brings nothing more while that one stays.
+func missing(c Case, want Crew) (people int, skills []string) {
+	people = want.People
+	var has []string
+	for _, a := range c.Assignments {
+		if a.Kind != KindDepartment || a.Department != want.Department || !(a.State.Active() || a.State == Done && c.counts(a) && a.Reason != reasonRelieved) {
+			continue
+		}
+		if !a.Relieves.IsZero() && slices.ContainsFunc(c.Assignments, func(o Assignment) bool { return o.ID == a.Relieves && o.State.Active() }) {
+			continue
+		}
+		people = max(0, people-max(1, a.People))
+		has = append(has, a.Brings...)
+	}
+	for _, skill := range want.Skills {
+		if !slices.Contains(has, skill) {
+			skills = append(skills, skill)
+		}
+	}
+	return people, skills
 }
 
 // counts says whether what a patrol did counts for the case as it is now: not what was
@@ -87,7 +150,8 @@ func (c Case) counts(a Assignment) bool {
 
 // barred answers the patrols that must not have the case again, and why. Whose offer
 // was taken back before it left never heard of the case and may have it: an operator
-// who undoes has changed their mind about this dispatch, not about the patrol.
+// who undoes has changed their mind about this dispatch, not about the patrol. Nor was
+// there anything against whom a mission let go.
 func barred(c Case) map[PatrolID]string {
 	out := map[PatrolID]string{}
 	for _, a := range c.Assignments {
@@ -97,9 +161,10 @@ func barred(c Case) map[PatrolID]string {
 		case Expired:
 			out[a.PatrolID] = barredExpired
 		case Recalled:
-			switch a.Reason {
-			case reasonUndone, reasonJoined: // nobody found fault with them
-			case reasonLost:
+			switch {
+			case a.Reason == reasonUndone, a.Reason == reasonJoined, strings.HasPrefix(a.Reason, reasonReleased), strings.HasPrefix(a.Reason, reasonStood):
+				delete(out, a.PatrolID) // nobody found fault with them
+			case a.Reason == reasonLost:
 				out[a.PatrolID] = barredLost
 			default:
 				out[a.PatrolID] = barredRecalled
@@ -116,18 +181,24 @@ type brief struct {
 	input   PlanInput
 	chiefs  []StaffID
 	leaders []StaffID
+	relief  map[string]Relief // of departments that lack somebody
+	crews   []Crew            // what each department is to bring
 }
 
 // gather collects what a plan is made from. It opens no transaction of its own
 // beyond one read, and asks for roads after it. contended are patrols that were
 // lost to other cases while this plan was tried, given up the departments whose
 // turn it is no more.
-func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices []Choice, contended []PatrolID, givenUp []string) (brief, error) {
+func (s *Service) gather(ctx context.Context, c Case, o sending, contended []PatrolID, givenUp []string) (brief, error) {
+	reporter, choices := o.reporter, o.choices
 	first := c.Stage == StageReported
 	if first {
 		if err := s.locate(ctx, &c); err != nil {
 			return brief{}, err
 		}
+	}
+	if o.more != nil && !slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == o.more.Department }) {
+		c.Departments = append(slices.Clone(c.Departments), CaseDepartment{Code: o.more.Department, Part: PartAssist, Because: o.why})
 	}
 	positions := map[PatrolID]Position{}
 	ask := DutyAsk{Category: c.Category}
@@ -155,7 +226,7 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 	}
 	b := brief{rule: duty.Rule, leaders: duty.Leaders}
 	for _, ch := range choices {
-		if ch.Department != GridDepartment && !slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == ch.Department }) {
+		if o.relieves.IsZero() && ch.Department != GridDepartment && !slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == ch.Department }) {
 			c.Departments = append(c.Departments, CaseDepartment{Code: ch.Department, Part: PartAssist, Because: "an operator asked for it"})
 		}
 	}
@@ -181,7 +252,14 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 	}
 	runner := func(p DutyPatrol, post int) Runner {
 		r := Runner{PatrolID: p.ID, Code: p.Code, Name: p.Name, Department: p.Department, Mode: p.Mode, Status: p.Status,
-			Skills: p.Skills, Presence: Lost, Post: post, Barred: no[p.ID]}
+			Skills: p.Skills, Presence: Lost, Post: post, Barred: no[p.ID], People: p.People, Load: p.Load}
+		if p.ShiftEnds != nil {
+			left := p.ShiftEnds.Sub(duty.Now).Seconds()
+			r.ShiftEndsS = &left
+		}
+		if len(p.WorksIn) > 0 && !slices.ContainsFunc(p.WorksIn, func(area string) bool { return slices.Contains(c.Scope.Areas, area) }) {
+			r.Away = strings.Join(p.WorksIn, ", ")
+		}
 		if at, ok := positions[p.ID]; ok {
 			age := max(0, duty.Now.Sub(at.T).Seconds())
 			air := geo.DistanceM(at.Point, c.Place())
@@ -196,7 +274,11 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 		}
 		return r
 	}
-	teams := wanted(c, choices)
+	b.crews = crewsOf(c, duty.Rule, o.more)
+	teams := wanted(c, b.crews, choices)
+	if !o.relieves.IsZero() {
+		teams = relieving(c, o)
+	}
 	for i := range teams {
 		team := &teams[i]
 		team.Contended = slices.Contains(givenUp, team.Department)
@@ -209,7 +291,7 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 			team.Skill = "" // the skill is what the matter itself needs
 		}
 		for _, p := range duty.Patrols {
-			chosen := team.Wanted != nil && p.ID == *team.Wanted
+			chosen := team.Wanted != nil && team.wants(p.ID)
 			if p.Department == team.Department && (p.Status != OffDuty || chosen) {
 				team.Runners = append(team.Runners, runner(p, 0))
 			}
@@ -222,7 +304,10 @@ func (s *Service) gather(ctx context.Context, c Case, reporter PatrolID, choices
 			b.chiefs = append(b.chiefs, post.Staff)
 		}
 	}
-	return b, s.askWays(ctx, b.input)
+	if err := s.askWays(ctx, b.input); err != nil {
+		return b, err
+	}
+	return b, s.foresee(ctx, &b)
 }
 
 // firstLook lines up who looks first: the grid's own worker, then its substitutes,

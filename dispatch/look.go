@@ -54,7 +54,9 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Past, err = s.past(ctx, v, c.Case); err != nil {
 		return err
 	}
-	c.Mission = c.Case.Mission
+	if c.Mission, err = s.missionView(ctx, v, c.Case); err != nil {
+		return err
+	}
 	if c.Holds, err = s.Store.JoinedTo(ctx, v, c.ID); err != nil {
 		return err
 	}
@@ -69,6 +71,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 		return err
 	}
 	veil.overCandidates(&c.Case)
+	veil.overShortfalls(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil

@@ -57,7 +57,7 @@ type Rendezvous struct {
 // somebody among them. No people: nobody is wanted of it any more.
 type Crew struct {
 	Department string   `json:"department"`
-	Part       string   `json:"part"` // lead, assist
+	Part       string   `json:"part,omitempty"` // lead, assist; of a category's rule neither
 	People     int      `json:"people"`
 	Skills     []string `json:"skills"`
 }

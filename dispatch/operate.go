@@ -8,10 +8,12 @@ import (
 	"time"
 )
 
-// Choice is the patrol an operator wants for a department.
+// Choice is a patrol that an operator wants for a department. It takes the place of who
+// has the department's part, unless it adds to them.
 type Choice struct {
 	Department string
 	PatrolID   PatrolID
+	Adds       bool
 }
 
 // Order is an operator's word to send, as planned or as chosen.
@@ -32,8 +34,8 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 		return CaseDetail{}, err
 	}
 	for i, ch := range o.Choices {
-		if slices.ContainsFunc(o.Choices[:i], func(other Choice) bool { return other == ch || other.Department == ch.Department }) {
-			return CaseDetail{}, invalid(fmt.Sprintf("/choices/%d", i), "names a department twice")
+		if slices.ContainsFunc(o.Choices[:i], func(other Choice) bool { return other.PatrolID == ch.PatrolID }) {
+			return CaseDetail{}, invalid(fmt.Sprintf("/choices/%d", i), "names a patrol twice")
 		}
 	}
 	if err := (Docket{Case: c}).expect(version); err != nil {
@@ -50,7 +52,7 @@ func (s *Service) Dispatch(ctx context.Context, v Viewer, id CaseID, version int
 			return CaseDetail{}, no
 		}
 	}
-	if len(o.Choices) == 0 && c.Dispatch == DispatchDone && len(wanted(c, nil)) == 0 {
+	if len(o.Choices) == 0 && c.Dispatch == DispatchDone && len(wanted(c, crewsOf(c, CategoryRule{}, nil), nil)) == 0 {
 		return CaseDetail{}, &Fault{Kind: Conflict, Code: "nothing-to-send",
 			Detail: "Every department of this case has its patrol; choose another patrol to send it instead."}
 	}

@@ -13,9 +13,10 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/road"
 )
 
-// planRules counts the versions of the rules in this file. A stored input names
-// the rules it was made for, so that a later program knows whether it can replay it.
-const planRules = 1
+// planRules counts the versions of the rules: the first picked for each department by
+// itself and is kept for the plans that were made by it; the second chooses a team, see
+// planTeam. A stored input names the rules it was made for.
+const planRules = 2
 
 // PlanInput is everything a plan is made from. It is stored with the case as
 // canonical bytes: the same input gives the same plan again, byte for byte.
@@ -28,6 +29,8 @@ type PlanInput struct {
 	// Reporter is the patrol of whoever reported, who stands at the place.
 	Reporter *PatrolID `json:"reporter"`
 	Teams    []Team    `json:"teams"`
+	// Cover are towns that must not be left without police, as far as it was looked at.
+	Cover []CoverTown `json:"cover,omitempty"`
 }
 
 // Team is one patrol that is wanted, and who could be it.
@@ -38,6 +41,14 @@ type Team struct {
 	Skill      string `json:"skill"`
 	// Wanted is the patrol an operator chose; no other will do.
 	Wanted *PatrolID `json:"wanted"`
+	// WantedToo are further ones that the operator chose, since rules 2.
+	WantedToo []PatrolID `json:"wanted_too,omitempty"`
+	// People and Skills are what the patrols are to bring together, since rules 2: people
+	// are at least 1 unless only a skill is missing.
+	People int      `json:"people,omitempty"`
+	Skills []string `json:"skills,omitempty"`
+	// Adds says that who has the department's part keeps it.
+	Adds bool `json:"adds,omitempty"`
 	// Contended says that its patrols were lost to other cases too often to try on.
 	Contended bool     `json:"contended"`
 	Runners   []Runner `json:"runners"`
@@ -62,6 +73,12 @@ type Runner struct {
 	FixAgeS    *float64 `json:"fix_age_s"`
 	AirM       *float64 `json:"air_m"`
 	Leg        *Leg     `json:"leg"`
+	// Since rules 2: how many come with it, how often it was sent in the last 8 h, in how
+	// many seconds its shift ends, and where it works if the place is elsewhere.
+	People     int      `json:"people,omitempty"`
+	Load       int      `json:"load,omitempty"`
+	ShiftEndsS *float64 `json:"shift_ends_s,omitempty"`
+	Away       string   `json:"away,omitempty"`
 
 	Fix road.Fix `json:"-"` // where it is, as roads are asked; the leg says what came of it
 }
@@ -97,6 +114,9 @@ const (
 type Plan struct {
 	Rules int    `json:"rules"`
 	Teams []Pick `json:"teams"`
+	// Team is how those who go arrive, Cover which towns they leave; since rules 2.
+	Team  *TeamFigures `json:"team,omitempty"`
+	Cover *CoverMark   `json:"cover,omitempty"`
 }
 
 // Pick is the outcome for one team. Chosen is nil where nobody can be sent;
@@ -108,19 +128,30 @@ type Pick struct {
 	Chosen     *PatrolID       `json:"chosen"`
 	OnScene    bool            `json:"on_scene"`
 	Shortfall  ShortfallReason `json:"shortfall"`
-	Considered int             `json:"considered"`
-	Candidates []Candidate     `json:"candidates"`
+	// Also go beside the chosen one, and Lacks is what is still missing; since rules 2.
+	Also       []PatrolID  `json:"also,omitempty"`
+	Lacks      *Lacks      `json:"lacks,omitempty"`
+	Considered int         `json:"considered"`
+	Candidates []Candidate `json:"candidates"`
 
 	// Closed says that a closed road changed the choice, and whom it kept from being
 	// first; empty where it did not. The candidates' reasons hold the same.
 	Closed string `json:"-"`
 }
 
-// MakePlan picks for each team the patrol that is there first: fresh before stale, then
-// by road, ties by the length of the way and then by id. It is a pure function.
-// No patrol is given twice.
+// MakePlan says who goes, by the rules that the input names. It is a pure function, and
+// no patrol is given twice.
 func MakePlan(in PlanInput) Plan {
-	out := Plan{Rules: planRules, Teams: make([]Pick, len(in.Teams))}
+	if in.Rules >= 2 {
+		return planTeam(in)
+	}
+	return planEach(in)
+}
+
+// planEach is the first version of the rules: for each team the patrol that is there
+// first: fresh before stale, then by road, ties by the length of the way and then by id.
+func planEach(in PlanInput) Plan {
+	out := Plan{Rules: 1, Teams: make([]Pick, len(in.Teams))}
 	given := map[PatrolID]bool{}
 	for i, team := range in.Teams {
 		out.Teams[i] = pick(team, in.Reporter, given)
@@ -151,9 +182,7 @@ func pick(team Team, reporter *PatrolID, given map[PatrolID]bool) Pick {
 		}
 	}
 	slices.SortFunc(fit, soonest)
-	slices.SortFunc(unfit, func(a, b Runner) int {
-		return cmp.Or(cmp.Compare(orFar(a.AirM), orFar(b.AirM)), compareIDs(a.PatrolID, b.PatrolID))
-	})
+	slices.SortFunc(unfit, farther)
 	for i, r := range fit {
 		c := r.candidate()
 		rank := i + 1
@@ -254,8 +283,10 @@ const (
 	failSkill = iota
 	failBusy
 	failContended
+	failArea
 	failLost
 	failReach
+	failShift
 	failNone
 )
 
@@ -267,14 +298,23 @@ func failing(r Runner, team Team, given map[PatrolID]bool) int {
 		return failSkill
 	case r.Barred == barredContended:
 		return failContended
-	case r.Status != Free, r.Barred != "", given[r.PatrolID], team.Wanted != nil && *team.Wanted != r.PatrolID:
+	case r.Status != Free, r.Barred != "", given[r.PatrolID], !team.wants(r.PatrolID):
 		return failBusy
+	case r.Away != "":
+		return failArea
 	case r.Presence == Lost || r.FixAgeS == nil:
 		return failLost
 	case r.Leg != nil && !r.Leg.Reachable:
 		return failReach
+	case r.Leg != nil && r.ShiftEndsS != nil && r.Leg.DurationS > *r.ShiftEndsS:
+		return failShift
 	}
 	return failNone
+}
+
+// wants says whether a patrol may be chosen: any, or one of those that an operator wants.
+func (t Team) wants(id PatrolID) bool {
+	return t.Wanted == nil || *t.Wanted == id || slices.Contains(t.WantedToo, id)
 }
 
 func unfitBecause(r Runner, team Team, given map[PatrolID]bool) string {
@@ -297,6 +337,10 @@ func unfitBecause(r Runner, team Team, given map[PatrolID]bool) string {
 			return "goes to this case already"
 		}
 		return "an operator chose another"
+	case failArea:
+		return "works in " + r.Away + " only"
+	case failShift:
+		return fmt.Sprintf("its shift ends in %.0f s, before it would be there", math.Floor(*r.ShiftEndsS))
 	case failLost:
 		if r.FixAgeS == nil {
 			return "never seen"
@@ -327,7 +371,7 @@ func shortfallOf(team Team, given map[PatrolID]bool) ShortfallReason {
 		return Contended
 	case failLost:
 		return AllStale
-	case failReach, failNone:
+	case failArea, failReach, failShift, failNone:
 		return OutOfReach
 	}
 	return NobodyOnDuty
@@ -387,8 +431,8 @@ func Replay(input []byte) ([]byte, error) {
 	if err := json.Unmarshal(input, &in); err != nil {
 		return nil, fmt.Errorf("read plan input: %w", err)
 	}
-	if in.Rules != planRules {
-		return nil, fmt.Errorf("the plan was made by rules %d; this program has rules %d", in.Rules, planRules)
+	if in.Rules < 1 || in.Rules > planRules {
+		return nil, fmt.Errorf("the plan was made by rules %d; this program has rules 1 to %d", in.Rules, planRules)
 	}
 	return Canonical(MakePlan(in))
 }

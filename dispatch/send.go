@@ -32,6 +32,10 @@ type sending struct {
 	answer   *PendingAnswer // the idempotency key that waits for the response
 	filed    ReportID
 	followUp *FollowUp
+	relieves AssignmentID // whom the plan finds somebody for, and nothing else
+	more     *Crew        // what is asked for beside what the case has
+	atOnce   bool         // the offers leave with the commit
+	may      func(Case) error
 }
 
 // reasons for which an assignment ends.
@@ -42,6 +46,7 @@ const (
 	reasonMoved      = "is needed sooner elsewhere"
 	reasonUndone     = "the dispatch was taken back"
 	reasonCaseClosed = "the case was closed"
+	reasonRelieved   = "was relieved"
 )
 
 // send plans and commits until it succeeds. A patrol that somebody else claims in
@@ -72,6 +77,11 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 		}
 		if err := chosenCanGo(plan, b.input, o); err != nil {
 			return Case{}, err
+		}
+		if !o.relieves.IsZero() {
+			if err := b.canRelieve(plan); err != nil {
+				return Case{}, err
+			}
 		}
 		record := &PlanRecord{ID: NewID[planKind](), Why: o.why, Input: input, Output: output}
 		claims := claimsOf(plan)
@@ -132,7 +142,7 @@ func (s *Service) gatherBy(ctx context.Context, c Case, o sending, contended []P
 		ctx, cancel = context.WithDeadline(ctx, o.planBy)
 		defer cancel()
 	}
-	return s.gather(ctx, c, o.reporter, o.choices, contended, givenUp)
+	return s.gather(ctx, c, o, contended, givenUp)
 }
 
 // proposes says whether the plan of a new case is only proposed.
@@ -143,9 +153,7 @@ func proposes(b brief, o sending) bool {
 func claimsOf(p Plan) []PatrolID {
 	var claims []PatrolID
 	for _, t := range p.Teams {
-		if t.Chosen != nil {
-			claims = append(claims, *t.Chosen)
-		}
+		claims = append(claims, t.going()...)
 	}
 	slices.SortFunc(claims, compareIDs)
 	return claims
@@ -154,7 +162,7 @@ func claimsOf(p Plan) []PatrolID {
 func departmentsOf(p Plan, lost []PatrolID) []string {
 	var out []string
 	for _, t := range p.Teams {
-		if t.Chosen != nil && slices.Contains(lost, *t.Chosen) {
+		if slices.ContainsFunc(t.going(), func(id PatrolID) bool { return slices.Contains(lost, id) }) {
 			out = append(out, t.Department)
 		}
 	}
@@ -164,12 +172,17 @@ func departmentsOf(p Plan, lost []PatrolID) []string {
 // chosenCanGo refuses an operator's choice that cannot be kept, and says why.
 func chosenCanGo(p Plan, in PlanInput, o sending) error {
 	for i, team := range in.Teams {
-		if team.Wanted == nil || p.Teams[i].Chosen != nil {
+		if team.Wanted == nil {
+			continue
+		}
+		wanted := append([]PatrolID{*team.Wanted}, team.WantedToo...)
+		k := slices.IndexFunc(wanted, func(id PatrolID) bool { return !slices.Contains(p.Teams[i].going(), id) })
+		if k < 0 {
 			continue
 		}
 		detail := fmt.Sprintf("The chosen patrol is none of department %s.", team.Department)
 		for _, c := range p.Teams[i].Candidates {
-			if c.PatrolID == *team.Wanted && c.RejectedBecause != nil {
+			if c.PatrolID == wanted[k] && c.RejectedBecause != nil {
 				why := *c.RejectedBecause
 				if strings.HasPrefix(why, "busy: ") {
 					why = "busy" // how far it is on another case is that case's business
@@ -177,7 +190,7 @@ func chosenCanGo(p Plan, in PlanInput, o sending) error {
 				detail = fmt.Sprintf("Patrol %s cannot go: %s. Choose another.", c.Code, why)
 			}
 		}
-		at := slices.IndexFunc(o.choices, func(ch Choice) bool { return ch.PatrolID == *team.Wanted })
+		at := slices.IndexFunc(o.choices, func(ch Choice) bool { return ch.PatrolID == wanted[k] })
 		return &Fault{Kind: Conflict, Code: "patrol-not-available", Detail: detail,
 			Fields: []FieldFault{{Pointer: fmt.Sprintf("/choices/%d/patrol_id", at), Detail: detail}}}
 	}
@@ -196,6 +209,11 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 	}
 	if d.Case.Version != b.c.Version {
 		return Turn{}, errMoved
+	}
+	if o.may != nil {
+		if err := o.may(d.Case); err != nil {
+			return Turn{}, err
+		}
 	}
 	if err := d.lost(claims); err != nil {
 		return Turn{}, err
@@ -217,7 +235,7 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 		c.Dispatch = DispatchProposed
 		record.State = "proposed"
 		t.Plan = record
-		t.propose(plan, record.ID)
+		t.propose(plan, record.ID, b)
 	default:
 		record.State = "committed"
 		t.Plan = record
@@ -264,20 +282,22 @@ func (t *turn) tell(b brief) {
 }
 
 // propose keeps who would go; nobody is claimed.
-func (t *turn) propose(plan Plan, id PlanID) {
+func (t *turn) propose(plan Plan, id PlanID, b brief) {
 	t.DropProposed = true
 	t.Case.Assignments = slices.DeleteFunc(t.Case.Assignments, func(a Assignment) bool { return a.State == Proposed })
 	t.Case.Shortfalls = []Shortfall{}
-	for _, pick := range plan.Teams {
-		if pick.Chosen == nil {
-			t.Case.Shortfalls = append(t.Case.Shortfalls, Shortfall{pick.Department, pick.Shortfall, pick.Considered})
-			continue
+	for i, pick := range plan.Teams {
+		if pick.Shortfall != "" {
+			t.Case.Shortfalls = append(t.Case.Shortfalls, b.shortfallOf(pick, b.input.Teams[i]))
 		}
-		a := assignmentOf(pick, id)
-		a.State = Proposed
-		t.Add = append(t.Add, a)
-		t.Case.Assignments = append(t.Case.Assignments, a)
+		for _, goes := range pick.going() {
+			a := assignmentOf(pick, goes, b.input.Teams[i], id)
+			a.State = Proposed
+			t.Add = append(t.Add, a)
+			t.Case.Assignments = append(t.Case.Assignments, a)
+		}
 	}
+	t.join(plan, b)
 	t.event("plan.proposed", PatrolID{}, facts{"plan": id})
 }
 
@@ -295,7 +315,7 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 	t.event("plan", PatrolID{}, facts{"plan": id, "why": o.why, "note": o.note})
 	t.walk(StageDispatched, because)
 	c.Dispatch = DispatchDone
-	if o.operator {
+	if o.operator && !o.atOnce {
 		until := t.now.Add(s.UndoWithin)
 		c.UndoUntil = &until
 	}
@@ -304,9 +324,10 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 	short := slices.DeleteFunc(slices.Clone(c.Shortfalls), func(old Shortfall) bool {
 		return slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == old.Department })
 	})
-	for _, pick := range plan.Teams {
-		if pick.Chosen == nil {
-			gap := Shortfall{pick.Department, pick.Shortfall, pick.Considered}
+	for i, pick := range plan.Teams {
+		team := b.input.Teams[i]
+		if pick.Shortfall != "" {
+			gap := b.shortfallOf(pick, team)
 			short = append(short, gap)
 			t.Items = append(t.Items, gap)
 			missing = append(missing, gap.Department)
@@ -315,14 +336,20 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 				said["because"] = pick.Closed
 			}
 			t.event("shortfall", PatrolID{}, said)
-			continue
 		}
-		t.replace(pick)
-		sent = append(sent, t.assign(pick, id, s, o))
-		t.Settled = append(t.Settled, pick.Department)
+		if team.Wanted != nil && !team.Adds {
+			t.replace(pick)
+		}
+		for _, goes := range pick.going() {
+			sent = append(sent, t.assign(pick, assignmentOf(pick, goes, team, id), s, o))
+		}
+		if pick.Shortfall == "" {
+			t.Settled = append(t.Settled, pick.Department)
+		}
 	}
 	c.Shortfalls = short
-	if !o.operator { // an operator may take it back; it is told when the offers leave
+	t.join(plan, b)
+	if !o.operator || o.atOnce { // an operator may take it back; it is told when the offers leave
 		t.tellSent(sent)
 	}
 	if len(sent) > 0 { // others are coming: that nobody looks first is the desk's business
@@ -342,15 +369,18 @@ func (t *turn) replace(pick Pick) {
 	}
 }
 
-func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) Assignment {
-	a := assignmentOf(pick, plan)
-	a.MadeAt = t.now
+func (t *turn) assign(pick Pick, a Assignment, s *Service, o sending) Assignment {
+	a.MadeAt, a.Relieves = t.now, o.relieves
+	if a.EtaS != nil {
+		at := t.now.Add(time.Duration(*a.EtaS * float64(time.Second)))
+		a.ArrivesAt = &at
+	}
 	status := Assigned
 	switch {
 	case pick.OnScene:
 		a.State, status = There, OnScene
 		a.OfferedAt, a.ArrivedAt = &t.now, &t.now
-	case o.operator:
+	case o.operator && !o.atOnce:
 		leaves := t.now.Add(s.UndoWithin)
 		a.State, a.LeavesAt = Offered, &leaves
 		t.arm(a.ID, StepOffer, leaves)
@@ -372,9 +402,14 @@ func (t *turn) assign(pick Pick, plan PlanID, s *Service, o sending) Assignment 
 	return t.Case.Assignments[len(t.Case.Assignments)-1]
 }
 
-func assignmentOf(pick Pick, plan PlanID) Assignment {
-	chosen := pick.Candidates[0]
-	return Assignment{ID: NewID[assignmentKind](), Kind: pick.Kind, Department: pick.Department, Part: pick.Part, PlanID: plan,
+func assignmentOf(pick Pick, goes PatrolID, team Team, plan PlanID) Assignment {
+	candidates := pick.candidatesFor(goes)
+	chosen := candidates[0]
+	a := Assignment{ID: NewID[assignmentKind](), Kind: pick.Kind, Department: pick.Department, Part: pick.Part, PlanID: plan,
 		PatrolID: chosen.PatrolID, PatrolCode: chosen.Code, PatrolName: chosen.Name, Mode: chosen.Mode,
-		EtaS: chosen.EtaS, RoadM: chosen.RoadM, EtaKind: chosen.EtaKind, FixAgeS: chosen.FixAgeS, Candidates: pick.Candidates}
+		EtaS: chosen.EtaS, RoadM: chosen.RoadM, EtaKind: chosen.EtaKind, FixAgeS: chosen.FixAgeS, Candidates: candidates, People: 1}
+	if i := slices.IndexFunc(team.Runners, func(r Runner) bool { return r.PatrolID == goes }); i >= 0 {
+		a.People, a.Brings = max(1, team.Runners[i].People), team.Runners[i].Skills
+	}
+	return a
 }

@@ -54,7 +54,8 @@ type Config struct {
 }
 
 // Service is the duty desk. It is safe for concurrent use and holds no state of
-// its own, but which photos are being copied and coverages of the last seconds:
+// its own, but which photos are being copied, coverages of the last seconds and where
+// towns lie:
 // everything is in the store.
 type Service struct {
 	Config
@@ -62,6 +63,7 @@ type Service struct {
 	making singleflight.Group // by photo
 
 	coverages *coverages
+	towns     towns
 }
 
 // New checks the configuration.

@@ -17,6 +17,7 @@ func stateOf(c Case) state {
 		"stage": c.Stage, "dispatch": c.Dispatch, "category": c.Category, "urgency": c.Urgency, "due_at": timeOf(c.DueAt),
 		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(), "covert": c.Covert.state(), "commanders": len(c.Commanders),
 	}, assignments: make(map[AssignmentID]AssignmentState, len(c.Assignments))}
+	s.fields["mission"] = c.missionState()
 	departments := make([]string, len(c.Departments))
 	for i, d := range c.Departments {
 		departments[i] = d.Part + ":" + d.Code

@@ -100,11 +100,21 @@ type CaseStore interface {
 	Now(ctx context.Context) (time.Time, error)
 	// Secrets answers what is secret of the covert cases at present.
 	Secrets(ctx context.Context) ([]Secret, error)
+	// Short answers cases that lack a department, of which somebody has come free since
+	// that was last looked at, the longest first; Looked notes that it was.
+	Short(ctx context.Context, limit int) ([]ShortCase, error)
+	Looked(ctx context.Context, c ShortCase) error
 }
 
 // PatrolStore reads and moves patrols and their duties.
 type PatrolStore interface {
 	Duty(ctx context.Context, ask DutyAsk) (Duty, error)
+	// Towns answers the towns that have grids. Relief answers who of some departments is
+	// busy or off duty.
+	Towns(ctx context.Context) ([]TownAt, error)
+	Relief(ctx context.Context, departments []string) (map[string]Relief, error)
+	// ShiftEnds answers until when patrols are on duty, of those that are.
+	ShiftEnds(ctx context.Context, patrols []PatrolID) (map[PatrolID]time.Time, error)
 	Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[Patrol], error)
 	// Patrol is a patrol with its people; PatrolSeen is the same for a viewer.
 	Patrol(ctx context.Context, id PatrolID) (PatrolDetail, error)
@@ -169,6 +179,7 @@ type CategoryRule struct {
 	Same     SameRule // as two reports of it are told to be one matter
 	// CovertHours is how long a case of it is covert from its report on; 0: it is not.
 	CovertHours int
+	Crews       []Crew // of departments that are to bring more than one patrol
 }
 
 // KeptAnswer is what an idempotency key stands for. Response is nil while its
@@ -330,6 +341,13 @@ type Movable struct {
 	Department string
 }
 
+// ShortCase is a case that lacks departments.
+type ShortCase struct {
+	Case        CaseID
+	Departments []string
+	At          time.Time
+}
+
 // Unarrived is an assignment whose patrol is still to arrive.
 type Unarrived struct {
 	Case       CaseID
@@ -364,6 +382,33 @@ type DutyPatrol struct {
 	Mode       Mode
 	Status     Status
 	Skills     []string
+	WorksIn    []string   // the areas it may be sent to; none is everywhere
+	People     int        // who are in it
+	Load       int        // how often it was sent in the last 8 h
+	ShiftEnds  *time.Time // nil: no shift covers the present
+}
+
+// TownAt is a town and a point in the midst of its grids.
+type TownAt struct {
+	Town
+	At geo.Point
+}
+
+// Relief is what is known of a department that lacks somebody: who is not free now,
+// and until when.
+type Relief struct {
+	Busy []Occupied
+}
+
+// Occupied is a patrol that has something else to do. FreeAt is nil where nobody can
+// know; Known says that it is the begin of a shift, and no estimate.
+type Occupied struct {
+	PatrolID PatrolID
+	Code     string
+	Name     string
+	Status   Status
+	FreeAt   *time.Time
+	Known    bool
 }
 
 // GridPost is a person's part in a grid and the patrol they are in, if any.

@@ -375,7 +375,7 @@ func (s *Service) moveTo(ctx context.Context, e *entry) error {
 		t.Plan = record
 		t.event("plan", PatrolID{}, facts{"plan": record.ID, "why": e.why})
 		t.end(i, Recalled, reasonMoved)
-		sent := t.assign(pick, record.ID, s, sending{actor: system})
+		sent := t.assign(pick, assignmentOf(pick, *pick.Chosen, e.b.input.Teams[0], record.ID), s, sending{actor: system})
 		t.tellSent([]Assignment{sent})
 		return t.done()
 	})

@@ -36,6 +36,7 @@ func newTurn(d Docket, actor Viewer) *turn {
 // done closes the turn: the case has a new version, and everybody is told. A change
 // that no event spoke of yet gets one of its own.
 func (t *turn) done() (Turn, error) {
+	t.keepMission()
 	t.keepTime()
 	if t.was.differs(t.Case) {
 		t.event("changed", PatrolID{}, nil)
@@ -53,13 +54,17 @@ func (t *turn) done() (Turn, error) {
 	t.Case.Rescope()
 	t.keepQuiet()
 	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Case: caseChanged(t.Case, t.hidden)})
+	t.tellMission()
 	return t.Turn, nil
 }
 
 func caseChanged(c Case, hidden bool) *CaseChanged {
 	out := &CaseChanged{ID: c.ID, Number: c.Number, Stage: c.Stage, Dispatch: c.Dispatch, Category: c.Category,
 		Urgency: c.Urgency, Lon: c.Lon, Lat: c.Lat, Version: c.Version, MadeAt: c.MadeAt,
-		Shortfalls: c.Shortfalls, Scope: c.Scope, Patrols: []CasePatrol{}, Covert: c.Covert != nil, Hidden: hidden}
+		Shortfalls: make([]Shortfall, len(c.Shortfalls)), Scope: c.Scope, Patrols: []CasePatrol{}, Covert: c.Covert != nil, Hidden: hidden}
+	for i, f := range c.Shortfalls { // the names of who was considered are for those who look
+		out.Shortfalls[i] = Shortfall{Department: f.Department, Reason: f.Reason, Considered: f.Considered}
+	}
 	for _, a := range c.Assignments {
 		out.Patrols = append(out.Patrols, CasePatrol{AssignmentID: a.ID, PatrolID: a.PatrolID,
 			Department: a.Department, Kind: a.Kind, State: a.State, EtaS: a.EtaS})

@@ -149,6 +149,35 @@ func (x Veil) overCandidates(c *Case) {
 	}
 }
 
+// overShortfalls hides, in what is known of who is missing, the patrols that are on an
+// errand that the viewer knows nothing of: they are busy, with nobody knows what nor for
+// how long, and they are nobody's to lend.
+func (x Veil) overShortfalls(c *Case) {
+	if len(x.secrets) == 0 {
+		return
+	}
+	out := slices.Clone(c.Shortfalls)
+	for i := range out {
+		f := &out[i]
+		f.Who = slices.Clone(f.Who)
+		for k := range f.Who {
+			if _, hidden := x.since(f.Who[k].PatrolID); hidden {
+				f.Who[k].Because, f.Who[k].AirM = busyElsewhere, nil
+			}
+		}
+		if f.Soonest != nil {
+			if _, hidden := x.since(f.Soonest.PatrolID); hidden {
+				f.Soonest = nil
+			}
+		}
+		f.Lenders = slices.DeleteFunc(slices.Clone(f.Lenders), func(l Lender) bool {
+			_, hidden := x.since(l.PatrolID)
+			return hidden
+		})
+	}
+	c.Shortfalls = out
+}
+
 // receipt is what a reporter who does not know of their covert case is told of it: that
 // it was taken in.
 func (c Case) receipt() Case {

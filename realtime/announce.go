@@ -32,6 +32,10 @@ func (b *BeaconServer) Announce(a dispatch.Announcement) {
 		b.Push(a.Offer.PatrolID, offerOf(a.Offer))
 	case a.Notice != nil:
 		b.notify(a.Notice)
+	case a.Mission != nil:
+		for _, id := range a.Mission.Patrols {
+			b.Push(id, beacon.Mission{CaseID: a.Mission.CaseID.String(), State: string(a.Mission.State), InPlace: a.Mission.InPlace, Of: a.Mission.Of, MeetAt: a.Mission.MeetAt})
+		}
 	case a.Recall != nil:
 		b.Push(a.Recall.PatrolID, beacon.Recall{
 			AssignmentID: a.Recall.AssignmentID.String(), CaseID: a.Recall.CaseID.String(), Reason: a.Recall.Reason,

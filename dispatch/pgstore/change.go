@@ -141,10 +141,10 @@ const settleItems = `
 UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL`
 
 const insertItems = `
-INSERT INTO operator_items (district_id, case_id, department, reason)
-SELECT DISTINCT ON (x.department) $1::uuid, $2::uuid, x.department, x.reason
+INSERT INTO operator_items (district_id, case_id, department, reason, looked_at)
+SELECT DISTINCT ON (x.department) $1::uuid, $2::uuid, x.department, x.reason, gp_now()
 FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS x (department, reason, n) ORDER BY x.department, x.n DESC
-ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET reason = excluded.reason`
+ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET reason = excluded.reason, looked_at = excluded.looked_at`
 
 // write puts a whole turn into one batch. The order matters where a constraint
 // looks: what ends is written before what begins.

@@ -377,7 +377,8 @@ func TestOneVisitForBothMatters(t *testing.T) {
 		t.Fatal(err)
 	}
 	sent := w.see(c.ID)
-	eq(t, "police and market go", who(sent.Case, "police")+" "+who(sent.Case, "market"), "P1 M1")
+	// As one team: P1 is nearer, but would wait for M1.
+	eq(t, "police and market go", who(sent.Case, "police")+" "+who(sent.Case, "market"), "P2 M1")
 	eq(t, "recorded", ask[int](w, `SELECT count(*) FROM case_events WHERE kind = 'combined' AND body->'detail'->>'case' = $1`, other.ID.String()), 1)
 	if !dispatch.Visible(w.person2(dispatch.RoleOfficer, "market"), sent.Scope) {
 		t.Error("whoever comes along does not see the case")

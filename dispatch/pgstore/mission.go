@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -97,4 +98,129 @@ func listed[T any](of []T) []T {
 		return []T{}
 	}
 	return of
+}
+
+// shiftEnd is when the shift of the patrol p ends: shifts that follow each other are one.
+const shiftEnd = `(SELECT upper(r) FROM (SELECT unnest(range_agg(d.during)) AS r FROM duties d
+    WHERE d.patrol_id = p.id AND d.during && tstzrange((SELECT gp_now()), (SELECT gp_now()) + interval '24 h')) x
+  WHERE r @> (SELECT gp_now()) AND NOT upper_inf(r))`
+
+const shiftEnds = `SELECT p.id, ` + shiftEnd + ` AS ends FROM patrols p WHERE p.district_id = $1 AND p.id = ANY ($2)`
+
+// ShiftEnds implements dispatch.PatrolStore.
+func (s *Store) ShiftEnds(ctx context.Context, patrols []dispatch.PatrolID) (map[dispatch.PatrolID]time.Time, error) {
+	rows, err := s.db.Query(ctx, shiftEnds, s.district.UUID, uuids(patrols))
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := map[dispatch.PatrolID]time.Time{}
+	var id uuid.UUID
+	var ends *time.Time
+	_, err = pgx.ForEachRow(rows, []any{&id, &ends}, func() error {
+		if ends != nil {
+			out[dispatch.PatrolID{UUID: id}] = ends.UTC()
+		}
+		return nil
+	})
+	return out, fault(err)
+}
+
+// A town lies where its grids do: in the grid whose middle is nearest to the middle of
+// all of them, so that a road leads there.
+const townsAt = `
+WITH RECURSIVE below (town, code) AS (
+  SELECT code, code FROM areas WHERE district_id = $1 AND level = 'town'
+  UNION ALL
+  SELECT b.town, a.code FROM areas a JOIN below b ON a.parent_code = b.code WHERE a.district_id = $1
+), lies AS (
+  SELECT b.town, ST_PointOnSurface(g.geom) AS at FROM grids g
+  JOIN grid_versions v ON v.id = g.version_id AND v.state = 'active' AND v.valid @> (SELECT gp_now())
+  JOIN below b ON b.code = g.area_code WHERE g.district_id = $1 AND g.kind = 'general'
+), midst AS (SELECT town, ST_Centroid(ST_Collect(at)) AS at FROM lies GROUP BY town)
+SELECT DISTINCT ON (t.code) t.code, t.name, ST_X(l.at) AS lon, ST_Y(l.at) AS lat
+FROM areas t JOIN midst m ON m.town = t.code JOIN lies l ON l.town = t.code
+WHERE t.district_id = $1 ORDER BY t.code, ST_Distance(l.at, m.at), ST_X(l.at), ST_Y(l.at)`
+
+// Towns implements dispatch.PatrolStore.
+func (s *Store) Towns(ctx context.Context) ([]dispatch.TownAt, error) {
+	rows, err := s.db.Query(ctx, townsAt, s.district.UUID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t dispatch.TownAt, err error) {
+		err = row.Scan(&t.Code, &t.Name, &t.At.Lon, &t.At.Lat)
+		return t, err
+	})
+	return out, fault(err)
+}
+
+// Who is off duty is free when the next shift begins; who works is free when such work
+// is usually done, by what the department's last took, and 40 min where it has none. Of
+// a break nobody can know.
+const relief = `
+SELECT p.id, p.code, p.name, p.department, p.status,
+  CASE WHEN p.status = 'off_duty' THEN
+      (SELECT min(lower(d.during)) FROM duties d WHERE d.patrol_id = p.id AND lower(d.during) > (SELECT gp_now()))
+    WHEN a.id IS NOT NULL THEN greatest((SELECT gp_now()) + interval '1 min',
+      coalesce(a.arrived_at, coalesce(a.offered_at, a.made_at) + make_interval(secs => coalesce(a.eta_s, 600)))
+      + coalesce(u.took, interval '40 min'))
+  END AS free_at, p.status = 'off_duty' AS known
+FROM patrols p LEFT JOIN assignments a ON a.id = p.claimed_by
+LEFT JOIN LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.took) AS took FROM (
+    SELECT x.ended_at - x.arrived_at AS took FROM assignments x
+    WHERE x.district_id = $1 AND x.department = p.department AND x.state = 'done' AND x.arrived_at IS NOT NULL AND a.id IS NOT NULL
+    ORDER BY x.id DESC LIMIT 50) l) u ON true
+WHERE p.district_id = $1 AND p.department = ANY ($2) AND p.status <> 'free'
+ORDER BY free_at NULLS LAST, p.code LIMIT 500`
+
+// Relief implements dispatch.PatrolStore.
+func (s *Store) Relief(ctx context.Context, departments []string) (map[string]dispatch.Relief, error) {
+	rows, err := s.db.Query(ctx, relief, s.district.UUID, departments)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out := map[string]dispatch.Relief{}
+	var o dispatch.Occupied
+	var id uuid.UUID
+	var department, status string
+	_, err = pgx.ForEachRow(rows, []any{&id, &o.Code, &o.Name, &department, &status, &o.FreeAt, &o.Known}, func() error {
+		one := o
+		one.PatrolID, one.Status, one.FreeAt = dispatch.PatrolID{UUID: id}, dispatch.Status(status), utc(o.FreeAt)
+		r := out[department]
+		r.Busy = append(r.Busy, one)
+		out[department] = r
+		return nil
+	})
+	return out, fault(err)
+}
+
+// Somebody of the department came free after it was last looked at. The first look waits
+// for the people of its grid; those of every grid would be many.
+const shortCases = `
+SELECT i.case_id, array_agg(i.department ORDER BY i.department), (SELECT gp_now())
+FROM operator_items i JOIN cases c ON c.id = i.case_id
+WHERE i.district_id = $1 AND i.settled_at IS NULL AND c.closed_at IS NULL AND c.dispatch = 'done'
+  AND EXISTS (SELECT FROM patrols p WHERE p.district_id = $1 AND p.department = i.department AND p.status = 'free' AND p.status_at > i.looked_at)
+GROUP BY i.case_id ORDER BY min(i.made_at) LIMIT $2`
+
+// Short implements dispatch.CaseStore.
+func (s *Store) Short(ctx context.Context, limit int) ([]dispatch.ShortCase, error) {
+	rows, err := s.db.Query(ctx, shortCases, s.district.UUID, limit)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c dispatch.ShortCase, err error) {
+		err = row.Scan(&c.Case.UUID, &c.Departments, &c.At)
+		return c, err
+	})
+	return out, fault(err)
+}
+
+const looked = `
+UPDATE operator_items SET looked_at = $3 WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL AND looked_at < $3`
+
+// Looked implements dispatch.CaseStore.
+func (s *Store) Looked(ctx context.Context, c dispatch.ShortCase) error {
+	_, err := s.db.Exec(ctx, looked, c.Case.UUID, c.Departments, c.At)
+	return fault(err)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -13,7 +14,8 @@ import (
 
 // The rule that is in force, or the last that was: a case outlives its category.
 const categoryLast = `
-SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill FROM categories
+SELECT code, lead, joint, optional, urgency, dispatch_mode, coalesce(skill, '') AS skill,
+  coalesce((SELECT r.crews FROM category_rules r WHERE r.district_id = $1 AND r.code = $2), '[]') AS crews FROM categories
 WHERE district_id = $1 AND code = $2 ORDER BY valid @> (SELECT gp_now()) DESC, lower(valid) DESC LIMIT 1`
 
 const gridPosts = `
@@ -25,8 +27,14 @@ WHERE g.district_id = $1 AND g.grid_code = $2 AND g.valid @> (SELECT gp_now()) O
 const townLeaders = `
 SELECT id FROM staff WHERE district_id = $1 AND role = 'town_leader' AND area_code = ANY ($2) ORDER BY code`
 
+// Who is in a patrol, how often it was sent lately, and when its shift ends are asked for
+// each by its own index: of some two hundred that is less than a look at all.
 const dutyPatrols = `
-SELECT id, code, name, department, mode, status, skills FROM patrols
+SELECT id, code, name, department, mode, status, skills, works_in,
+  (SELECT count(*) FROM patrol_members m WHERE m.patrol_id = p.id AND m.valid @> (SELECT gp_now()))::int AS people,
+  (SELECT count(*) FROM assignments a WHERE a.patrol_id = p.id AND a.made_at > (SELECT gp_now()) - interval '8 h' AND a.state <> 'proposed')::int AS load,
+  CASE WHEN status = 'free' THEN ` + shiftEnd + ` END AS shift_ends
+FROM patrols p
 WHERE id IN (
   SELECT id FROM patrols WHERE district_id = $1 AND department = ANY ($2) AND status <> 'off_duty'
   UNION SELECT unnest($3::uuid[])
@@ -34,14 +42,24 @@ WHERE id IN (
     WHERE g.district_id = $1 AND g.grid_code = $4 AND g.valid @> (SELECT gp_now()))
   AND district_id = $1`
 
+// lastRuleRow is a rule with what its departments are to bring.
+type lastRuleRow struct {
+	ruleRow
+	Crews []dispatch.Crew `db:"crews"`
+}
+
 type dutyRow struct {
-	ID         uuid.UUID `db:"id"`
-	Code       string    `db:"code"`
-	Name       string    `db:"name"`
-	Department string    `db:"department"`
-	Mode       string    `db:"mode"`
-	Status     string    `db:"status"`
-	Skills     []string  `db:"skills"`
+	ID         uuid.UUID  `db:"id"`
+	Code       string     `db:"code"`
+	Name       string     `db:"name"`
+	Department string     `db:"department"`
+	Mode       string     `db:"mode"`
+	Status     string     `db:"status"`
+	Skills     []string   `db:"skills"`
+	WorksIn    []string   `db:"works_in"`
+	People     int        `db:"people"`
+	Load       int        `db:"load"`
+	ShiftEnds  *time.Time `db:"shift_ends"`
 }
 
 type postRow struct {
@@ -53,7 +71,7 @@ type postRow struct {
 // Duty implements dispatch.PatrolStore.
 func (s *Store) Duty(ctx context.Context, ask dispatch.DutyAsk) (dispatch.Duty, error) {
 	var duty dispatch.Duty
-	var rules []ruleRow
+	var rules []lastRuleRow
 	var posts []postRow
 	var patrols []dutyRow
 	var leaders []uuid.UUID
@@ -78,9 +96,11 @@ func (s *Store) Duty(ctx context.Context, ask dispatch.DutyAsk) (dispatch.Duty, 
 	}
 	duty.Now = duty.Now.UTC()
 	duty.Rule = rules[0].rule()
+	duty.Rule.Crews = rules[0].Crews
 	for _, p := range patrols {
 		duty.Patrols = append(duty.Patrols, dispatch.DutyPatrol{ID: dispatch.PatrolID{UUID: p.ID}, Code: p.Code, Name: p.Name,
-			Department: p.Department, Mode: dispatch.Mode(p.Mode), Status: dispatch.Status(p.Status), Skills: p.Skills})
+			Department: p.Department, Mode: dispatch.Mode(p.Mode), Status: dispatch.Status(p.Status), Skills: p.Skills,
+			WorksIn: p.WorksIn, People: p.People, Load: p.Load, ShiftEnds: utc(p.ShiftEnds)})
 	}
 	for _, p := range posts {
 		post := dispatch.GridPost{Part: p.Part, Staff: dispatch.StaffID{UUID: p.StaffID}}

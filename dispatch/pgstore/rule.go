@@ -2,6 +2,7 @@ package pgstore
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -13,21 +14,23 @@ import (
 const categoryRules = `
 SELECT c.code, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
   coalesce(r.same_m, $3) AS same_m, coalesce(r.same_min, $4)::int AS same_min, coalesce(r.same_bits, $5)::int AS same_bits, coalesce(r.same_joins, false) AS same_joins,
-  coalesce(r.revisit_days, '{}') AS revisit_days, coalesce(r.covert_hours, 0) AS covert_hours
+  coalesce(r.revisit_days, '{}') AS revisit_days, coalesce(r.covert_hours, 0) AS covert_hours,
+  coalesce(r.crews, '[]') AS crews
 FROM categories c LEFT JOIN category_rules r ON r.district_id = c.district_id AND r.code = c.code
 WHERE c.district_id = $1 AND c.valid @> (SELECT gp_now()) ORDER BY c.code`
 
 type categoryRulesRow struct {
-	Code         string  `db:"code"`
-	CheckPercent int     `db:"check_percent"`
-	Listed       bool    `db:"listed"`
-	Article      string  `db:"article"`
-	SameM        float64 `db:"same_m"`
-	SameMin      int     `db:"same_min"`
-	SameBits     int     `db:"same_bits"`
-	SameJoins    bool    `db:"same_joins"`
-	RevisitDays  []int   `db:"revisit_days"`
-	CovertHours  int     `db:"covert_hours"`
+	Code         string          `db:"code"`
+	CheckPercent int             `db:"check_percent"`
+	Listed       bool            `db:"listed"`
+	Article      string          `db:"article"`
+	SameM        float64         `db:"same_m"`
+	SameMin      int             `db:"same_min"`
+	SameBits     int             `db:"same_bits"`
+	SameJoins    bool            `db:"same_joins"`
+	RevisitDays  []int           `db:"revisit_days"`
+	CovertHours  int             `db:"covert_hours"`
+	Crews        []dispatch.Crew `db:"crews"`
 }
 
 // CategoryRules implements dispatch.RuleStore.
@@ -40,18 +43,19 @@ func (s *Store) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, er
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[categoryRulesRow])
 	out := make([]dispatch.CategoryRules, len(found))
 	for i, r := range found {
-		out[i] = dispatch.CategoryRules{Code: r.Code, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours,
+		out[i] = dispatch.CategoryRules{Code: r.Code, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours, Crews: r.Crews,
 			Same: dispatch.SameRule{DistanceM: r.SameM, Minutes: r.SameMin, PhotoBits: r.SameBits, Joins: r.SameJoins}}
 	}
 	return out, fault(err)
 }
 
 const setCategoryRules = `
-INSERT INTO category_rules (district_id, code, check_percent, listed, article, same_m, same_min, same_bits, same_joins, revisit_days, covert_hours)
-SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0) WHERE EXISTS (SELECT FROM categories WHERE district_id = $1 AND code = $2)
+INSERT INTO category_rules (district_id, code, check_percent, listed, article, same_m, same_min, same_bits, same_joins, revisit_days, covert_hours, crews)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, 0), coalesce($12::jsonb, '[]') WHERE EXISTS (SELECT FROM categories WHERE district_id = $1 AND code = $2)
 ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_percent, listed = excluded.listed, article = excluded.article,
   same_m = excluded.same_m, same_min = excluded.same_min, same_bits = excluded.same_bits, same_joins = excluded.same_joins, revisit_days = excluded.revisit_days,
-  covert_hours = excluded.covert_hours`
+  covert_hours = excluded.covert_hours,
+  crews = CASE WHEN $12::jsonb IS NULL THEN category_rules.crews ELSE excluded.crews END`
 
 // SetCategoryRules implements dispatch.RuleStore.
 func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(time.Time) (dispatch.Event, error)) error {
@@ -60,8 +64,15 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
 			return err
 		}
+		var crews []byte
+		if r.Crews != nil {
+			var err error
+			if crews, err = json.Marshal(r.Crews); err != nil {
+				return fmt.Errorf("write crews: %w", err)
+			}
+		}
 		tag, err := tx.Exec(ctx, setCategoryRules, s.district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article,
-			r.Same.DistanceM, r.Same.Minutes, r.Same.PhotoBits, r.Same.Joins, r.RevisitDays, r.CovertHours)
+			r.Same.DistanceM, r.Same.Minutes, r.Same.PhotoBits, r.Same.Joins, r.RevisitDays, r.CovertHours, crews)
 		if err != nil {
 			return fmt.Errorf("set the rules of category %s: %w", r.Code, err)
 		}

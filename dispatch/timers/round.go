@@ -18,9 +18,10 @@ const (
 	adoption  // of cases without a clock
 	windows   // of what is planned together
 	gathering // of missions
+	missing   // departments
 )
 
-var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings"}
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings", missing: "shortfalls"}
 
 var ticks = [...]time.Duration{
 	deadlines:  time.Second,
@@ -32,6 +33,7 @@ var ticks = [...]time.Duration{
 	adoption:   20 * time.Second,
 	windows:    250 * time.Millisecond,
 	gathering:  2 * time.Second,
+	missing:    time.Second,
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.

@@ -9,7 +9,7 @@ import (
 )
 
 // DecodeDown reads one message of the server, as a device does: a Hello, Ack,
-// Reject, Offer, Recall, Notice or Interval. A type that this version does not know is nil
+// Reject, Offer, Recall, Mission, Notice or Interval. A type that this version does not know is nil
 // without an error.
 func DecodeDown(message []byte) (Down, error) {
 	var kind struct {
@@ -53,6 +53,10 @@ func DecodeDown(message []byte) (Down, error) {
 		return decoded(m, err)
 	case "recall":
 		var m Recall
+		err := json.Unmarshal(message, &m)
+		return decoded(m, err)
+	case "mission":
+		var m Mission
 		err := json.Unmarshal(message, &m)
 		return decoded(m, err)
 	case "notice":

@@ -141,6 +141,17 @@ type Recall struct {
 	Reason       string `json:"reason,omitempty"`
 }
 
+// Mission says that a mission the patrol is on changed: how many of those who go are in
+// place, when the last is to be, and whether it is time to go. The case at the door
+// says the rest.
+type Mission struct {
+	CaseID  string     `json:"case_id"`
+	State   string     `json:"state"`
+	InPlace int        `json:"in_place"`
+	Of      int        `json:"of"`
+	MeetAt  *time.Time `json:"meet_at"`
+}
+
 // Notice tells whoever reported what became of it; the list of notices at the door
 // keeps it, so one that is missed is not lost.
 type Notice struct {

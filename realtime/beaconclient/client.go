@@ -42,6 +42,7 @@ type Config struct {
 	// What the service says. The functions are called from Run, one at a time, and
 	// must return soon. Any may be nil.
 	OnOffer    func(beacon.Offer)
+	OnMission  func(beacon.Mission)
 	OnRecall   func(beacon.Recall)
 	OnNotice   func(beacon.Notice)
 	OnInterval func(time.Duration)
@@ -424,6 +425,8 @@ func (c *Client) take(down beacon.Down) {
 		call(c.config.OnOffer, m)
 	case beacon.Recall:
 		call(c.config.OnRecall, m)
+	case beacon.Mission:
+		call(c.config.OnMission, m)
 	case beacon.Notice:
 		call(c.config.OnNotice, m)
 	}

@@ -587,6 +587,35 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/cases/{id}/mission/{action}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["CaseID"];
+                action: components["schemas"]["MissionAction"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Command the mission of a case
+         * @description For an operator, and for the patrol that commands the mission, whatever its role may do otherwise. `more` is
+         *     the second alarm: so many more people of a department, or with these skills, or a certain patrol; a
+         *     department that was not called is called by it, and of a case without a mission it makes one. `release` lets
+         *     one patrol go and wants as much less; `hand_over` finds somebody who relieves a patrol, which stays until
+         *     they are there; `commander` gives the command to another patrol of the mission; `in_place` says that a patrol
+         *     is where they meet, and the patrol itself may say it; `go` is refused before all are in place, unless
+         *     `anyway` says why; `recall` calls all back.
+         */
+        post: operations["commandMission"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patrols": {
         parameters: {
             query?: never;
@@ -1557,6 +1586,10 @@ export interface components {
         /** @enum {string} */
         AssignmentAction: "accept" | "decline" | "en_route" | "on_scene" | "done";
         /** @enum {string} */
+        MissionAction: "more" | "release" | "hand_over" | "commander" | "in_place" | "go" | "recall";
+        /** @enum {string} */
+        MissionState: "gathering" | "in_place" | "going" | "ended";
+        /** @enum {string} */
         EtaKind: "road" | "straight";
         /**
          * @description Of which speeds a time was reckoned: those of the map and those that somebody set, or with learned ones among
@@ -1969,30 +2002,70 @@ export interface components {
             department: string;
             reason: components["schemas"]["ShortfallReason"];
             considered: number;
+            /** @enum {string} */
+            part?: "lead" | "assist";
+            /** @description Still wanted */
+            people?: number;
+            /** @description Still wanted */
+            skills?: string[];
+            /** @description Who was looked at and does not go, the nearest first */
+            who?: components["schemas"]["Passed"][];
+            soonest?: components["schemas"]["Soonest"];
+            /** @description Free, but of another area; the nearest first */
+            lenders?: components["schemas"]["Lender"][];
+        };
+        Passed: {
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            because: string;
+            /** Format: double */
+            air_m: number | null;
+        };
+        /** @description Who of the department is free first */
+        Soonest: {
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            /** Format: date-time */
+            at: string;
+            /** @description By what such work usually takes; false is when a shift begins */
+            estimated: boolean;
+        };
+        Lender: {
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            works_in: string;
+            /** Format: double */
+            air_m: number | null;
+        };
+        /** @description What a department is to bring, so many people and each of the skills with somebody among them */
+        Crew: {
+            department: string;
+            /** @enum {string} */
+            part?: "lead" | "assist";
+            people: number;
+            skills: string[];
         };
         /** @description Several departments, or several patrols, on one case */
         Mission: {
             /** Format: uuid */
             id: string;
-            /** @enum {string} */
-            state: "gathering" | "in_place" | "going" | "ended";
+            state: components["schemas"]["MissionState"];
             /**
              * Format: uuid
-             * @description The patrol whose people command
+             * @description The patrol that commands; null is the desk
              */
             commander: string | null;
-            /** @description What each department is to bring by now */
-            crews: {
-                department: string;
-                /** @enum {string} */
-                part: "lead" | "assist";
-                people: number;
-                skills: string[];
-            }[];
+            crews: components["schemas"]["Crew"][];
             rendezvous: components["schemas"]["Rendezvous"];
             /**
              * Format: date-time
-             * @description When the last of them is to be there
+             * @description When the last of them is there
              */
             meet_at: string | null;
             /**
@@ -2000,19 +2073,78 @@ export interface components {
              * @description Since when all are in place
              */
             in_place_at: string | null;
-            /**
-             * Format: date-time
-             * @description When the commander said go
-             */
+            /** Format: date-time */
             went_at: string | null;
             /** Format: date-time */
             ended_at: string | null;
-            /** @description Which towns the plan leaves without police */
-            cover: {
-                [key: string]: unknown;
-            } | null;
+            cover: components["schemas"]["CoverMark"];
             /** Format: date-time */
             made_at: string;
+            /** @description The lead first */
+            members: components["schemas"]["MissionMember"][];
+            in_place: number;
+            of: number;
+            may_command: boolean;
+        };
+        /** @description Towns that those who go leave without police within 15 min; null for none, and for who does not send */
+        CoverMark: {
+            towns: components["schemas"]["CoverTown"][];
+            /** @description The best team that leaves none; null where there is none */
+            next: components["schemas"]["CoverInstead"][] | null;
+            /** Format: double */
+            latest_s: number;
+            /** Format: double */
+            next_latest_s: number | null;
+        } | null;
+        CoverTown: {
+            code: string;
+            name: string;
+        };
+        CoverInstead: {
+            department: string;
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            /** Format: double */
+            eta_s: number;
+        };
+        MissionMember: {
+            /** Format: uuid */
+            assignment_id: string;
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            department: string;
+            /** @enum {string} */
+            part: "lead" | "assist";
+            state: components["schemas"]["AssignmentState"];
+            people: number;
+            commands: boolean;
+            /** Format: double */
+            eta_s: number | null;
+            /** Format: date-time */
+            depart_at: string | null;
+            /** Format: date-time */
+            arrives_at: string | null;
+            /** Format: date-time */
+            in_place_at: string | null;
+            /** Format: uuid */
+            relieves: string | null;
+            /** Format: date-time */
+            shift_ends_at: string | null;
+        };
+        MissionOrder: {
+            department?: string;
+            people?: number;
+            skills?: string[];
+            /** Format: uuid */
+            patrol_id?: string;
+            /** Format: uuid */
+            assignment_id?: string;
+            reason?: string;
+            anyway?: boolean;
         };
         /** @description Where the patrols of a mission meet before they go to the case together; null is the place of the case */
         Rendezvous: {
@@ -2153,6 +2285,8 @@ export interface components {
             revisit_days: number[];
             /** @description How long a case of it is covert from its report on; 0: it is not */
             covert_hours: number;
+            /** @description Departments that are to bring more than one patrol */
+            crews: components["schemas"]["Crew"][];
         };
         /** @description When two reports are taken for one matter */
         SameRule: {
@@ -2186,6 +2320,8 @@ export interface components {
             revisit_days?: number[];
             /** @description As it was when left out */
             covert_hours?: number;
+            /** @description Left as they are when left out */
+            crews?: components["schemas"]["Crew"][];
         };
         CategoryRulesList: {
             items: components["schemas"]["CategoryRules"][];
@@ -4444,6 +4580,31 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["Note"];
+            };
+        };
+        responses: {
+            200: components["responses"]["CaseDetail"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    commandMission: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+                /** @description The ETag last seen; 412 when it is old */
+                "If-Match"?: components["parameters"]["IfMatch"];
+            };
+            path: {
+                id: components["parameters"]["CaseID"];
+                action: components["schemas"]["MissionAction"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MissionOrder"];
             };
         };
         responses: {

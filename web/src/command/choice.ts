@@ -1,7 +1,7 @@
 /** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { ask, askWithResponse, client, Refused } from "../api/client.ts";
-import type { Assignment, Candidate, CaseDetail, CaseMove, Choice, Rendezvous } from "../api/types.ts";
+import type { Assignment, Candidate, CaseDetail, CaseMove, Choice, MissionOrder, Rendezvous } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
 import type { RouteLine } from "../map/districtmap.ts";
 import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
@@ -111,6 +111,15 @@ export function reassign(a: Assignment, to: Candidate): Promise<boolean> {
   return act(
     (header) => client.POST("/api/v1/cases/{id}/dispatch", { params: { path: path(), header }, body: { choices: [choice] } }),
     words.value.reassigned(to.name),
+  );
+}
+
+export type MissionAction = keyof typeof words.value.mission.done;
+
+export function order(action: MissionAction, body: MissionOrder): Promise<boolean> {
+  return act(
+    (header) => client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { ...path(), action }, header }, body }),
+    words.value.mission.done[action],
   );
 }
 

@@ -7,6 +7,7 @@ import "../css/panel.css";
 import "../css/course.css";
 import "../css/meet.css";
 import "../css/like.css";
+import "../css/mission.css";
 import "../css/heard.css";
 import "../css/photos.css";
 import "../css/people.css";

@@ -17,6 +17,7 @@ import { Course, Moves } from "./course.tsx";
 import { Meet } from "./meet.tsx";
 import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
 import { History } from "./history.tsx";
+import { JointMission } from "./mission.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
@@ -40,6 +41,7 @@ export function Panel() {
             <Photos c={c} />
             <Where c={c} />
             <WhyDepartments c={c} />
+            <JointMission c={c} />
             <Meet c={c} />
             <WhoComes c={c} />
             <Lacks c={c} />
@@ -181,6 +183,17 @@ function Lacks({ c }: { c: CaseDetail }) {
           <li key={s.department}>
             <span>{departmentName(s.department)} · {w.shortfall[s.reason]}</span>
             <span>{w.considered(s.considered)}</span>
+            <span class="more">
+              {[s.people ? w.mission.lacksPeople(s.people) : "", s.skills?.length ? w.mission.lacksSkills(s.skills.join("、")) : "",
+                s.soonest ? w.mission.soonest(s.soonest.name, clock(s.soonest.at), s.soonest.estimated) : w.mission.nobodySoon,
+                ...(s.lenders ?? []).map((l) => w.mission.lender(l.name, l.works_in, l.air_m === null ? "" : distance(l.air_m)))].filter(Boolean).join(" · ")}
+            </span>
+            {s.who?.length ? (
+              <details>
+                <summary>{w.mission.whoNot(s.who.length)}</summary>
+                {s.who.map((p) => <div key={p.patrol_id}>{p.name} · {inWords(p.because, w)}</div>)}
+              </details>
+            ) : null}
           </li>
         ))}
       </ul>

@@ -1,6 +1,7 @@
 import { course } from "./en/course.ts";
 import { like } from "./en/like.ts";
 import { covert } from "./en/covert.ts";
+import { mission } from "./en/mission.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
 import { people } from "./en/people.ts";
@@ -309,6 +310,7 @@ export const en: Dict = {
   course,
   like,
   covert,
+  mission,
   stage,
   assignment,
   status,

@@ -2,6 +2,7 @@
 import { course } from "./zh/course.ts";
 import { like } from "./zh/like.ts";
 import { covert } from "./zh/covert.ts";
+import { mission } from "./zh/mission.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
 import { people } from "./zh/people.ts";
@@ -309,6 +310,7 @@ export const zh = {
   course,
   like,
   covert,
+  mission,
   stage,
   assignment,
   status,

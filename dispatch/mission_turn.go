@@ -1,0 +1,230 @@
+package dispatch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch/mission"
+)
+
+// mostPeople bounds what one department may be asked to bring.
+const mostPeople = mission.MostPeople
+
+// join makes the mission of a case whose plan sends more than one department or patrol,
+// and keeps what each department is to bring.
+func (t *turn) join(plan Plan, b brief) {
+	c := &t.Case
+	crews := slices.Clone(b.crews)
+	for i, team := range b.input.Teams {
+		if team.Kind != KindDepartment || team.Wanted == nil || team.Adds {
+			continue
+		}
+		// Whom an operator chose is what the department brings.
+		k := slices.IndexFunc(crews, func(c Crew) bool { return c.Department == team.Department })
+		if k < 0 {
+			continue
+		}
+		crews[k].People, crews[k].Skills = 0, nil
+		for _, id := range plan.Teams[i].going() {
+			for _, r := range team.Runners {
+				if r.PatrolID == id {
+					crews[k].People += max(1, r.People)
+				}
+			}
+		}
+	}
+	if c.Mission == nil {
+		patrols := 0
+		for _, a := range c.Assignments {
+			if a.Kind == KindDepartment && (a.State.Active() || a.State == Proposed) {
+				patrols++
+			}
+		}
+		joint := len(crews) > 1 || patrols > 1 || slices.ContainsFunc(crews, func(c Crew) bool { return c.People > 1 || len(c.Skills) > 0 })
+		if !joint || len(crews) == 0 {
+			return
+		}
+		c.Mission = &Mission{ID: NewID[missionKind](), State: Gathering, MadeAt: t.now}
+	}
+	m := c.Mission
+	m.Crews = crews
+	if plan.Cover != nil || m.Cover == nil || slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == CoverDepartment && p.Chosen != nil }) {
+		m.Cover = plan.Cover
+	}
+	if plan.Cover != nil {
+		names := make([]string, len(plan.Cover.Towns))
+		for i, town := range plan.Cover.Towns {
+			names[i] = town.Code
+		}
+		t.event("mission.cover", PatrolID{}, facts{"towns": names, "within_s": CoverWithinS, "instead": plan.Cover.Next})
+	}
+}
+
+// keepMission brings a mission up to what its assignments have come to: who commands,
+// when they meet, whether all are in place, whether anybody is left.
+func (t *turn) keepMission() {
+	c := &t.Case
+	m := c.Mission
+	if m == nil {
+		return
+	}
+	members := c.members()
+	proposed := slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.State == Proposed })
+	if len(members) == 0 {
+		if m.State != Ended && !proposed && (c.Dispatch != DispatchPending || !c.Stage.Open()) {
+			m.State, m.EndedAt, m.Commander = Ended, &t.now, nil
+			t.event("mission.ended", PatrolID{}, nil)
+		}
+		return
+	}
+	if m.State == Ended {
+		m.State, m.EndedAt, m.InPlaceAt, m.WentAt = Gathering, nil, nil, nil
+	}
+	m.MeetAt = nil
+	for _, i := range members {
+		a := c.Assignments[i]
+		at := a.ArrivesAt
+		if a.InPlaceAt != nil {
+			at = a.InPlaceAt
+		}
+		if at != nil && (m.MeetAt == nil || at.After(*m.MeetAt)) {
+			m.MeetAt = at
+		}
+	}
+	if m.Commander == nil || !slices.ContainsFunc(members, func(i int) bool { return c.Assignments[i].PatrolID == *m.Commander }) {
+		first := members[0]
+		for _, i := range members {
+			if c.Assignments[i].Part == PartLead {
+				first = i
+				break
+			}
+		}
+		id := c.Assignments[first].PatrolID
+		m.Commander = &id
+		t.event("mission.commander", id, facts{"patrol": id, "because": "the lead's patrol commands"})
+	}
+	all := c.allInPlace()
+	switch {
+	case all && m.State == Gathering:
+		m.State, m.InPlaceAt = InPlace, &t.now
+		t.event("mission.in_place", PatrolID{}, facts{"patrols": len(members)})
+	case !all && m.State == InPlace:
+		m.State, m.InPlaceAt = Gathering, nil
+	}
+}
+
+// tellMission tells the patrols that are on the case how their mission stands.
+func (t *turn) tellMission() {
+	m := t.Case.Mission
+	if m == nil {
+		return
+	}
+	told := &MissionTold{CaseID: t.Case.ID, State: m.State, MeetAt: m.MeetAt}
+	for _, i := range t.Case.members() {
+		told.Of++
+		if t.Case.Assignments[i].InPlaceAt != nil {
+			told.InPlace++
+		}
+	}
+	for _, a := range t.Case.Assignments {
+		if a.State.Active() && a.LeavesAt == nil {
+			told.Patrols = append(told.Patrols, a.PatrolID)
+		}
+	}
+	if len(told.Patrols) > 0 {
+		t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Mission: told})
+	}
+}
+
+// relieve ends the assignment that somebody who has arrived takes over.
+func (t *turn) relieve(by Assignment) {
+	if by.Relieves.IsZero() {
+		return
+	}
+	i := t.find(by.Relieves)
+	if i < 0 || !t.Case.Assignments[i].State.Active() {
+		return
+	}
+	commanded := t.Case.Mission != nil && t.Case.Mission.Commander != nil && *t.Case.Mission.Commander == t.Case.Assignments[i].PatrolID
+	t.end(i, Done, reasonRelieved)
+	old := t.Case.Assignments[i]
+	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Recall: &Recall{PatrolID: old.PatrolID, AssignmentID: old.ID, CaseID: t.Case.ID, Reason: reasonRelieved}})
+	if commanded {
+		id := by.PatrolID
+		t.Case.Mission.Commander = &id
+		t.event("mission.commander", id, facts{"patrol": id, "because": "relieved the commander"})
+	}
+}
+
+// missionState is what of a mission an event speaks of when it changed.
+func (c Case) missionState() any {
+	m := c.Mission
+	if m == nil {
+		return nil
+	}
+	out := facts{"state": m.State, "meet_at": timeOf(m.MeetAt)}
+	if m.Commander != nil {
+		out["commander"] = m.Commander.String()
+	}
+	if m.Rendezvous != nil {
+		out["rendezvous"] = *m.Rendezvous
+	}
+	var crews []string
+	for _, crew := range m.Crews {
+		crews = append(crews, fmt.Sprintf("%s:%d:%s", crew.Department, crew.People, strings.Join(crew.Skills, ",")))
+	}
+	out["crews"] = crews
+	there, times := facts{}, facts{}
+	for _, i := range c.members() {
+		a := c.Assignments[i]
+		if a.InPlaceAt != nil {
+			there[a.ID.String()] = timeOf(a.InPlaceAt)
+		}
+		if a.DepartAt != nil {
+			times[a.ID.String()] = timeOf(a.DepartAt)
+		}
+	}
+	out["in_place"], out["depart_at"] = there, times
+	return out
+}
+
+// relieving is the team that a hand-over looks for: as many people as are relieved, and
+// those of the mission's skills that they bring.
+func relieving(c Case, o sending) []Team {
+	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.relieves })
+	if i < 0 {
+		return nil
+	}
+	a := c.Assignments[i]
+	team := Team{Kind: a.Kind, Department: a.Department, Part: a.Part, People: max(1, a.People), Adds: true}
+	if crew, ok := c.Mission.crew(a.Department); ok {
+		for _, skill := range crew.Skills {
+			if slices.Contains(a.Brings, skill) {
+				team.Skills = append(team.Skills, skill)
+			}
+		}
+	}
+	for _, ch := range o.choices {
+		team.Wanted = &ch.PatrolID
+	}
+	return []Team{team}
+}
+
+// canRelieve refuses a hand-over for which nobody is found; who stays must not be ended
+// by a wish.
+func (b brief) canRelieve(p Plan) error {
+	if len(p.Teams) == 0 {
+		return &Fault{Kind: Conflict, Code: "assignment-moved-on", Detail: "Whom you want relieved is not on this mission any more; read the case again."}
+	}
+	if p.Teams[0].Chosen != nil && p.Teams[0].Shortfall == "" {
+		return nil
+	}
+	short := b.shortfallOf(p.Teams[0], b.input.Teams[0])
+	detail := fmt.Sprintf("Nobody of department %s can relieve them (%s)", short.Department, strings.ReplaceAll(string(short.Reason), "_", " "))
+	if short.Soonest != nil {
+		detail += fmt.Sprintf("; %s is free soonest, in about %.0f min", short.Soonest.Code, max(1, short.Soonest.At.Sub(b.input.Now).Round(time.Minute).Minutes()))
+	}
+	return &Fault{Kind: Conflict, Code: "nobody-to-relieve", Detail: detail + ". They stay until somebody does."}
+}

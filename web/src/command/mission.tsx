@@ -1,0 +1,127 @@
+/** Several departments on one case: who leads, who is in place, when all are there, and what the commander may order. */
+import { signal } from "@preact/signals";
+import type { CaseDetail, Mission, MissionMember, MissionOrder } from "../api/types.ts";
+import { departmentName, departments } from "../state/register.ts";
+import { clock, duration } from "../i18n/format.ts";
+import { words } from "../i18n/index.ts";
+import { busy, order, type MissionAction } from "./choice.ts";
+
+/** What waits for a reason or a department before it is ordered. */
+const asking = signal<{ of: string; action: "more" | "go" | "recall" } | null>(null);
+const opened = signal<string | null>(null);
+const active = new Set(["offered", "accepted", "en_route", "on_scene"]);
+
+export function JointMission({ c }: { c: CaseDetail }) {
+  const w = words.value.mission;
+  const m = c.mission;
+  if (!m) return null;
+  const may = m.may_command && m.state !== "ended";
+  return (
+    <section class="mission" id="mission" data-state={m.state}>
+      <h3>
+        <span>{w.title}</span>
+        <span class={`m-state ${m.state}`}>{w.states[m.state]}{m.of > 0 ? ` · ${w.inPlace(m.in_place, m.of)}` : ""}</span>
+      </h3>
+      <p class="note">
+        {[m.rendezvous ? w.meetPlace(m.rendezvous.name || `${m.rendezvous.lon.toFixed(5)}, ${m.rendezvous.lat.toFixed(5)}`) : w.meetScene,
+          m.meet_at && m.state === "gathering" ? w.meetAt(clock(m.meet_at)) : ""].filter(Boolean).join(" · ")}
+      </p>
+      {m.of > 0 ? <div class="m-bar" aria-hidden="true"><i style={{ flex: m.in_place }} /><i class="rest" style={{ flex: m.of - m.in_place }} /></div> : null}
+      <ul>{m.members.map((x) => <Member key={x.assignment_id} x={x} may={may} />)}</ul>
+      {m.cover ? <Cover m={m} /> : null}
+      {may ? <Orders c={c} m={m} /> : null}
+    </section>
+  );
+}
+
+function Member({ x, may }: { x: MissionMember; may: boolean }) {
+  const all = words.value;
+  const w = all.mission;
+  const open = opened.value === x.assignment_id;
+  const when = x.in_place_at ? `${w.there} ${clock(x.in_place_at)}`
+    : [x.depart_at ? w.departs(clock(x.depart_at)) : "", x.arrives_at ? w.arrives(clock(x.arrives_at)) : ""].filter(Boolean).join(" · ");
+  const act = (action: MissionAction, body: MissionOrder) => {
+    opened.value = null;
+    void order(action, body);
+  };
+  return (
+    <li class={x.in_place_at ? "there" : ""}>
+      <div class="m-row">
+        <span class={`part ${x.part}`}>{all[x.part]}</span>
+        <span class="m-name">
+          {x.name} {x.commands ? <b class="m-chief">{w.commander}</b> : null} {x.relieves ? <b class="m-chief">{w.relief}</b> : null}
+          <small>{departmentName(x.department)}{x.people > 1 ? ` · ${w.people(x.people)}` : ""} · {all.assignment[x.state]}{x.shift_ends_at ? ` · ${w.shiftEnds(clock(x.shift_ends_at))}` : ""}</small>
+        </span>
+        <span class="m-when">{when}</span>
+        {may && active.has(x.state) ? (
+          <button type="button" class="button plain" aria-expanded={open} aria-label={w.act(x.name)} onClick={() => (opened.value = open ? null : x.assignment_id)}>⋯</button>
+        ) : null}
+      </div>
+      {open && may ? (
+        <div class="m-acts">
+          {x.in_place_at ? null : <button type="button" class="button" disabled={busy.value} onClick={() => act("in_place", { assignment_id: x.assignment_id })}>{w.markInPlace}</button>}
+          {x.commands ? null : <button type="button" class="button" disabled={busy.value} onClick={() => act("commander", { patrol_id: x.patrol_id })}>{w.makeCommander}</button>}
+          <button type="button" class="button" disabled={busy.value} onClick={() => act("hand_over", { assignment_id: x.assignment_id })}>{w.handOver}</button>
+          <button type="button" class="button" disabled={busy.value} onClick={() => act("release", { assignment_id: x.assignment_id })}>{w.release}</button>
+        </div>
+      ) : null}
+    </li>
+  );
+}
+
+function Cover({ m }: { m: Mission }) {
+  const all = words.value;
+  const w = all.mission;
+  if (!m.cover) return null;
+  const next = m.cover.next;
+  return (
+    <div class="m-cover" role="note">
+      <b>{w.cover(m.cover.towns.map((t) => t.name || t.code).join("、"))}</b>
+      <span>{next && next.length > 0 ? w.coverNext(next.map((x) => `${departmentName(x.department)} ${x.name}`).join("、"), duration(m.cover.next_latest_s ?? 0, all)) : w.coverNone}</span>
+    </div>
+  );
+}
+
+function Orders({ c, m }: { c: CaseDetail; m: Mission }) {
+  const w = words.value.mission;
+  const ask = asking.value?.of === c.id ? asking.value.action : null;
+  const start = (action: "more" | "go" | "recall") => (asking.value = { of: c.id, action });
+  const submit = (e: Event) => {
+    e.preventDefault();
+    if (!ask) return;
+    const form = new FormData(e.currentTarget as HTMLFormElement);
+    const reason = String(form.get("reason") ?? "").trim();
+    const body: MissionOrder = ask === "more" ? { department: String(form.get("department")), people: 1 } : ask === "go" ? { anyway: true } : {};
+    if (reason) body.reason = reason;
+    asking.value = null;
+    void order(ask, body);
+  };
+  if (ask)
+    return (
+      <form class="m-form" onSubmit={submit}>
+        {ask === "more" ? (
+          <label>{w.moreOf}
+            <select name="department">
+              {[...departments.value.values()].filter((d) => d.code !== "grid").map((d) => <option key={d.code} value={d.code}>{departmentName(d.code)}</option>)}
+            </select>
+          </label>
+        ) : null}
+        <label>{w.reason}<input name="reason" maxLength={500} required={ask !== "more"} autoComplete="off" /></label>
+        <div class="m-acts">
+          <button type="button" class="button" onClick={() => (asking.value = null)}>{words.value.cancel}</button>
+          <button type="submit" class="button primary" disabled={busy.value}>{ask === "more" ? w.more : ask === "go" ? w.goAnyway : w.recall}</button>
+        </div>
+      </form>
+    );
+  return (
+    <div class="m-acts">
+      <button type="button" class="button" disabled={busy.value} onClick={() => start("more")}>{w.more}</button>
+      <button type="button" class="button" disabled={busy.value} onClick={() => start("recall")}>{w.recall}</button>
+      {m.state === "in_place" ? (
+        <button type="button" id="mission-go" class="button primary" disabled={busy.value} onClick={() => void order("go", {})}>{w.go}</button>
+      ) : m.state === "gathering" && m.of > 0 ? (
+        <button type="button" class="button" disabled={busy.value} onClick={() => start("go")}>{w.goAnyway}</button>
+      ) : null}
+    </div>
+  );
+}
