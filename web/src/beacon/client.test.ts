@@ -245,15 +245,15 @@ describe("the beacon client", () => {
   });
 
   it("obeys the interval, and passes on what it is told", async () => {
-    const heard = { offer: vi.fn(), recall: vi.fn(), notice: vi.fn(), reject: vi.fn() };
+    const heard = { offer: vi.fn(), recall: vi.fn(), mission: vi.fn(), notice: vi.fn(), reject: vi.fn() };
     const { client } = await up(undefined, { heard });
     last().say({ type: "interval", interval_s: 2 });
-    for (const type of ["offer", "recall", "notice", "of tomorrow"]) last().say({ type });
+    for (const type of ["offer", "recall", "mission", "notice", "of tomorrow"]) last().say({ type });
     last().onmessage?.({ data: "no json" });
     await client.add(fix(0));
     last().say({ type: "reject", seq: 1, code: "future", detail: "" });
     expect(client.status).toMatchObject({ intervalS: 2, refused: "future", held: 0 });
-    expect(Object.values(heard).map((f) => f.mock.calls.length)).toEqual([1, 1, 1, 1]);
+    expect(Object.values(heard).map((f) => f.mock.calls.length)).toEqual([1, 1, 1, 1, 1]);
   });
 
   it("says that the phone cannot keep a fix, and goes on with the next", async () => {

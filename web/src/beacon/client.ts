@@ -11,6 +11,7 @@ export type Line = "idle" | "connecting" | "up" | "lost" | "replaced";
 export type Heard = {
   offer?: () => void;
   recall?: () => void;
+  mission?: () => void;
   notice?: () => void;
   reject?: (code: Code) => void;
   /** The service says that this device's right has ended; whoever knows better asks it. */
@@ -310,6 +311,9 @@ export class BeaconClient {
         break;
       case "recall":
         this.#o.heard?.recall?.();
+        break;
+      case "mission":
+        this.#o.heard?.mission?.();
         break;
       case "notice":
         this.#o.heard?.notice?.();

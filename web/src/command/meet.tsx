@@ -3,7 +3,6 @@ import { signal } from "@preact/signals";
 import type { CaseDetail, Rendezvous } from "../api/types.ts";
 import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
-import { departmentName } from "../state/register.ts";
 import { clock, distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { busy, meetAt, meetingOf } from "./choice.ts";
@@ -24,13 +23,13 @@ export function Meet({ c }: { c: CaseDetail }) {
         <span>{w.title}</span>
         <span>{at?.by_hand ? w.byHand : ""}</span>
       </h3>
-      {at ? <Place c={c} at={at} /> : <p class="note">{w.none}</p>}
+      {at ? <Place at={at} /> : <p class="note">{w.none}</p>}
       {may("dispatch") ? <Acts at={at} /> : null}
     </section>
   );
 }
 
-function Place({ c, at }: { c: CaseDetail; at: Rendezvous }) {
+function Place({ at }: { at: Rendezvous }) {
   const all = words.value;
   const w = all.meet;
   const leftS = at.meet_at ? (Date.parse(at.meet_at) - nowMs.value) / 1000 : null;
@@ -49,18 +48,6 @@ function Place({ c, at }: { c: CaseDetail; at: Rendezvous }) {
       {warn.map((text) => (
         <p key={text} class="warn">⚠ {text}</p>
       ))}
-      <ul class="members">
-        {at.members.map((m) => {
-          const a = c.assignments.find((x) => x.id === m.assignment_id);
-          const late = m.depart_at !== null && Date.parse(m.depart_at) <= nowMs.value;
-          return (
-            <li key={m.assignment_id} class={m.in_place_at ? "there" : late ? "due" : ""}>
-              <span>{a ? `${departmentName(a.department)} ${a.patrol_name ?? ""}` : ""}</span>
-              <span>{m.in_place_at ? w.inPlace(clock(m.in_place_at)) : m.depart_at ? (late ? w.leaveNow : w.leave(clock(m.depart_at))) : m.eta ? w.onTheWay(clock(m.eta)) : w.waits}</span>
-            </li>
-          );
-        })}
-      </ul>
     </>
   );
 }

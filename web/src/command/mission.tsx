@@ -2,6 +2,7 @@
 import { signal } from "@preact/signals";
 import type { CaseDetail, Mission, MissionMember, MissionOrder } from "../api/types.ts";
 import { departmentName, departments } from "../state/register.ts";
+import { nowMs } from "../state/tick.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { busy, order, type MissionAction } from "./choice.ts";
@@ -22,10 +23,7 @@ export function JointMission({ c }: { c: CaseDetail }) {
         <span>{w.title}</span>
         <span class={`m-state ${m.state}`}>{w.states[m.state]}{m.of > 0 ? ` · ${w.inPlace(m.in_place, m.of)}` : ""}</span>
       </h3>
-      <p class="note">
-        {[m.rendezvous ? w.meetPlace(m.rendezvous.name || `${m.rendezvous.lon.toFixed(5)}, ${m.rendezvous.lat.toFixed(5)}`) : w.meetScene,
-          m.meet_at && m.state === "gathering" ? w.meetAt(clock(m.meet_at)) : ""].filter(Boolean).join(" · ")}
-      </p>
+      {!m.rendezvous && m.meet_at && m.state === "gathering" ? <p class="note">{w.meetAt(clock(m.meet_at))}</p> : null}
       {m.of > 0 ? <div class="m-bar" aria-hidden="true"><i style={{ flex: m.in_place }} /><i class="rest" style={{ flex: m.of - m.in_place }} /></div> : null}
       <ul>{m.members.map((x) => <Member key={x.assignment_id} x={x} may={may} />)}</ul>
       {m.cover ? <Cover m={m} /> : null}
@@ -38,14 +36,16 @@ function Member({ x, may }: { x: MissionMember; may: boolean }) {
   const all = words.value;
   const w = all.mission;
   const open = opened.value === x.assignment_id;
+  const leaves = !x.in_place_at && x.depart_at ? Date.parse(x.depart_at) : null;
+  const due = leaves !== null && leaves <= nowMs.value;
   const when = x.in_place_at ? `${w.there} ${clock(x.in_place_at)}`
-    : [x.depart_at ? w.departs(clock(x.depart_at)) : "", x.arrives_at ? w.arrives(clock(x.arrives_at)) : ""].filter(Boolean).join(" · ");
+    : [leaves !== null ? (due ? all.meet.leaveNow : w.departs(clock(leaves))) : "", x.arrives_at ? w.arrives(clock(x.arrives_at)) : ""].filter(Boolean).join(" · ");
   const act = (action: MissionAction, body: MissionOrder) => {
     opened.value = null;
     void order(action, body);
   };
   return (
-    <li class={x.in_place_at ? "there" : ""}>
+    <li class={x.in_place_at ? "there" : due ? "due" : ""}>
       <div class="m-row">
         <span class={`part ${x.part}`}>{all[x.part]}</span>
         <span class="m-name">

@@ -99,6 +99,7 @@ async function run(device: string): Promise<void> {
       changed: () => (status.value = made.status),
       offer: () => void loadTasks(),
       recall: () => void loadTasks(),
+      mission: () => void loadTasks(),
       notice: () => void peekNotices(),
       reject: (code) => {
         if (code === "off_duty" || code === "unknown_device") void loadPatrol();

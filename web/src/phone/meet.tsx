@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ask, client, Refused } from "../api/client.ts";
-import type { Assignment, Case, CaseDetail, Rendezvous, Route } from "../api/types.ts";
+import type { Assignment, Case, CaseDetail, Mission, Rendezvous, Route } from "../api/types.ts";
 import { DistrictMap } from "../map/districtmap.ts";
 import { boundsOf, distanceM, type LonLat } from "../map/mercator.ts";
 import { day } from "../map/style.ts";
@@ -31,6 +31,12 @@ export async function loadMeetings(ids: string[]): Promise<void> {
     }
   }
   known.value = next;
+}
+
+/** The mission of a case that a patrol goes to together with others; null where it goes alone. */
+export function missionFor(c: Case): Mission | null {
+  const m = known.value.get(c.id)?.mission;
+  return m && m.state !== "ended" && m.of > 1 ? m : null;
 }
 
 export function meetingFor(c: Case): Rendezvous | null {

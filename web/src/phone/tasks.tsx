@@ -9,7 +9,8 @@ import { nowMs } from "../state/tick.ts";
 import { distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { here } from "./here.ts";
-import { loadMeetings, meetingFor, MeetSheet } from "./meet.tsx";
+import { loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
+import { MissionNote, type Step, stepOf, waits } from "./mission.tsx";
 import { loadRevisits, Revisits, revisits } from "./revisits.tsx";
 import { reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
@@ -64,6 +65,20 @@ async function answer({ c, a }: Task, steps: Action[], reason?: string): Promise
   }
 }
 
+async function together({ c }: Task, step: Step): Promise<void> {
+  busy.value = true;
+  trouble.value = "";
+  try {
+    await ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action: step.action } }, body: step.body }));
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
+  } finally {
+    await loadTasks();
+    busy.value = false;
+  }
+}
+
 export function Tasks() {
   const w = words.value.phone;
   return (
@@ -93,7 +108,12 @@ function TaskSheet({ t }: { t: Task }) {
   const { c, a } = t;
   const left = a.expires_at ? (Date.parse(a.expires_at) - nowMs.value) / 1000 : null;
   const away = here.value ? distanceM(here.value, c) : null;
-  const meets = meetingFor(c) !== null;
+  const meeting = meetingFor(c);
+  const meets = meeting !== null;
+  const mission = missionFor(c);
+  const step = mission ? stepOf(mission, a) : null;
+  const departAt = meeting?.members.find((m) => m.assignment_id === a.id)?.depart_at ?? null;
+  const leavesLater = departAt !== null && Date.parse(departAt) > nowMs.value;
   const others = c.assignments
     .filter((x) => x.id !== a.id && x.patrol_name && active.has(x.state))
     .map((x) => `${departmentName(x.department)} ${x.patrol_name}${x.eta_s === null ? "" : `（${duration(x.eta_s, all)}）`}`);
@@ -110,6 +130,7 @@ function TaskSheet({ t }: { t: Task }) {
       <p>
         {[away === null ? (a.road_m === null ? "" : w.distance(distance(a.road_m))) : w.distance(distance(away)), a.eta_s === null || meets ? "" : w.eta(a.mode ? all.mode[a.mode] : "", duration(a.eta_s, all))].filter(Boolean).join(" · ")}
       </p>
+      {mission && a.state !== "offered" ? <MissionNote m={mission} a={a} /> : null}
       <MeetSheet c={c} a={a} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
       {declining.value === a.id ? (
@@ -125,9 +146,11 @@ function TaskSheet({ t }: { t: Task }) {
           {a.state === "offered" ? (
             <>
               <button type="button" class="big" disabled={busy.value} onClick={() => (declining.value = a.id)}>{w.decline}</button>
-              <button type="button" class="big main" disabled={busy.value} onClick={() => void answer(t, ["accept", "en_route"])}>{w.accept}</button>
+              <button type="button" class="big main" disabled={busy.value} onClick={() => void answer(t, leavesLater ? ["accept"] : ["accept", "en_route"])}>{leavesLater ? w.acceptOnly : w.accept}</button>
             </>
-          ) : a.state === "accepted" ? (
+          ) : step ? (
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void together(t, step)}>{step.label}</button>
+          ) : mission && waits(mission, a) ? null : a.state === "accepted" ? (
             <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["en_route"])}>{w.enRoute}</button>
           ) : a.state === "en_route" ? (
             <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["on_scene"])}>{w.onScene}</button>

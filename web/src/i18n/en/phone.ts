@@ -30,6 +30,7 @@ export const phone: Dict["phone"] = {
   eta: (mode, t) => `${t} ${mode}`,
   alsoComing: (who) => `Also coming: ${who}`,
   accept: "Accept and go",
+  acceptOnly: "Accept, leave in time",
   decline: "Decline",
   declineWhy: "Why not",
   declineReasons: ["Busy with something urgent", "Too far", "Not my duty", "Vehicle or device broken", "Other"],

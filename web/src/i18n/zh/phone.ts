@@ -29,6 +29,7 @@ export const phone = {
   eta: (mode: string, t: string) => `${mode} ${t}`,
   alsoComing: (who: string) => `同行：${who}`,
   accept: "接单出发",
+  acceptOnly: "接单，到时出发",
   decline: "拒单",
   declineWhy: "拒单原因",
   declineReasons: ["正在处理紧急事项", "距离过远", "不属本人职责", "车辆或设备故障", "其他"],
