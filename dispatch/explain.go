@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -82,15 +83,9 @@ func explainPlan(ctx context.Context, b *strings.Builder, n int, p PlanRecord) e
 		replayed = "DOES NOT replay: what is stored is not what the rules answer"
 	}
 	fmt.Fprintf(b, "\nplan %d (%s), because %s, at %s; %s\n", n, p.State, p.Why, in.Now.Format("15:04:05Z07:00"), replayed)
+	explainTeam(b, out)
 	for _, team := range out.Teams {
-		outcome := "nobody: " + strings.ReplaceAll(string(team.Shortfall), "_", " ")
-		if team.Chosen != nil {
-			outcome = team.Candidates[0].Code + " goes"
-			if team.OnScene {
-				outcome = team.Candidates[0].Code + " is there already"
-			}
-		}
-		fmt.Fprintf(b, "  %s %s: %s (%d considered)\n", cmp.Or(team.Part, strings.ReplaceAll(team.Kind, "_", " ")), team.Department, outcome, team.Considered)
+		fmt.Fprintf(b, "  %s %s: %s (%d considered)\n", cmp.Or(team.Part, strings.ReplaceAll(team.Kind, "_", " ")), team.Department, outcomeOf(team), team.Considered)
 		table := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(table, "rank\tpatrol\tmode\troad min\troad km\tair min\tfix age s\t\tnot chosen because\t")
 		for _, c := range team.Candidates {
@@ -106,6 +101,58 @@ func explainPlan(ctx context.Context, b *strings.Builder, n int, p PlanRecord) e
 		}
 	}
 	return nil
+}
+
+// outcomeOf is who goes of a department, or why nobody does, and what is lacking still.
+func outcomeOf(team Pick) string {
+	if team.Chosen == nil {
+		return "nobody: " + strings.ReplaceAll(string(team.Shortfall), "_", " ")
+	}
+	if team.OnScene {
+		return team.Candidates[0].Code + " is there already"
+	}
+	var codes []string
+	for _, c := range team.Candidates {
+		if slices.Contains(team.going(), c.PatrolID) {
+			codes = append(codes, c.Code)
+		}
+	}
+	out := strings.Join(codes, ", ") + " goes"
+	if len(codes) > 1 {
+		out = strings.Join(codes, ", ") + " go"
+	}
+	if l := team.Lacks; l != nil {
+		if l.People > 0 {
+			out += fmt.Sprintf(", %d people short", l.People)
+		}
+		if len(l.Skills) > 0 {
+			out += ", without " + strings.Join(l.Skills, ", ")
+		}
+	}
+	return out
+}
+
+// explainTeam tells of a plan of several patrols how they arrive, and whom that leaves
+// without police.
+func explainTeam(b *strings.Builder, out Plan) {
+	if t := out.Team; t != nil {
+		fmt.Fprintf(b, "  together: %d patrols, the last there in %s min, the first waits %s min for it\n", t.Patrols, minutes(&t.LatestS), minutes(&t.SpreadS))
+	}
+	if c := out.Cover; c != nil {
+		var towns, next []string
+		for _, t := range c.Towns {
+			towns = append(towns, t.Name)
+		}
+		for _, n := range c.Next {
+			next = append(next, n.Code)
+		}
+		fmt.Fprintf(b, "  leaves %s without police within %d min; ", strings.Join(towns, ", "), CoverWithinS/60)
+		if c.NextLatestS == nil {
+			b.WriteString("no team leaves none\n")
+		} else {
+			fmt.Fprintf(b, "the best team that leaves none: %s, the last there in %s min\n", strings.Join(next, ", "), minutes(c.NextLatestS))
+		}
+	}
 }
 
 func rankText(rank *int) string {

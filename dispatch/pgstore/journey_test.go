@@ -188,7 +188,7 @@ func TestExplainSaysWhoAndWhyNot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"responsible grid G-001", "P1 goes", "on a break", "lost: last seen", "later by", "replays to the byte", "air min"} {
+	for _, want := range []string{"responsible grid G-001", "P1 goes", "together: 2 patrols", "on a break", "lost: last seen", "later by", "replays to the byte", "air min"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not said in\n%s", want, text)
 		}
