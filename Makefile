@@ -84,7 +84,7 @@ test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, walk the
 		-run 'TestTheWalk|TestSixteenDispatchers|TestClaimsUnderEverything' ./dispatch/pgstore -rapid.checks=1000
 
 .PHONY: bench-dispatch
-bench-dispatch: build ## Measure report to committed assignment: demo district, everyone moving, 5 reports a second
+bench-dispatch: build ## Measure report to committed assignment: 622 workers and 200 patrols on duty and moving, 5 reports a second
 	@go run ./cmd/gridbench dispatch
 
 .PHONY: bench-road

@@ -22,6 +22,7 @@ import (
 type service struct {
 	city.Demo
 	client *http.Client
+	dir    string // of a demo that this program started
 }
 
 // startDemo starts the demo district on a disk of its own, without its city, and
@@ -77,6 +78,7 @@ func startDemo(ctx context.Context, program string) (*service, func() error, err
 			if err != nil {
 				return nil, nil, errors.Join(err, stop())
 			}
+			s.dir = dir
 			return s, stop, nil
 		}
 	}

@@ -25,6 +25,9 @@ const (
 	// catchUpEvery is how often places are read from the database while somebody is not
 	// heard, and the least time between two readings.
 	catchUpEvery = 2 * time.Second
+	// settledAfter is after how long a place that a node has acknowledged is surely in the
+	// database's list of newest places, which it writes each second, under load too.
+	settledAfter = 6 * time.Second
 )
 
 // busSettings are how nodes speak with each other; none set is one node alone.
@@ -142,7 +145,7 @@ func (w *neighbours) speak(ctx context.Context) error {
 func (w *neighbours) run(ctx context.Context) error {
 	tick := time.NewTicker(lookAround)
 	defer tick.Stop()
-	var last time.Time
+	var owed arrears
 	missed := false
 	for {
 		select {
@@ -150,19 +153,21 @@ func (w *neighbours) run(ctx context.Context) error {
 			return nil
 		case <-w.missed:
 			missed = true
+			owed.miss(time.Now())
 		case <-tick.C:
 			w.look(ctx)
 		}
-		if (!missed && w.unheard.Load() == 0) || time.Since(last) < catchUpEvery {
+		began := time.Now()
+		if !owed.due(began, w.unheard.Load() > 0) {
 			continue
 		}
-		last = time.Now()
 		if err := w.beacons.CatchUp(ctx); err != nil {
 			if ctx.Err() == nil {
 				w.env.Log.Warn("the other nodes' places", "error", err)
 			}
 			continue
 		}
+		owed.paid(began)
 		w.caughtUp.Add(1)
 		if missed && w.bus != nil {
 			// They may have missed as much of this node.
@@ -171,6 +176,32 @@ func (w *neighbours) run(ctx context.Context) error {
 			}
 		}
 		missed = false
+	}
+}
+
+// arrears say when places are to be read from the database. What was missed on the bus
+// is there only once its node has saved it, so that one reading at once is not enough:
+// readings follow until one that began settledAfter later.
+type arrears struct {
+	last   time.Time // when the last reading began
+	missed time.Time // when something was missed last; zero: nothing that was not made good
+}
+
+func (a *arrears) miss(now time.Time) { a.missed = now }
+
+// due says whether to read now, and that a reading begins if so.
+func (a *arrears) due(now time.Time, unheard bool) bool {
+	if (a.missed.IsZero() && !unheard) || now.Sub(a.last) < catchUpEvery {
+		return false
+	}
+	a.last = now
+	return true
+}
+
+// paid hears of a reading that succeeded.
+func (a *arrears) paid(began time.Time) {
+	if began.Sub(a.missed) >= settledAfter {
+		a.missed = time.Time{}
 	}
 }
 
