@@ -63,8 +63,11 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Been, err = s.been(ctx, v, c.Case); err != nil {
 		return err
 	}
-	if c.Revisits, err = s.Store.Revisits(ctx, v, RevisitAsk{Case: c.ID}); err != nil {
-		return err
+	c.Revisits = []Revisit{}
+	if c.ClosedAt != nil || c.Flow.ReopenedAt != nil { // they are planned at its end
+		if c.Revisits, err = s.Store.Revisits(ctx, v, RevisitAsk{Case: c.ID}); err != nil {
+			return err
+		}
 	}
 	veil, err := s.veil(ctx, v)
 	if err != nil {

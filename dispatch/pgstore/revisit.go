@@ -23,15 +23,23 @@ const revisitPhotos = `coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.
 // revisitsOf is a case's, for a turn.
 const revisitsOf = `SELECT ` + revisitColumns + `, '[]'::jsonb AS photos, true AS seen FROM revisits v JOIN cases c ON c.id = v.case_id WHERE v.case_id = $1 ORDER BY v.opens_at, v.id`
 
-// listRevisits: the policies bound it; a worker sees those near their grids, whose place
-// the atlas then weighs.
-var listRevisits = `
+// listRevisits and caseRevisits are those that are near, and those of one case. The
+// policies bound them; a worker sees those near their grids, whose place the atlas then
+// weighs. They are two questions, since one for both would be planned for neither, and
+// read every case for each look at one.
+var (
+	listRevisits = seenRevisits(`v.state IN ('planned', 'open', 'missed', 'climbed') AND v.opens_at <= (SELECT gp_now()) + $8::interval`)
+	caseRevisits = seenRevisits(`v.case_id = $8 AND k.id = $8`)
+)
+
+func seenRevisits(which string) string {
+	return `
 SELECT * FROM (
   SELECT ` + revisitSeenColumns + `, ` + revisitPhotos + `, EXISTS (SELECT FROM cases c WHERE c.id = v.case_id AND ` + visibleCase + `) AS seen
   FROM revisits v JOIN told_cases k ON k.id = v.case_id
-  WHERE v.district_id = $1 AND ($8::uuid IS NULL OR v.case_id = $8)
-    AND ($8::uuid IS NOT NULL OR v.state IN ('planned', 'open', 'missed', 'climbed') AND v.opens_at <= (SELECT gp_now()) + $9::interval)
-) v WHERE v.seen OR $10 ORDER BY v.opens_at, v.id LIMIT 200`
+  WHERE v.district_id = $1 AND ` + which + `
+) v WHERE v.seen OR $9 ORDER BY v.opens_at, v.id LIMIT 200`
+}
 
 type revisitRow struct {
 	ID        uuid.UUID        `db:"id"`
@@ -69,7 +77,11 @@ func revisitsFrom(rows []revisitRow) []dispatch.Revisit {
 
 // Revisits implements dispatch.RevisitStore.
 func (s *Store) Revisits(ctx context.Context, v dispatch.Viewer, ask dispatch.RevisitAsk) ([]dispatch.Revisit, error) {
-	found, err := readAs[revisitRow](ctx, s, v, listRevisits, append(s.scope(v), orNull(ask.Case), ask.Soon, v.OwnWorkOnly())...)
+	query, which := listRevisits, any(ask.Soon)
+	if !ask.Case.IsZero() {
+		query, which = caseRevisits, ask.Case.UUID
+	}
+	found, err := readAs[revisitRow](ctx, s, v, query, append(s.scope(v), which, v.OwnWorkOnly())...)
 	return revisitsFrom(found), err
 }
 
