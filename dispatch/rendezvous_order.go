@@ -86,6 +86,31 @@ func mayMeet(v Viewer, c Case) error {
 	return nil
 }
 
+// mostToGather bounds how many new missions wait for their first look at once; the tick
+// takes up the others.
+const mostToGather = 64
+
+// gatherSoon leaves it to GatherAsked to find where a mission meets that was just made:
+// whoever reported it need not wait for that.
+func (s *Service) gatherSoon(id CaseID) {
+	select {
+	case s.toGather <- id:
+	default:
+	}
+}
+
+// GatherAsked finds, until ctx ends, where missions meet as soon as they are made.
+func (s *Service) GatherAsked(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case id := <-s.toGather:
+			s.gatherNow(ctx, id)
+		}
+	}
+}
+
 // gatherNow looks at one mission at once, instead of with the next tick, which follows if
 // this fails.
 func (s *Service) gatherNow(ctx context.Context, id CaseID) {

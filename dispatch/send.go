@@ -119,7 +119,7 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 		}
 		s.Wake()
 		if done.Mission != nil {
-			s.gatherNow(ctx, done.ID)
+			s.gatherSoon(done.ID)
 		}
 		if first {
 			// On the database's clock up to here, and ours for the commit itself.

@@ -64,6 +64,7 @@ type Service struct {
 
 	coverages *coverages
 	towns     towns
+	toGather  chan CaseID // missions that were just made, for GatherAsked
 }
 
 // New checks the configuration.
@@ -112,7 +113,7 @@ func New(c Config) (*Service, error) {
 		c.UndoWithin = 5 * time.Second
 	}
 	c.Store.InZone(c.Zone)
-	s := &Service{Config: c, vault: c.Store, coverages: newCoverages()}
+	s := &Service{Config: c, vault: c.Store, coverages: newCoverages(), toGather: make(chan CaseID, mostToGather)}
 	if c.Vault != nil {
 		s.vault = c.Vault
 	}

@@ -260,3 +260,27 @@ func TestNoRoadIsAskedUnderALock(t *testing.T) {
 		t.Errorf("without roads they meet at %+v", r)
 	}
 }
+
+// Whoever reports does not wait for the place to meet, and it does not wait for a tick.
+func TestANewMissionIsGatheredAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- w.desk.GatherAsked(ctx) }()
+	c := w.file("C01")
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(time.Minute)
+	for m := w.see(c.ID).Mission; m == nil || m.Rendezvous == nil; m = w.see(c.ID).Mission {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("nobody looked where they meet: %+v", m)
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}

@@ -34,6 +34,8 @@ type Desk interface {
 	ClockDue(context.Context, dispatch.DueClock) error
 	Adopt(context.Context) error
 	Gatherings(context.Context) error
+	// GatherAsked runs until ctx ends.
+	GatherAsked(context.Context) error
 	Shortfalls(context.Context) error
 }
 
@@ -123,6 +125,7 @@ func (t *Timers) Run(ctx context.Context) error {
 	g.Go(func() error { return t.every(ctx, shifts, "change shifts", c.Desk.Shifts) })
 	g.Go(func() error { return t.every(ctx, lost, "look for lost patrols", c.Desk.LostPatrols) })
 	g.Go(func() error { return t.every(ctx, gathering, "see who gathers", c.Desk.Gatherings) })
+	g.Go(func() error { return c.Desk.GatherAsked(ctx) })
 	g.Go(func() error { return t.every(ctx, missing, "look again for who is missing", c.Desk.Shortfalls) })
 	g.Go(func() error { return t.every(ctx, broom, "forget what is old", c.Book.Forget) })
 	return g.Wait()

@@ -69,6 +69,7 @@ func (s *station) LeaseTogether(_ context.Context, limit int, _ time.Duration) (
 
 func (s *station) LostPatrols(context.Context) error                      { return nil }
 func (s *station) Gatherings(context.Context) error                       { return nil }
+func (s *station) GatherAsked(ctx context.Context) error                  { <-ctx.Done(); return nil }
 func (s *station) Shortfalls(context.Context) error                       { return nil }
 func (s *station) Adopt(context.Context) error                            { return nil }
 func (s *station) ClockDue(context.Context, dispatch.DueClock) error      { return nil }
