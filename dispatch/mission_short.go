@@ -9,8 +9,9 @@ import (
 )
 
 // mostShort bounds how many cases one look at what is missing takes up; the rest
-// follows with the next tick.
-const mostShort = 20
+// follows with the next tick. Each is a plan made for nothing mostly, beside the plans
+// of reports that wait.
+const mostShort = 4
 
 // Shortfalls looks again at cases that lack a department, once somebody of it has come
 // free. A case is planned again only where that sends somebody: nobody is told twice
