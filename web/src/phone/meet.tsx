@@ -67,7 +67,6 @@ export function MeetSheet({ c, a }: { c: Case; a: Assignment }) {
   if (!at || !me || a.state === "on_scene") return null;
   const leftS = me.depart_at ? (Date.parse(me.depart_at) - nowMs.value) / 1000 : null;
   const mine = way.value?.to === `${at.lon},${at.lat}` ? way.value.route : null;
-  const there = at.members.filter((m) => m.in_place_at).length;
   return (
     <section class="meet-phone" id={`meet-${a.id}`}>
       <h3>{w.goTo(at.name || all.meet.noName)}</h3>
@@ -76,7 +75,7 @@ export function MeetSheet({ c, a }: { c: Case; a: Assignment }) {
       ) : leftS !== null ? (
         <p class={`leave ${leftS <= 0 ? "now" : ""}`} role="timer">{leftS > 0 ? w.leaveAt(clock(me.depart_at ?? 0), duration(leftS, all)) : w.leaveNow}</p>
       ) : null}
-      <p>{[at.meet_at ? w.arriveBy(clock(at.meet_at)) : "", w.others(there, at.members.length)].filter(Boolean).join(" · ")}</p>
+      {at.meet_at ? <p>{w.arriveBy(clock(at.meet_at))}</p> : null}
       {me.in_place_at ? null : (
         <>
           <p>{mine ? w.away(distance(mine.distance_m), duration(mine.duration_s, all)) : here.value ? distance(distanceM(here.value, at)) : ""}</p>

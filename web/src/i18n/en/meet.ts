@@ -44,7 +44,6 @@ export const meet: typeof zh = {
     away: (way, time) => `${way} to the rendezvous · about ${time}`,
     hold: "Go to the rendezvous first, not to the scene",
     here: "In place, wait for the others",
-    others: (there, of) => `${there} of ${of} in place`,
     map: "Way to the rendezvous",
   },
 };

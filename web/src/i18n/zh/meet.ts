@@ -43,7 +43,6 @@ export const meet = {
     away: (way: string, time: string) => `到集合点 ${way} · 约 ${time}`,
     hold: "先到集合点，不要直接去现场",
     here: "已到位，等候其他力量",
-    others: (there: number, of: number) => `${of} 组中 ${there} 组已到位`,
     map: "到集合点的路线",
   },
 };

@@ -40,7 +40,7 @@ export const mission = {
     allYours: (of: number) => `${of} 支力量全部到位，可以下令`,
     some: (n: number, of: number) => `${n}/${of} 支力量到位`,
     going: "指挥已下令：行动",
-    inPlace: "我已到集结点",
+    inPlace: "我已到集合点",
     go: "下令行动",
     youCommand: "你负责现场指挥",
   },
