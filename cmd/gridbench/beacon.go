@@ -100,7 +100,8 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 	}
 	if c.Held > 0 {
 		fmt.Fprintf(os.Stderr, "holding %d sockets ...\n", c.Held)
-		h, err := hold(ctx, town, server, c.Held)
+		server.stop()
+		h, err := c.hold(ctx, town, data, c.Held)
 		if err != nil {
 			return err
 		}

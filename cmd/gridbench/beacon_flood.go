@@ -127,8 +127,12 @@ func (c beaconCmd) run(ctx context.Context, hoses []*hose, server *server, data 
 				if err := h.send(c.FloodBurst); err != nil {
 					return err
 				}
-				if now := time.Now(); now.After(from) && now.Before(to) {
+				now := time.Now()
+				if now.After(from) && now.Before(to) {
 					fixes.Add(int64(c.FloodBurst))
+				}
+				// What was due within the time counts however late its answer comes.
+				if due.After(from) && due.Before(to) {
 					took = append(took, now.Sub(due))
 				}
 				due = due.Add(pause)
