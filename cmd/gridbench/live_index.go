@@ -77,7 +77,7 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 		{Name: fmt.Sprintf("linear scan of %d, p50", n), Value: scan, Unit: "us", Runs: scanned},
 		{Name: fmt.Sprintf("fill an index of %d", n), Value: filled.Seconds() * 1000, Unit: "ms", Runs: 1},
 	}
-	if n != 20_000 {
+	if n < 20_000 {
 		return figures, nil
 	}
 	peer, runs, err := postGIS(ctx, places, where[:500])
