@@ -23,6 +23,12 @@ demo: prereqs ## Run the demo district, with what it needs installed (PORT=8080 
 	@$(MAKE) build
 	@exec bin/gridpatrol demo --port=$(PORT) --seed=$(SEED) --sim=$(SIM)
 
+.PHONY: story
+story: prereqs ## Play one night in 90 seconds: a vat at 20:00, police and environment on scene together before 20:30 (PORT=8080 WAIT=45s STAY=)
+	@scripts/setup
+	@$(MAKE) build
+	@exec bin/gridpatrol demo --story --port=$(PORT) --story-wait=$(or $(WAIT),45s) $(if $(STAY),--story-stay)
+
 .PHONY: build
 build: prereqs web/dist/index.html ## Build bin/gridpatrol, with the page inside, and bin/gridsim
 	@CGO_ENABLED=1 go build -v -o bin/ ./cmd/gridpatrol ./cmd/gridsim

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -28,6 +29,20 @@ type serveConfig struct {
 
 	Outside outsideConfig `embed:""`
 	Bus     busSettings   `embed:""`
+
+	// Clock and stage are of a story that is played (see demo_story.go): the clock that the
+	// service goes by beside the database's, and what stands before its door. No setting
+	// reaches them; nil is the machine's clock, and nothing.
+	clock func() time.Time
+	stage func(door http.Handler) http.Handler
+}
+
+// now is the clock that the service goes by.
+func (c serveConfig) now() func() time.Time {
+	if c.clock != nil {
+		return c.clock
+	}
+	return time.Now
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in

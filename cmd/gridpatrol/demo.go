@@ -19,10 +19,15 @@ type demoCmd struct {
 	Port int    `default:"8080" help:"Port on 127.0.0.1."`
 	Seed uint64 `default:"1" help:"What the simulated city's chance follows from."`
 	Sim  bool   `default:"true" negatable:"" help:"Whether everyone moves."`
+
+	Story storyConfig `embed:""`
 }
 
 // Run loads what is missing, serves, and moves the city until it is told to stop.
 func (c demoCmd) Run(ctx context.Context, env *Env) error {
+	if c.Story.Play {
+		return c.Story.run(ctx, env, c.Port)
+	}
 	config := serveConfig{Listen: "127.0.0.1:" + strconv.Itoa(c.Port), TZ: "Asia/Shanghai", BatchWindow: 2 * time.Second}
 	zone, err := config.check(env.Common)
 	if err != nil {

@@ -28,6 +28,7 @@ type fleetKeeper struct {
 	env   *Env
 	index *realtime.Index
 	fleet *road.Fleet
+	now   func() time.Time // the clock of the positions
 
 	waiting bool // some waited in the last round; only run touches it
 }
@@ -42,7 +43,7 @@ func (k *fleetKeeper) run(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
-		kept, err := k.fleet.Keep(ctx, dispatchable(k.index.All(), time.Now()), maxRenewals)
+		kept, err := k.fleet.Keep(ctx, dispatchable(k.index.All(), k.now()), maxRenewals)
 		if err != nil && ctx.Err() == nil {
 			k.env.Log.Error("register patrols with the roads", "error", err)
 		}

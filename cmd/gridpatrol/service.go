@@ -50,6 +50,7 @@ type service struct {
 	zone       *time.Location
 	sealer     *pgproof.Sealer
 	heads      headConfig
+	stage      func(door http.Handler) http.Handler // what stands before the door; nil for nothing
 }
 
 // newService wires every part together and reads what they keep in memory.
@@ -70,7 +71,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	roads := &road.Switch{}
 	fleet := road.NewFleet(roads)
 	ways := c.Outside.ways(fleet, figures.Outside)
-	atlas := dispatch.NewAtlas(time.Now)
+	atlas := dispatch.NewAtlas(c.now())
 	store := pgstore.New(env.DB)
 	works := pgroad.NewWorks(env.DB, roads)
 	works.InZone(zone)
@@ -98,11 +99,11 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		}
 	}()
 
-	index := realtime.NewIndex(time.Now)
+	index := realtime.NewIndex(c.now())
 	local := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
 		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: local, Peers: neighbours.peers(), Zone: zone, Log: env.Log,
-		Meter: figures, DrainFor: lastCommits,
+		Meter: figures, DrainFor: lastCommits, Now: c.now(),
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
@@ -162,14 +163,14 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket(beacons), Live: liveSocket(live),
-		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Log: env.Log, Metrics: figures.Registry,
+		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: c.now(), Log: env.Log, Metrics: figures.Registry,
 	})
 	if err != nil {
 		return nil, err
 	}
 	opened = true
-	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet}, fences: newFenceKeeper(env, index, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
-		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads}, nil
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads, stage: c.stage}, nil
 }
 
 // run opens the doors, says so, and works until ctx ends. Doors stop first, then
@@ -213,7 +214,11 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 // serveHTTP serves until ctx ends, then refuses new work, ends the sockets and
 // waits for the requests under way.
 func (s *service) serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := api.HTTPServer(context.WithoutCancel(ctx), handler, s.env.Log)
+	before := handler
+	if s.stage != nil {
+		before = s.stage(handler)
+	}
+	server := api.HTTPServer(context.WithoutCancel(ctx), before, s.env.Log)
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {

@@ -228,6 +228,11 @@ type sighting struct {
 // file sends a report with its photos. The same key sends it once, however
 // often it is sent.
 func (s *service) file(ctx context.Context, who caller, key string, w sighting) error {
+	return s.fileFor(ctx, who, key, w, nil)
+}
+
+// fileFor is file, and reads the answer.
+func (s *service) fileFor(ctx context.Context, who caller, key string, w sighting, into any) error {
 	fields := map[string]any{
 		"category":    w.Category,
 		"location":    map[string]any{"lon": w.At.Lon, "lat": w.At.Lat, "accuracy_m": w.AccuracyM},
@@ -264,7 +269,7 @@ func (s *service) file(ctx context.Context, who caller, key string, w sighting) 
 		return fmt.Errorf("write a report: %w", err)
 	}
 	return s.do(ctx, who, http.MethodPost, "/api/v1/reports", &body,
-		http.Header{"Content-Type": {form.FormDataContentType()}, "Idempotency-Key": {key}}, nil)
+		http.Header{"Content-Type": {form.FormDataContentType()}, "Idempotency-Key": {key}}, into)
 }
 
 // Way implements Guide by asking the service's own roads.
