@@ -77,7 +77,24 @@ func (s *Server) getCase(c echo.Context) error {
 		// Who looks is on record before they see anything.
 		err = s.auth.RecordLook(c.Request().Context(), viewer(c), "case", id, map[string]any{"case": id})
 	}
+	if err == nil {
+		err = s.auth.RecordCovertAmong(c.Request().Context(), viewer(c), pgauth.ViewedInList, beside(found))
+	}
 	return answerCase(c, found, err)
+}
+
+// beside are the cases that a case names: those near it, and those that are one with it.
+func beside(found dispatch.CaseDetail) (ids []dispatch.CaseID) {
+	for _, k := range found.Past {
+		ids = append(ids, k.CaseID)
+	}
+	for _, k := range found.Holds {
+		ids = append(ids, k.CaseID)
+	}
+	if found.Course.Joined != nil {
+		ids = append(ids, found.Course.Joined.CaseID)
+	}
+	return ids
 }
 
 func (s *Server) dispatchCase(c echo.Context) error {

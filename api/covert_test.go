@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -17,6 +18,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/cell"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+	"github.com/gridpatrol/gridpatrol/proof"
 	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
@@ -90,8 +92,23 @@ func setupCovert(t *testing.T, watch func(*dispatch.Service) api.Socket) *covert
 			w.exec(`INSERT INTO notices (district_id, case_id, staff_id, why, text_zh, text_en) VALUES ($1, $2, $3, 'town_leader', 'SECRET-NOTICE', 'SECRET-NOTICE')`, here, w.secret.caseID, v.Staff)
 		}
 	}
+	// What stands beside it names it: one case went into it, it came of another, a look at
+	// that one's place found it; and its own place lies in a worker's grid.
+	w.exec(`UPDATE cases SET flow = jsonb_set(flow, '{joined}', jsonb_build_object('case_id', $2::uuid, 'number', 'N-secret', 'at', gp_now(), 'reports', '[]'::jsonb)) WHERE id = $1`, w.neighbour.caseID, w.secret.caseID)
+	w.exec(`INSERT INTO case_joins (id, district_id, case_id, into_case_id, reports) VALUES ($1, $2, $3, $4, $5)`, uuid.New(), here, w.neighbour.caseID, w.secret.caseID, []uuid.UUID{w.neighbour.report})
+	w.exec(`INSERT INTO case_links (district_id, case_id, old_case_id, why) VALUES ($1, $2, $3, 'nearby')`, here, w.secret.caseID, w.neighbour.caseID)
+	w.exec(`UPDATE revisits SET state = 'found', new_case_id = $2, done_at = gp_now(), done_by = 'system' WHERE case_id = $1`, w.neighbour.caseID, w.secret.caseID)
+	for _, kind := range []string{"joined", "joined_in", "came_back", "combined", "split_off"} {
+		e, err := proof.Write(proof.Entry{Kind: kind, At: time.Now(), District: here.UUID, Case: w.neighbour.caseID, Actor: proof.Actor{Name: "system"},
+			Detail: map[string]any{"case": w.secret.caseID, "number": "N-secret", "distance_m": 98763.5}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.exec(`INSERT INTO case_events (district_id, case_id, kind, at, canonical, body) VALUES ($1, $2, $3, gp_now(), $4, $5)`, here, w.neighbour.caseID, kind, e.Canonical, string(e.Canonical))
+	}
+	w.exec(`INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid) VALUES ($1, 'GRID-secret', $2, 'worker', '[2020-01-01,)')`, here, w.visitors[dispatch.RoleGridWorker].Staff)
 	w.marks = []string{w.secret.caseID.String(), w.secret.report.String(), w.secret.photo, "N-secret", "SECRET-", "121.9041239", "28.4041237",
-		"121.7771239", "28.7771237", "121.9072239", "98761.5", "98762.5", cell.At(target, 9).String(), cell.At(onWay, 9).String(), cell.At(stands, 9).String()}
+		"121.7771239", "28.7771237", "121.9072239", "98761.5", "98762.5", "98763.5", w.secret.revisit.String(), cell.At(target, 9).String(), cell.At(onWay, 9).String(), cell.At(stands, 9).String()}
 	w.cover(time.Now().Add(time.Hour))
 	return w
 }
@@ -100,13 +117,24 @@ func (w *covertWorld) cover(until time.Time) {
 	w.exec(`UPDATE cases SET covert = jsonb_build_object('since', gp_now(), 'until', $2::timestamptz, 'reason', 'SECRET-REASON') WHERE id = $1`, w.secret.caseID, until)
 }
 
+func (w *covertWorld) asOwner(query string) {
+	w.t.Helper()
+	err := w.db.Owner(w.t.Context(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(w.t.Context(), query)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // may the viewer know? Said here once more, in the words of the decision.
 func knows(v dispatch.Viewer) bool {
 	return v.Role == dispatch.RoleAdmin || v.Role == dispatch.RoleDutyLeader
 }
 
 // ofCase are the doors whose rows hang on a case: of a covert one they are not there.
-var ofCase = []string{"/api/v1/cases/:id", "/api/v1/reports/:id", "/api/v1/photos/:sha256", "/api/v1/operator-items/:id"}
+var ofCase = []string{"/api/v1/cases/:id", "/api/v1/reports/:id", "/api/v1/photos/:sha256", "/api/v1/operator-items/:id", "/api/v1/revisits/:id"}
 
 // TestNoDoorTellsOfACovertCase walks what the router knows with every role. The rows of
 // the covert case are answered like rows that are not there; every other answer is
@@ -191,6 +219,13 @@ func (w *covertWorld) walk() {
 		for _, mark := range []string{"121.7771239", "121.9072239"} {
 			if r := w.want(http.StatusOK, call{path: "/api/v1/patrols?limit=200", token: v.token}); !bytes.Contains(r.body, []byte(mark)) {
 				t.Errorf("%s: does not see the place %s of who is on it", role, mark)
+			}
+		}
+		for _, path := range []string{"/api/v1/reports", "/api/v1/cases/" + w.neighbour.caseID.String(), "/api/v1/revisits"} { // each shows it
+			w.asOwner(`DELETE FROM case_views`)
+			w.want(http.StatusOK, call{path: path, token: v.token})
+			if n := ask[int](w.bundle, `SELECT count(*) FROM case_views WHERE case_id = $1 AND viewer_id = $2 AND what = 'list'`, w.secret.caseID, v.Account); n != 1 {
+				t.Errorf("%s: %s left %d looks", role, path, n)
 			}
 		}
 		for range 2 { // a list is asked for again and again, and is one look

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/hex"
+	"encoding/json"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -92,6 +94,14 @@ func (s *Server) dossier(c echo.Context) error {
 	if in.record, err = s.records.Dossier(ctx, v, id); err != nil {
 		return err
 	}
+	veil, err := s.patrols.Veil(ctx, v)
+	if err != nil {
+		return err
+	}
+	in.record.Events = slices.DeleteFunc(in.record.Events, func(e DossierEvent) bool {
+		body, err := json.Marshal(e.Body)
+		return err != nil || veil.Names(body)
+	})
 	if in.tracks, err = s.dossierTracks(ctx, v, found, in.record.Now); err != nil {
 		return err
 	}

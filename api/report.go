@@ -14,6 +14,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 )
@@ -268,9 +269,19 @@ func (s *Server) listReports(c echo.Context) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	page, err := s.reports.Reports(c.Request().Context(), viewer(c), mine != nil && *mine, ask)
+	own := mine != nil && *mine
+	page, err := s.reports.Reports(c.Request().Context(), viewer(c), own, ask)
 	if err != nil {
 		return err
+	}
+	if !own { // one's own words are no look at anything
+		of := make([]dispatch.CaseID, len(page.Items))
+		for i, r := range page.Items {
+			of[i] = r.CaseID
+		}
+		if err := s.auth.RecordCovertAmong(c.Request().Context(), viewer(c), pgauth.ViewedInList, of); err != nil {
+			return err
+		}
 	}
 	return answer(c, http.StatusOK, dispatch.Page[report]{Items: reports(page.Items), NextCursor: page.NextCursor})
 }

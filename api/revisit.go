@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
@@ -29,6 +30,13 @@ func revisits(in []dispatch.Revisit) []revisit {
 func (s *Server) listRevisits(c echo.Context) error {
 	found, err := s.cases.Revisits(c.Request().Context(), viewer(c))
 	if err != nil {
+		return err
+	}
+	of := make([]dispatch.CaseID, len(found))
+	for i, r := range found {
+		of[i] = r.CaseID
+	}
+	if err := s.auth.RecordCovertAmong(c.Request().Context(), viewer(c), pgauth.ViewedInList, of); err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, map[string]any{"items": revisits(found)})

@@ -125,8 +125,12 @@ type LikeStore interface {
 	ChangeBoth(ctx context.Context, a, b CaseID, decide func(a, b Docket) (BothTurn, error)) error
 	// JoinedTo answers the cases that were joined to a case, of those that the viewer may see.
 	JoinedTo(ctx context.Context, v Viewer, id CaseID) ([]JoinedCase, error)
-	// Been answers which departments were at a place lately, by the tracks of their patrols.
-	Been(ctx context.Context, c Case, withinM float64, stayed time.Duration, days int) ([]Been, error)
+	// JoinedCovert answers the covert cases that were joined to a case, or to one of them,
+	// whoever may see them: for rules, never for eyes.
+	JoinedCovert(ctx context.Context, id CaseID) ([]CaseID, error)
+	// Been answers which departments were at a place lately, by the tracks of their patrols,
+	// but for what covert cases hide.
+	Been(ctx context.Context, c Case, withinM float64, stayed time.Duration, days int, covert []CaseID) ([]Been, error)
 }
 
 // Unliked is a photo without a likeness, and the copy to take it from.

@@ -20,12 +20,13 @@ const (
 )
 
 // been answers which departments were at the place of a case lately: not who drove
-// through, but whose patrol stayed. It names departments, never patrols or people.
-func (s *Service) been(ctx context.Context, v Viewer, c Case) ([]Been, error) {
+// through, but whose patrol stayed. It names departments, never patrols or people. Who
+// was here for a covert case was not here, for a viewer who does not know of it.
+func (s *Service) been(ctx context.Context, v Viewer, veil Veil, c Case) ([]Been, error) {
 	if !May(v, ActDispatch) || !c.Stage.Open() {
 		return []Been{}, nil // it is for whoever decides who goes, while that is open
 	}
-	found, err := s.Store.Been(ctx, c, beenM, beenStay, visitDays)
+	found, err := s.Store.Been(ctx, c, beenM, beenStay, visitDays, veil.cases())
 	if found == nil {
 		found = []Been{}
 	}

@@ -122,6 +122,7 @@ func (s *Service) Release(ctx context.Context, v Viewer, id CaseID, version int6
 	if err != nil {
 		return CaseDetail{}, err
 	}
+	s.releaseJoined(ctx, id)
 	s.Wake()
 	return s.detail(ctx, v, id)
 }
@@ -159,10 +160,12 @@ func (s *Service) releaseDue(ctx context.Context, d Deadline) error {
 	if err != nil && !errors.Is(err, errNothingToDo) {
 		return fmt.Errorf("release case %s: %w", d.Case, err)
 	}
-	s.Wake()
 	if err != nil {
+		s.Wake()
 		return s.Store.DropDeadline(ctx, d.ID)
 	}
+	s.releaseJoined(ctx, d.Case)
+	s.Wake()
 	return nil
 }
 

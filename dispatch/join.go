@@ -113,6 +113,11 @@ func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, 
 				Detail: fmt.Sprintf("Case %s is %s; join this one to a case that goes on, or open that one again first.", db.Case.Number, db.Case.Stage),
 				Fields: []FieldFault{{"/case", "is finished"}}}
 		}
+		if da.Case.Covert != nil && db.Case.Covert == nil {
+			return BothTurn{}, &Fault{Kind: Conflict, Code: "case-covert",
+				Detail: fmt.Sprintf("Case %s is covert and %s is not, so whoever sees that one would read its reports; join it the other way round, or make that one covert first.", da.Case.Number, db.Case.Number),
+				Fields: []FieldFault{{"/case", "is not covert"}}}
+		}
 		out := BothTurn{}
 		for _, who := range da.Reporters {
 			out.Reports = append(out.Reports, who.Report)
@@ -143,6 +148,50 @@ func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, 
 	return nil
 }
 
+// coverWith makes a case that ends as a part of a covert one covert as long: where it
+// was, and that it went somewhere, says where the other is.
+func (t *turn) coverWith(into Case) {
+	c := &t.Case
+	if into.Covert == nil {
+		return
+	}
+	k := Covert{Since: t.now, Until: into.Covert.Until, Reason: into.Covert.Reason, By: into.Covert.By}
+	if c.Covert != nil {
+		k.Since, k.Answer = c.Covert.Since, c.Covert.Answer
+		if c.Covert.Until.After(k.Until) {
+			k.Until = c.Covert.Until
+		}
+	} else {
+		t.hidden = true
+	}
+	c.Covert = &k
+	c.command(into.Commanders...)
+	t.armRelease()
+	t.event("covert", PatrolID{}, facts{"until": k.Until, "reason": k.Reason, "because": reasonJoined})
+}
+
+// releaseJoined releases what was joined to a case that has been released: it was kept
+// quiet for that one. What fails is released by its own time.
+func (s *Service) releaseJoined(ctx context.Context, id CaseID) {
+	joined, err := s.Store.JoinedCovert(ctx, id)
+	for _, a := range joined {
+		e := s.Store.Change(ctx, a, nil, func(d Docket) (Turn, error) {
+			if d.Case.Covert == nil || d.Case.Flow.Joined == nil {
+				return Turn{}, errNothingToDo
+			}
+			t := newTurn(d, system)
+			t.release("the case it was joined to was released", "")
+			return t.done()
+		})
+		if e != nil && !errors.Is(e, errNothingToDo) {
+			err = errors.Join(err, e)
+		}
+	}
+	if err != nil {
+		s.Log.ErrorContext(ctx, "what was joined to a released case is covert until its own time", "case", id, "error", err)
+	}
+}
+
 // joinAway is the end of the case that is joined.
 func (s *Service) joinAway(d Docket, into Case, v Viewer, o MoveOrder, reasons []Likeness, reports []ReportID) (Turn, error) {
 	t := newTurn(d, v)
@@ -156,6 +205,7 @@ func (s *Service) joinAway(d Docket, into Case, v Viewer, o MoveOrder, reasons [
 	c.Dispatch, c.UndoUntil, c.Shortfalls = DispatchNone, nil, []Shortfall{}
 	c.Flow.Ask, c.Flow.Supervision = nil, nil // whoever has the matter now answers for it
 	t.DropProposed, t.DisarmAll = true, true
+	t.coverWith(into)
 	c.Assignments = slices.DeleteFunc(c.Assignments, func(a Assignment) bool { return a.State == Proposed })
 	t.Settled = append(t.Settled, GridDepartment)
 	for _, dep := range c.Departments {

@@ -60,7 +60,11 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Holds, err = s.Store.JoinedTo(ctx, v, c.ID); err != nil {
 		return err
 	}
-	if c.Been, err = s.been(ctx, v, c.Case); err != nil {
+	veil, err := s.veil(ctx, v)
+	if err != nil {
+		return err
+	}
+	if c.Been, err = s.been(ctx, v, veil, c.Case); err != nil {
 		return err
 	}
 	c.Revisits = []Revisit{}
@@ -69,15 +73,12 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 			return err
 		}
 	}
-	veil, err := s.veil(ctx, v)
-	if err != nil {
-		return err
-	}
 	veil.overCandidates(&c.Case)
 	veil.overShortfalls(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
 	c.Course.Handlers = nil
+	veil.overHistory(c)
 	if c.Stage == StageReturned || c.Stage == StageDispatched {
 		c.Precedents, err = s.Store.Precedents(ctx, v, c.Case, precedentM, mostPrecedent)
 	}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -73,6 +74,29 @@ func (x Veil) since(patrol PatrolID) (from time.Time, hidden bool) {
 // of says whether a case is one of those the viewer knows nothing of.
 func (x Veil) of(id CaseID) bool {
 	return slices.ContainsFunc(x.secrets, func(s Secret) bool { return s.Case == id })
+}
+
+// cases are those that the viewer knows nothing of.
+func (x Veil) cases() []CaseID {
+	out := make([]CaseID, len(x.secrets))
+	for i, s := range x.secrets {
+		out[i] = s.Case
+	}
+	return out
+}
+
+// overHistory takes out of a case whatever names one that the viewer knows nothing of:
+// that the two were joined, that one came of the other, that somebody sees to both.
+func (x Veil) overHistory(c *CaseDetail) {
+	if j := c.Course.Joined; j != nil && x.of(j.CaseID) {
+		c.Course.Joined = nil
+	}
+	c.Events = slices.DeleteFunc(c.Events, func(e CaseEvent) bool { return x.Names(e.Detail) })
+}
+
+// Names says whether a text names a case that the viewer knows nothing of.
+func (x Veil) Names(text []byte) bool {
+	return slices.ContainsFunc(x.secrets, func(s Secret) bool { return bytes.Contains(text, []byte(s.Case.String())) })
 }
 
 // busy answers the patrols that are on an errand that the viewer knows nothing of, and

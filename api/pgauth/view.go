@@ -141,6 +141,33 @@ func (s *Store) RecordCaseViews(ctx context.Context, v dispatch.Viewer, what str
 	return nil
 }
 
+const covertAmong = `SELECT id FROM cases WHERE district_id = $1 AND covert IS NOT NULL AND id = ANY ($2)`
+
+// RecordCovertAmong is RecordCaseViews for answers that name cases without saying which of
+// them are covert: reports, revisits, what is near a case. Nearly always none is, which
+// one look at an index of nothing else says.
+func (s *Store) RecordCovertAmong(ctx context.Context, v dispatch.Viewer, what string, named []dispatch.CaseID) error {
+	if len(named) == 0 {
+		return nil
+	}
+	ids := make([]uuid.UUID, len(named))
+	for i, c := range named {
+		ids[i] = c.UUID
+	}
+	rows, err := s.db.Query(ctx, covertAmong, v.District, ids)
+	if err != nil {
+		return fmt.Errorf("ask which cases are covert: %w", err)
+	}
+	covert, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id dispatch.CaseID, err error) {
+		err = row.Scan(&id.UUID)
+		return id, err
+	})
+	if err != nil {
+		return fmt.Errorf("ask which cases are covert: %w", err)
+	}
+	return s.RecordCaseViews(ctx, v, what, covert)
+}
+
 const addDutyPrint = `INSERT INTO duty_prints (district_id, viewer_id, viewer_kind, area_code, department, staff_ids, cases)
 VALUES ($1, $2, $3, $4, $5, $6, $7)`
 

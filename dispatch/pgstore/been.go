@@ -12,8 +12,8 @@ import (
 
 // Been implements dispatch.LikeStore. What happened after the case was made is its own
 // business and no earlier visit.
-func (s *Store) Been(ctx context.Context, c dispatch.Case, withinM float64, stayed time.Duration, days int) ([]dispatch.Been, error) {
-	rows, err := s.db.Query(ctx, beenHere, s.district.UUID, cellsAround(c.Place(), withinM), days, c.MadeAt, c.Lon, c.Lat, withinM, stayed)
+func (s *Store) Been(ctx context.Context, c dispatch.Case, withinM float64, stayed time.Duration, days int, covert []dispatch.CaseID) ([]dispatch.Been, error) {
+	rows, err := s.db.Query(ctx, beenHere, s.district.UUID, cellsAround(c.Place(), withinM), days, c.MadeAt, c.Lon, c.Lat, withinM, stayed, uuids(covert))
 	if err != nil {
 		return nil, fault(err)
 	}

@@ -73,6 +73,24 @@ SELECT c.id, c.number, j.joined_at, cardinality(j.reports) AS reports
 FROM case_joins j JOIN cases c ON c.id = j.case_id
 WHERE ` + visibleCase + ` AND j.into_case_id = $8 AND j.split_at IS NULL ORDER BY j.joined_at LIMIT 50`
 
+const joinedCovert = `
+WITH RECURSIVE held AS (
+  SELECT j.case_id FROM case_joins j WHERE j.into_case_id = $2 AND j.split_at IS NULL
+  UNION
+  SELECT j.case_id FROM held JOIN case_joins j ON j.into_case_id = held.case_id AND j.split_at IS NULL
+)
+SELECT c.id FROM held JOIN cases c ON c.id = held.case_id WHERE c.district_id = $1 AND c.covert IS NOT NULL ORDER BY c.id LIMIT 200`
+
+// JoinedCovert implements dispatch.LikeStore.
+func (s *Store) JoinedCovert(ctx context.Context, id dispatch.CaseID) ([]dispatch.CaseID, error) {
+	rows, err := s.db.Query(ctx, joinedCovert, s.district.UUID, id.UUID)
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := pgx.CollectRows(rows, scanCaseID)
+	return out, fault(err)
+}
+
 type joinedRow struct {
 	ID       uuid.UUID `db:"id"`
 	Number   string    `db:"number"`

@@ -141,7 +141,8 @@ func (s *Store) SameRule(ctx context.Context, category string) (dispatch.SameRul
 
 // beenHere asks the counted visits of the cell first, which are few, and then the tracks
 // of the hours in which somebody was in it: near enough, and for longer than driving by
-// takes. Grid workers are everywhere by trade and are left out.
+// takes. Grid workers are everywhere by trade and are left out, and so is what the covert
+// cases among $9 hide, as dispatch.Secret.Hides says it.
 const beenHere = `
 WITH lately AS (
   SELECT v.patrol_id, v.hour, p.department, row_number() OVER (PARTITION BY p.department ORDER BY v.hour DESC) AS n
@@ -155,6 +156,9 @@ SELECT department, max(at) AS at FROM (
     WHERE b.patrol_id = l.patrol_id AND t.patrol_id = l.patrol_id
       AND NOT (coalesce(string_to_array(t.verdict, ','), '{}') && '{jump,mock,accuracy}')
       AND ST_DistanceSphere(ST_SetSRID(ST_MakePoint(t.lon, t.lat), 4326), ST_SetSRID(ST_MakePoint($5, $6), 4326)) <= $7
+      AND NOT EXISTS (SELECT FROM assignments a JOIN cases k ON k.id = a.case_id
+        WHERE k.id = ANY ($9) AND a.patrol_id = t.patrol_id AND a.state <> 'proposed' AND t.t >= a.made_at
+          AND (a.active OR t.t < coalesce(a.ended_at, a.made_at) OR ST_DistanceSphere(k.place, ST_SetSRID(ST_MakePoint(t.lon, t.lat), 4326)) <= 1000))
     HAVING max(t.t) - min(t.t) >= $8::interval) AS at
   FROM lately l WHERE l.n <= 10
 ) x WHERE at IS NOT NULL GROUP BY department ORDER BY department`

@@ -14,8 +14,10 @@ import (
 const revisitColumns = `v.id, v.case_id, c.number, v.after_days, v.category, v.lon, v.lat, v.opens_at, v.closes_at, v.state, v.next_at, v.grid_code,
   v.done_at, coalesce(v.done_by, '') AS done_by, v.note, v.new_case_id`
 
-// revisitSeenColumns: whoever is to go is told the number of a case that is not theirs.
-var revisitSeenColumns = strings.Replace(revisitColumns, "c.number", "k.number", 1)
+// revisitSeenColumns: whoever is to go is told the number of a case that is not theirs. A
+// covert case that came of it is nobody's to hear of here.
+var revisitSeenColumns = strings.NewReplacer("c.number", "k.number",
+	"v.new_case_id", "CASE WHEN EXISTS (SELECT FROM told_cases n WHERE n.id = v.new_case_id AND n.hidden) THEN NULL ELSE v.new_case_id END AS new_case_id").Replace(revisitColumns)
 
 const revisitPhotos = `coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.position)
   FROM revisit_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.revisit_id = v.id), '[]') AS photos`
@@ -37,7 +39,7 @@ func seenRevisits(which string) string {
 SELECT * FROM (
   SELECT ` + revisitSeenColumns + `, ` + revisitPhotos + `, EXISTS (SELECT FROM cases c WHERE c.id = v.case_id AND ` + visibleCase + `) AS seen
   FROM revisits v JOIN told_cases k ON k.id = v.case_id
-  WHERE v.district_id = $1 AND ` + which + `
+  WHERE v.district_id = $1 AND NOT k.hidden AND ` + which + `
 ) v WHERE v.seen OR $9 ORDER BY v.opens_at, v.id LIMIT 200`
 }
 
