@@ -6,7 +6,7 @@ export const covert = {
   left: (t: string) => `还剩 ${t}`,
   why: (reason: string) => `原因：${reason}`,
   byCategory: "本类事件按规定隐蔽处置",
-  who: "仅参与力量、指挥员、值班长和管理员可见；目标周边的参与力量不在他人地图上显示。每次查看都有记录。",
+  who: "仅参与力量、指挥员、值班长和管理员可见；参与力量全程不在他人地图上显示。每次查看都有记录。",
   cover: "设为隐蔽行动",
   change: "调整解密时间",
   release: "立即解密",
