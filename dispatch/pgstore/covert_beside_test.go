@@ -83,7 +83,9 @@ func TestWhatIsJoinedToACovertCaseIsCovert(t *testing.T) {
 	secret := w.file("C01")
 	w.cover(leader, secret.ID, time.Now().Add(time.Hour))
 	again := w.filedBy(reporter, "C01", 30)
-	told := func() int { return ask[int](w, `SELECT count(*) FROM notices WHERE account_id = $1`, reporter.Account.UUID) }
+	told := func() int {
+		return ask[int](w, `SELECT count(*) FROM notices WHERE account_id = $1`, reporter.Account.UUID)
+	}
 	had := told()
 	if _, err := w.desk.Move(ctx, leader, secret.ID, 0, dispatch.MoveOrder{Move: dispatch.MoveJoin, Case: again.Case.ID}); codeOf(err) != "case-covert" {
 		t.Errorf("a covert case joined to an open one: %v", err)
