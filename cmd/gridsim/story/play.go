@@ -384,10 +384,16 @@ func (p *play) settle(ctx context.Context) error {
 		return err
 	}
 	p.scene("已结案，全程可追溯", "closed; all of it can be proved", 1)
-	return p.insist(ctx, 1, "the supervisor is handed the dossier", func(ctx context.Context) error {
+	err = p.insist(ctx, 1, "the supervisor is handed the dossier", func(ctx context.Context) error {
 		p.out.Dossier, err = supervisor.Text(ctx, p.path()+"/dossier?lang=zh")
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	// Whoever looks on sees the end before the service goes.
+	from = p.Clock.Now()
+	return p.until(ctx, 1, "the end is seen", func(context.Context) (bool, error) { return p.Clock.Now().Sub(from) > 5*time.Second, nil })
 }
 
 func (p *play) path() string { return "/api/v1/cases/" + url.PathEscape(p.caseID) }
