@@ -55,16 +55,16 @@ export function Like({ c }: { c: CaseDetail }) {
     <>
       {joined ? (
         <div class="order twin">
-          <p>{t.joined(joined.number, joined.by_rule ?? false)} <Number id={joined.case_id} number={joined.number} /></p>
+          <p>{t.joined(joined.by_rule ?? false)} <Number id={joined.case_id} number={joined.number} /></p>
           {may(c, "split") ? <Split c={c} /> : null}
         </div>
       ) : null}
       {c.holds.map((h) => (
-        <p key={h.case_id} class="note">{t.holds(h.number, h.reports)} <Number id={h.case_id} number={h.number} /></p>
+        <p key={h.case_id} class="note">{t.holds(h.reports)} <Number id={h.case_id} number={h.number} /></p>
       ))}
       {same.map((p) => (
         <div key={p.case_id} class="order twin" data-same={p.number}>
-          <p><b>{t.same(p.number)}</b> <Number id={p.case_id} number={p.number} /></p>
+          <p><b>{t.same}</b> <Number id={p.case_id} number={p.number} /></p>
           <p class="quiet">{reasons(p)}</p>
           {may(c, "join") ? (
             asking.value === `${c.id} ${p.number}` ? (

@@ -1,7 +1,7 @@
 import type { Dict } from "../zh.ts";
 
 export const like: Dict["like"] = {
-  same: (number) => `May be the same matter as #${number}`,
+  same: "May be the same matter",
   why: {
     near: (far) => `${far} apart`,
     soon: (t) => `${t} apart`,
@@ -11,8 +11,8 @@ export const like: Dict["like"] = {
   join: "Join",
   joinTo: (number) => `Join to #${number}`,
   joinSure: (number) => `The reports of this case go to #${number}; this one ends, and whoever was sent is recalled. It can be taken apart again.`,
-  joined: (number, byRule) => `Joined to #${number}${byRule ? " by rule" : ""}; the reporter hears its result`,
-  holds: (number, n) => `#${number} was joined to this case (${n === 1 ? "1 report" : `${n} reports`})`,
+  joined: (byRule) => `Joined${byRule ? " by rule" : ""}; the reporter hears the result of`,
+  holds: (n) => `Joined to this case (${n === 1 ? "1 report" : `${n} reports`})`,
   split: "Split",
   splitWhy: "Why it is another matter",
   been: (unit, n) => (n === 0 ? `${unit}: a patrol was here today` : `${unit}: a patrol was here ${n} d ago`),

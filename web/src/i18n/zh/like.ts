@@ -1,6 +1,6 @@
 /** What was reported twice, what comes back, and who could look at both. */
 export const like = {
-  same: (number: string) => `可能与 #${number} 是同一件事`,
+  same: "可能是同一件事",
   why: {
     near: (far: string) => `相距 ${far}`,
     soon: (t: string) => `相隔 ${t}`,
@@ -10,8 +10,8 @@ export const like = {
   join: "并案",
   joinTo: (number: string) => `并入 #${number}`,
   joinSure: (number: string) => `本事件的上报并入 #${number}，本事件注销，已派力量撤回。可以再拆开。`,
-  joined: (number: string, byRule: boolean) => `${byRule ? "按规则自动" : ""}已并入 #${number}，结果随该事件告知上报人`,
-  holds: (number: string, n: number) => `#${number} 已并入本事件（${n} 件上报）`,
+  joined: (byRule: boolean) => `${byRule ? "按规则自动" : ""}已并案，结果随该事件告知上报人`,
+  holds: (n: number) => `已并入本事件（${n} 件上报）`,
   split: "拆案",
   splitWhy: "为什么不是同一件事",
   been: (unit: string, n: number) => (n === 0 ? `${unit}力量今天到过此处` : `${unit}力量 ${n} 天前到过此处`),
