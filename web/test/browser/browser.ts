@@ -15,8 +15,8 @@ export const service = inject("service");
 export const open = (): Promise<Browser> => chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: flags });
 
 /** A page that notes each host it asks and each fault it has. */
-export async function newPage(browser: Browser, size = { width: 1280, height: 760 }): Promise<{ page: Page; context: BrowserContext; hosts: Set<string>; faults: string[] }> {
-  const context = await browser.newContext({ viewport: size, geolocation: { longitude: 121.4, latitude: 28.58, accuracy: 8 }, permissions: ["geolocation"], reducedMotion: "reduce" });
+export async function newPage(browser: Browser, size = { width: 1280, height: 760 }, timezoneId?: string): Promise<{ page: Page; context: BrowserContext; hosts: Set<string>; faults: string[] }> {
+  const context = await browser.newContext({ viewport: size, geolocation: { longitude: 121.4, latitude: 28.58, accuracy: 8 }, permissions: ["geolocation"], reducedMotion: "reduce", ...(timezoneId ? { timezoneId } : {}) });
   const page = await context.newPage();
   const hosts = new Set<string>();
   const faults: string[] = [];
