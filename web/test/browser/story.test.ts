@@ -32,18 +32,27 @@ test.runIf(service.real)("the night of the article is played on the page", async
   await row.click();
   const mission = page.locator("#mission");
   await mission.scrollIntoViewIfNeeded();
-  const told = async (state: string) => {
-    await page.waitForSelector(`#mission[data-state=${state}]`, { timeout: 200_000 });
-    await mission.evaluate((e) => e.scrollIntoView({ block: "start" }));
-    await picture(state);
-    return (await mission.locator(".m-state").textContent()) ?? "";
-  };
-  expect(await told("gathering")).toContain("集结中");
+  // The page itself notes what it showed, since a picture may take longer than a scene.
+  await page.evaluate(() => {
+    const seen: string[] = [];
+    Object.assign(window, { storySeen: seen });
+    const note = () => {
+      const text = document.querySelector("#mission .m-state")?.textContent?.split(" ")[0] ?? "";
+      if (text && seen.at(-1) !== text) seen.push(text);
+    };
+    note();
+    new MutationObserver(note).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
   expect(await page.textContent("#meet")).toMatch(/\d+ m|\d km/);
-  expect(await told("in_place")).toContain("全部到位");
-  expect(await told("going")).toContain("已下令行动");
+  for (const state of ["集结中", "全部到位", "已下令行动"]) {
+    await page.waitForFunction((text) => (window as unknown as { storySeen: string[] }).storySeen.includes(text), state, { timeout: 200_000 });
+    await mission.evaluate((e) => e.scrollIntoView({ block: "start" }));
+    await picture({ 集结中: "2-gathering", 全部到位: "3-in-place", 已下令行动: "4-going" }[state] ?? state);
+  }
   await page.waitForFunction(() => document.querySelector("#tab-done")?.textContent?.includes("1"), undefined, { timeout: 120_000 });
-  await picture("closed");
+  await picture("5-closed");
+  const seen = await page.evaluate(() => (window as unknown as { storySeen: string[] }).storySeen);
+  expect(seen.slice(0, 3)).toEqual(["集结中", "全部到位", "已下令行动"]);
   expect(await page.textContent("#story-clock")).toMatch(/^20:[0-2]\d/);
   expect(faults).toEqual([]);
 }, 400_000);
