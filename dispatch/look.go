@@ -27,7 +27,20 @@ func (s *Service) Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case]
 	if err := allow(v, ActSeeCases); err != nil {
 		return Page[Case]{}, err
 	}
-	return s.Store.Cases(ctx, v, f)
+	page, err := s.Store.Cases(ctx, v, f)
+	for i := range page.Items { // who was considered is for whoever looks at the case, through their veil
+		page.Items[i].Shortfalls = plainShortfalls(page.Items[i].Shortfalls)
+	}
+	return page, err
+}
+
+// plainShortfalls say what is missing and why, and name nobody.
+func plainShortfalls(all []Shortfall) []Shortfall {
+	out := make([]Shortfall, len(all))
+	for i, f := range all {
+		out[i] = Shortfall{Department: f.Department, Reason: f.Reason, Considered: f.Considered}
+	}
+	return out
 }
 
 // Case answers one case with its reports and history.

@@ -61,10 +61,7 @@ func (t *turn) done() (Turn, error) {
 func caseChanged(c Case, hidden bool) *CaseChanged {
 	out := &CaseChanged{ID: c.ID, Number: c.Number, Stage: c.Stage, Dispatch: c.Dispatch, Category: c.Category,
 		Urgency: c.Urgency, Lon: c.Lon, Lat: c.Lat, Version: c.Version, MadeAt: c.MadeAt,
-		Shortfalls: make([]Shortfall, len(c.Shortfalls)), Scope: c.Scope, Patrols: []CasePatrol{}, Covert: c.Covert != nil, Hidden: hidden}
-	for i, f := range c.Shortfalls { // the names of who was considered are for those who look
-		out.Shortfalls[i] = Shortfall{Department: f.Department, Reason: f.Reason, Considered: f.Considered}
-	}
+		Shortfalls: plainShortfalls(c.Shortfalls), Scope: c.Scope, Patrols: []CasePatrol{}, Covert: c.Covert != nil, Hidden: hidden}
 	for _, a := range c.Assignments {
 		out.Patrols = append(out.Patrols, CasePatrol{AssignmentID: a.ID, PatrolID: a.PatrolID,
 			Department: a.Department, Kind: a.Kind, State: a.State, EtaS: a.EtaS})

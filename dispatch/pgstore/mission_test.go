@@ -243,3 +243,25 @@ func TestAPlanCommitsWholeOrNotAtAll(t *testing.T) {
 	}
 	eq(t, "then all of it", ask[int](w, `SELECT count(*) FROM patrols WHERE claimed_by IS NOT NULL`), 3)
 }
+
+// A list of cases says what is missing; who was considered, and how far they are, is for
+// whoever looks at one.
+func TestAListNamesNobodyWhoWasConsidered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.setStatus("P1", "break")
+	w.setStatus("P2", "break")
+	c := w.file("C01")
+	if f := w.see(c.ID).Shortfalls; len(f) == 0 || len(f[0].Who) == 0 {
+		t.Fatalf("the case says %+v", f)
+	}
+	page, err := w.desk.Cases(context.Background(), w.operator, dispatch.CaseFilter{})
+	if err != nil || len(page.Items) != 1 || len(page.Items[0].Shortfalls) == 0 {
+		t.Fatalf("%+v %v", page, err)
+	}
+	for _, f := range page.Items[0].Shortfalls {
+		if len(f.Who) > 0 || f.Soonest != nil || len(f.Lenders) > 0 {
+			t.Errorf("the list says %+v", f)
+		}
+	}
+}
