@@ -202,7 +202,9 @@ func TestDutyThatHasJustChanged(t *testing.T) {
 func TestProtocolFaults(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)
-	start := string(beacon.AppendStart(nil, beacon.Start{Stream: uuid.New(), LowestHeld: 1}))
+	// Each has a stream of its own: they run side by side, and the newest socket of one
+	// stream closes the one before.
+	start := func() string { return string(beacon.AppendStart(nil, beacon.Start{Stream: uuid.New(), LowestHeld: 1})) }
 	for _, c := range []struct {
 		name, first, message, reason string
 		binary                       bool
@@ -210,10 +212,10 @@ func TestProtocolFaults(t *testing.T) {
 		{name: "no JSON", message: `{"type":`, reason: "broken JSON"},
 		{name: "no type", message: `{}`, reason: "type: missing"},
 		{name: "fixes first", message: `{"type":"fixes","fixes":[` + raw(1, b.clock.now(), "1", "1") + `]}`, reason: "fixes before start"},
-		{name: "another stream", first: start, message: string(beacon.AppendStart(nil, beacon.Start{Stream: uuid.New(), LowestHeld: 1})), reason: "one stream"},
+		{name: "another stream", first: start(), message: start(), reason: "one stream"},
 		{name: "too long", message: `{"type":"start","pad":"` + strings.Repeat("x", beacon.MaxMessageBytes) + `"}`, reason: "at most 65536 bytes"},
-		{name: "too many", first: start, message: `{"type":"fixes","fixes":[` + strings.Repeat(`{"seq":1},`, 500) + `{"seq":1}]}`, reason: "501, at most 500"},
-		{name: "no name", first: start, message: `{"type":"fixes","fixes":[{"lon":1}]}`, reason: "fixes[0].seq: missing"},
+		{name: "too many", first: start(), message: `{"type":"fixes","fixes":[` + strings.Repeat(`{"seq":1},`, 500) + `{"seq":1}]}`, reason: "501, at most 500"},
+		{name: "no name", first: start(), message: `{"type":"fixes","fixes":[{"lon":1}]}`, reason: "fixes[0].seq: missing"},
 		{name: "binary", binary: true, message: "x", reason: "JSON text"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
