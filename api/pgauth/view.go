@@ -110,16 +110,12 @@ func (s *Store) RecordCaseViews(ctx context.Context, v dispatch.Viewer, what str
 	if len(cases) == 0 {
 		return nil
 	}
-	ids := make([]uuid.UUID, len(cases))
-	for i, c := range cases {
-		ids[i] = c.UUID
-	}
 	viewer, kind := v.Account.UUID, "account"
 	if v.Device != (dispatch.DeviceID{}) {
 		viewer, kind = v.Device.UUID, "device"
 	}
 	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, addCaseViews, v.District, viewer, kind, ids, what)
+		rows, err := tx.Query(ctx, addCaseViews, v.District, viewer, kind, caseUUIDs(cases), what)
 		if err != nil {
 			return err
 		}
@@ -150,11 +146,7 @@ func (s *Store) RecordCovertAmong(ctx context.Context, v dispatch.Viewer, what s
 	if len(named) == 0 {
 		return nil
 	}
-	ids := make([]uuid.UUID, len(named))
-	for i, c := range named {
-		ids[i] = c.UUID
-	}
-	rows, err := s.db.Query(ctx, covertAmong, v.District, ids)
+	rows, err := s.db.Query(ctx, covertAmong, v.District, caseUUIDs(named))
 	if err != nil {
 		return fmt.Errorf("ask which cases are covert: %w", err)
 	}
@@ -192,4 +184,12 @@ func (s *Store) RecordDutyPrint(ctx context.Context, v dispatch.Viewer, people [
 		return fmt.Errorf("record who printed: %w", err)
 	}
 	return nil
+}
+
+func caseUUIDs(cases []dispatch.CaseID) []uuid.UUID {
+	ids := make([]uuid.UUID, len(cases))
+	for i, c := range cases {
+		ids[i] = c.UUID
+	}
+	return ids
 }

@@ -268,7 +268,7 @@ func (p *play) noticed(ctx context.Context, door city.Door, why string) (time.Ti
 
 // send is the minute after: both accept, and hear where they meet and when to leave.
 func (p *play) send(ctx context.Context) error {
-	p.scene("公安、环保已接单，系统选定集结点", "police and environment accept, and are told where to meet", 4)
+	p.scene("公安、环保已接单，系统选定集合点", "police and environment accept, and are told where to meet", 4)
 	return p.until(ctx, 4, "both accept and know when to leave", func(context.Context) (bool, error) { return p.ready(), nil })
 }
 
@@ -289,7 +289,7 @@ func (p *play) ready() bool {
 
 // drive is the quarter of an hour until all are in place.
 func (p *play) drive(ctx context.Context) error {
-	p.scene("驶往集结点", "they drive to the meeting point", 16)
+	p.scene("驶往集合点", "they drive to the meeting point", 16)
 	return p.until(ctx, 16, "all are in place", func(context.Context) (bool, error) {
 		m := p.view.Mission
 		return m != nil && (m.State == "in_place" || m.State == "going") || p.view.all("on_scene", 2), nil

@@ -11,7 +11,7 @@ import (
 var told = map[string]string{
 	"reported": "上报 reported", "located": "定位网格 located in its grid", "plan": "派单方案 one plan for all",
 	"assignment.offered": "派单 offered", "assignment.accepted": "接单 accepted", "assignment.en_route": "出发 left", "assignment.on_scene": "到场 on scene", "assignment.done": "完成 done",
-	"mission.rendezvous": "集结点 where they meet", "mission.arrived": "到达集结点 at the meeting point", "mission.in_place": "全部到位 all in place", "mission.go": "下令行动 go",
+	"mission.rendezvous": "集合点 where they meet", "mission.arrived": "到达集合点 at the meeting point", "mission.in_place": "全部到位 all in place", "mission.go": "下令行动 go",
 	"mission.ended": "行动结束 mission over", "stage": "环节 stage",
 }
 
