@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,6 +79,13 @@ func (c storyConfig) run(ctx context.Context, env *Env, port int) error {
 // one that a killed story left behind, or somebody else's.
 func emptyStory(ctx context.Context, env *Env) error {
 	dir := env.Common.DataDir
+	held, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("look into the story's folder: %w", err)
+	}
+	if len(held) > 0 && !slices.ContainsFunc(held, func(e os.DirEntry) bool { return strings.HasPrefix(e.Name(), "postgres") }) {
+		return fmt.Errorf("%s holds something that no story left there; move it away, or name another --data-dir", dir)
+	}
 	if pgcluster.Running(dir) {
 		cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: dir, Log: env.Log})
 		if err != nil {
