@@ -28,8 +28,9 @@ import (
 type covertWorld struct {
 	*scopeWorld
 	secret, neighbour *planted
-	going, back       dispatch.PatrolID // on the covert case; done with it, and still there
-	marks             []string          // what of the covert case must not be read anywhere
+	going, back       dispatch.PatrolID           // on the covert case; done with it, and still there
+	marks             []string                    // what of the covert case must not be read anywhere
+	own               map[dispatch.Role]uuid.UUID // a report of each visitor, which went into the covert case
 }
 
 // The target of the covert case, and where the patrol is that is on its way to it. The
@@ -105,6 +106,22 @@ func setupCovert(t *testing.T, watch func(*dispatch.Service) api.Socket) *covert
 			t.Fatal(err)
 		}
 		w.exec(`INSERT INTO case_events (district_id, case_id, kind, at, canonical, body) VALUES ($1, $2, $3, gp_now(), $4, $5)`, here, w.neighbour.caseID, kind, e.Canonical, string(e.Canonical))
+	}
+	// Everybody reported it, as a case of their own that was joined to it.
+	w.own = map[dispatch.Role]uuid.UUID{}
+	for role, v := range w.visitors {
+		filed, report := uuid.Must(uuid.NewV7()), uuid.Must(uuid.NewV7())
+		w.own[role] = report
+		device := v.Device.UUID
+		if role == dispatch.RoleDevice {
+			device = ask[uuid.UUID](w.bundle, `SELECT id FROM devices WHERE code = 'D-walk'`)
+		}
+		w.exec(`INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, cell, areas, departments, closed_at, reporter_account, reporter_device, covert)
+		  VALUES ($1, $2, $3, 'void', 'none', 'B03', 'ordinary', 121.38, 28.58, 1, $4, '{police}', gp_now(), $5, $6, jsonb_build_object('since', gp_now(), 'until', gp_now() + interval '1 h', 'reason', 'SECRET-REASON'))`,
+			filed, here, "OWN-"+string(role), []string{home, upThere}, orNil(v.Account.UUID), orNil(device))
+		w.exec(`INSERT INTO reports (id, district_id, case_id, category, lon, lat, sent_lon, sent_lat, sent_crs, cell, description, reporter_account, reporter_device, observed_at)
+		  VALUES ($1, $2, $3, 'B03', 121.38, 28.58, 121.38, 28.58, 'wgs84', 1, 'x', $4, $5, gp_now())`, report, here, w.secret.caseID, orNil(v.Account.UUID), orNil(device))
+		w.exec(`INSERT INTO case_joins (id, district_id, case_id, into_case_id, reports) VALUES ($1, $2, $3, $4, $5)`, uuid.New(), here, filed, w.secret.caseID, []uuid.UUID{report})
 	}
 	w.exec(`INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid) VALUES ($1, 'GRID-secret', $2, 'worker', '[2020-01-01,)')`, here, w.visitors[dispatch.RoleGridWorker].Staff)
 	w.marks = []string{w.secret.caseID.String(), w.secret.report.String(), w.secret.photo, "N-secret", "SECRET-", "121.9041239", "28.4041237",
@@ -193,8 +210,11 @@ func (w *covertWorld) walk() {
 				w.search(role, d.plain, v.token)
 			}
 		}
-		for _, c := range more {
+		for _, c := range append(more, get("/api/v1/reports/"+w.own[role].String()), get("/api/v1/reports?mine=true&limit=200")) {
 			w.search(role, c, v.token)
+		}
+		if r := w.do(call{path: "/api/v1/reports?mine=true", token: v.token}); r.status == http.StatusOK && !bytes.Contains(r.body, []byte("OWN-"+string(role))) {
+			t.Errorf("%s: their own list has lost what they reported: %s", role, r.body)
 		}
 		if may(v, []dispatch.Action{dispatch.ActSeePatrols}) && !v.OwnWorkOnly() {
 			r := w.want(http.StatusOK, call{path: "/api/v1/patrols/" + w.going.String(), token: v.token})

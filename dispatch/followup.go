@@ -78,8 +78,11 @@ type ReportFile struct {
 	Messages []Message // oldest first
 	Contact  *Contact
 	Reporter Reporter
-	// ToldNumber is the number that the reporter knows, where it is not the case's.
-	ToldNumber string
+	// FiledAs and ToldNumber are the case that the reporter knows of, which is another
+	// where theirs was joined to one; FiledCategory is what they took it for.
+	FiledAs       CaseID
+	ToldNumber    string
+	FiledCategory Words
 }
 
 // Followed is what a reporter hears of a report. The public view has no place, no
@@ -142,8 +145,8 @@ func (s *Service) FollowUp(ctx context.Context, ref, code string) (Followed, err
 		return Followed{}, err
 	}
 	out := file.followed()
-	if file.Case.Covert != nil { // a code is nobody who takes part
-		out.receipt()
+	if file.hidden(Viewer{District: s.District}) { // a code is nobody who takes part
+		file.receipt(&out)
 	}
 	return out, nil
 }
@@ -163,12 +166,10 @@ func (s *Service) Report(ctx context.Context, v Viewer, id ReportID) (Followed, 
 	}
 	out := file.followed()
 	out.Report = &file.Report
-	if file.Case.Covert != nil {
-		if Visible(v, file.Case.Scope) {
-			out.Covert = true
-		} else {
-			out.receipt()
-		}
+	if file.hidden(v) {
+		file.receipt(&out)
+	} else {
+		out.Covert = file.Case.Covert != nil
 	}
 	if May(v, ActSeeContacts) {
 		out.Contact = file.Contact
@@ -178,11 +179,7 @@ func (s *Service) Report(ctx context.Context, v Viewer, id ReportID) (Followed, 
 
 func (f ReportFile) followed() Followed {
 	c := f.Case
-	number := c.Number
-	if f.ToldNumber != "" {
-		number = f.ToldNumber
-	}
-	out := Followed{Number: number, ReceivedAt: f.Report.ReceivedAt, Category: f.Names.category(c.Category), Stage: c.Stage,
+	out := Followed{Number: f.ToldNumber, ReceivedAt: f.Report.ReceivedAt, Category: f.Names.category(c.Category), Stage: c.Stage,
 		StageText: PlainStage(c.Stage), Open: c.Stage.Open(), Goes: []FollowedDepartment{}, Messages: f.Messages}
 	if out.Messages == nil {
 		out.Messages = []Message{}

@@ -211,18 +211,25 @@ func (c Case) receipt() Case {
 		Owner: Owner{Kind: OwnerDesk}, Clocks: []Clock{}, Commanders: []AccountID{}}
 }
 
-// receipt is the same for a report that is followed.
-func (f *Followed) receipt() {
-	f.Stage, f.StageText, f.Open = StageAccepted, PlainStage(StageAccepted), true
-	f.Goes, f.Arrived, f.Result = []FollowedDepartment{}, false, nil
+// hidden says whether the case that a report is in by now is covert, and none that the
+// viewer knows of. It may be another than the one that they filed.
+func (f ReportFile) hidden(v Viewer) bool { return f.Case.Covert != nil && !Visible(v, f.Case.Scope) }
+
+// receipt is the same for a report that is followed: what its reporter was told on the
+// day, of the case that it was filed as.
+func (f ReportFile) receipt(out *Followed) {
+	out.Category = f.FiledCategory
+	out.Stage, out.StageText, out.Open = StageAccepted, PlainStage(StageAccepted), true
+	out.Goes, out.Arrived, out.Result = []FollowedDepartment{}, false, nil
 	kept := []Message{}
-	for _, m := range f.Messages {
+	for _, m := range out.Messages {
 		if m.Why == WhyReceived {
 			kept = append(kept, m)
 		}
 	}
-	f.Messages = kept
-	if f.Report != nil {
-		f.Report.Stage, f.Report.StageText = f.Stage, f.StageText
+	out.Messages = kept
+	if out.Report != nil {
+		out.Report.CaseID, out.Report.CaseNumber = f.FiledAs, f.ToldNumber
+		out.Report.Stage, out.Report.StageText = out.Stage, out.StageText
 	}
 }

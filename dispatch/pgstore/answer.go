@@ -111,12 +111,26 @@ const insertFollowUp = `INSERT INTO follow_ups (district_id, report_id, code_has
 // maxCodes bounds how many codes one question compares.
 const maxCodes = 200
 
+// A number is one that the report was ever given: that of the case it was filed as, and
+// of those that it was joined to. The number of a covert case belongs to no report but its
+// own, or whoever has a code would find by trying which case theirs went into.
 const followUpCodes = `
+WITH RECURSIVE asked AS (
+  SELECT id, covert FROM cases WHERE district_id = $1 AND number = $3
+), came AS (
+  SELECT r.id AS report_id, r.case_id, 0 AS n FROM reports r
+  WHERE r.case_id IN (SELECT id FROM asked)
+    OR r.id IN (SELECT unnest(j.reports) FROM case_joins j WHERE j.case_id IN (SELECT id FROM asked) AND j.split_at IS NULL)
+  UNION ALL
+  SELECT came.report_id, j.case_id, came.n + 1 FROM came ` + joinBefore + ` WHERE came.n < 20
+)
 SELECT f.report_id, f.code_hash FROM follow_ups f
-WHERE f.district_id = $1 AND f.report_id IN (SELECT $2::uuid UNION ALL
-  SELECT r.id FROM reports r JOIN cases c ON c.id = r.case_id WHERE c.district_id = $1 AND c.number = $3 UNION ALL
-  SELECT unnest(j.reports) FROM case_joins j JOIN cases c ON c.id = j.case_id WHERE c.district_id = $1 AND c.number = $3 AND j.split_at IS NULL)
+WHERE f.district_id = $1 AND (f.report_id = $2 OR f.report_id IN (SELECT came.report_id FROM came JOIN asked ON asked.id = came.case_id
+  WHERE asked.covert IS NULL OR NOT EXISTS (SELECT FROM (SELECT came.*) came ` + joinBefore + `)))
 ORDER BY f.made_at DESC LIMIT $4`
+
+// joinBefore goes from the case that a report is in to the one that it came from.
+const joinBefore = `JOIN case_joins j ON j.into_case_id = came.case_id AND j.split_at IS NULL AND j.reports @> ARRAY[came.report_id]`
 
 // FollowUpCodes implements dispatch.AnswerStore.
 func (s *Store) FollowUpCodes(ctx context.Context, id dispatch.ReportID, number string) ([]dispatch.CodeHash, error) {
@@ -147,10 +161,20 @@ type messageRow struct {
 	TextEN string    `db:"text_en"`
 }
 
-// A report that was joined to another case keeps the number that its reporter was told.
-const toldNumber = `
-SELECT coalesce((SELECT c.number FROM case_joins j JOIN cases c ON c.id = j.case_id
-  WHERE j.reports @> ARRAY[$1::uuid] AND j.split_at IS NULL ORDER BY j.joined_at LIMIT 1), '')`
+// A report that was joined to another case keeps the number that its reporter was told:
+// of the case that it was filed as.
+const filedAs = `
+WITH RECURSIVE came AS (
+  SELECT id AS report_id, case_id, 0 AS n FROM reports WHERE id = $1
+  UNION ALL
+  SELECT came.report_id, j.case_id, came.n + 1 FROM came ` + joinBefore + ` WHERE came.n < 20
+)
+SELECT c.id, c.number FROM came JOIN cases c ON c.id = came.case_id ORDER BY came.n DESC LIMIT 1`
+
+// What a report was filed as, in words.
+const filedCategory = `
+SELECT x.name_zh, x.name_en FROM reports r JOIN categories x ON x.district_id = r.district_id AND x.code = r.category
+WHERE r.id = $1 ORDER BY upper(x.valid) DESC NULLS FIRST LIMIT 1`
 
 const contactOf = `SELECT name, phone FROM report_contacts WHERE report_id = $1`
 
@@ -182,7 +206,8 @@ func (s *Store) ReportFile(ctx context.Context, id dispatch.ReportID) (dispatch.
 	batch = &pgx.Batch{}
 	answer := s.queueCase(batch, out.Report.CaseID, assignmentsOf)
 	batch.Queue(namesFor, s.district.UUID, out.Report.CaseID.UUID).Query(collect(&names))
-	batch.Queue(toldNumber, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.ToldNumber) })
+	batch.Queue(filedAs, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.FiledAs.UUID, &out.ToldNumber) })
+	batch.Queue(filedCategory, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.FiledCategory.ZH, &out.FiledCategory.EN) })
 	batch.Queue(contactOf, id.UUID).QueryRow(func(row pgx.Row) error {
 		err := row.Scan(&contact.Name, &contact.Phone)
 		if errors.Is(err, pgx.ErrNoRows) {

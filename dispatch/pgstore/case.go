@@ -361,9 +361,10 @@ const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
 const listReports = reportColumns + ` WHERE ` + visibleCase + ` AND r.id < $8 ORDER BY r.id DESC LIMIT $9`
 
 // One's own reports, whatever became of them; the indexes of who reported find them. The
-// case that one was joined to may be hidden, but for its number and its stage, and what
-// became of a covert case the receipt does not say.
-var listOwnReports = strings.Replace(reportColumns, "JOIN cases c", "JOIN reported_cases c", 1) + `
+// case that one was joined to may be hidden, but for its number and its stage. Of a covert
+// one not even that is told: the report reads as what it was filed as.
+var listOwnReports = strings.NewReplacer("r.case_id, c.number", "c.case_id, c.number", "JOIN cases c ON c.id = r.case_id", "JOIN reports_told c ON c.report_id = r.id").
+	Replace(reportColumns) + `
 WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
 
 type reportRow struct {
