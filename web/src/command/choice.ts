@@ -9,6 +9,8 @@ import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
 export const chosenID = signal<string | null>(null);
 export const detail = signal<CaseDetail | null>(null);
 export const trouble = signal<string | null>(null);
+/** The refusal that the trouble is about, for the field that it names. */
+export const refused = signal<Refused | null>(null);
 export const said = signal<string | null>(null);
 export const busy = signal(false);
 /** Department to patrol, where the operator wants another than the plan's first. */
@@ -25,6 +27,7 @@ export function choose(id: string | null): void {
     chosenID.value = id;
     detail.value = null;
     trouble.value = null;
+    refused.value = null;
     said.value = null;
     picks.value = {};
     routes.value = [];
@@ -75,6 +78,7 @@ async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: C
   if (!id || busy.value) return false;
   busy.value = true;
   trouble.value = null;
+  refused.value = null;
   said.value = null;
   try {
     const { data, response } = await askWithResponse(call({ "If-Match": etag ?? "*" }));
@@ -90,6 +94,7 @@ async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: C
   } catch (why) {
     if (why instanceof Refused && why.status === 412) await load(id);
     trouble.value = sentence(why);
+    refused.value = why instanceof Refused ? why : null;
     return false;
   } finally {
     busy.value = false;

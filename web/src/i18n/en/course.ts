@@ -56,6 +56,13 @@ export const course: Dict["course"] = {
   result: "What was done",
   checked: "What the check found",
   reason: "Reason",
+  answer: "Your answer",
+  shouldHave: "Who should have it",
+  pick: "choose",
+  wrong: {
+    reason: "Say why, in 1000 characters at most", result: "Say what was done and found, in 1000 characters at most", owner: "Choose a unit other than the one that returns it", days: "1 to 15 working days",
+    until: "A time from now within a year", document: "The number of the written approval, 1000 characters at most", hours: "1 to 360 hours", level: "Choose a level",
+  },
   attention: "Waiting for me",
   lists: { overdue: "Overdue", warned: "Warned", ruling: "To rule", approval: "To approve", verification: "To check", supervised: "Supervised" },
 };
