@@ -29,6 +29,7 @@ func (s *Search) Mark(m *Metric, seeds []Seed) Label {
 	s.Target(m.flipped, seeds) // back is then the way from the place
 	// From the highest down, what a rank is really away is known from those above it.
 	// Where that is no more, a shortest way turns there or higher.
+	s.fetch(&m.down)
 	s.chain = s.chain[:0] // indexes of climbed
 	for i := len(s.climbed) - 1; i >= 0; i-- {
 		v := s.climbed[i]
@@ -57,6 +58,20 @@ func (s *Search) Mark(m *Metric, seeds []Seed) Label {
 		l.words[1+of] = uint32(len(l.words) - first)
 	}
 	return l
+}
+
+// fetch reads the arcs of all that is climbed. Mark asks for them one after another, each
+// time only when it is done with the one before, and would wait for memory as often; here
+// they are on their way at the same time.
+func (s *Search) fetch(of *half) {
+	const arcsOfLine = 4 // of the cache
+	sum := uint32(0)
+	for _, v := range s.climbed {
+		for i, last := of.first[v], of.first[v+1]; i < last; i += arcsOfLine {
+			sum |= of.arcs[i].head
+		}
+	}
+	s.fetched |= sum
 }
 
 // Touch reads what Meet is likely to read, and answers nothing of use. Memory is slow

@@ -18,6 +18,7 @@ type Search struct {
 	chains  uint32
 	settled []uint32 // ranks whose sure is known
 	chain   []uint32
+	fetched uint32 // of what fetch read: that is no idle work then
 	starts  []start
 }
 
