@@ -109,7 +109,7 @@ type Server struct {
 	// often WatchAccess looks whether any was taken away.
 	vigilEvery, accessEvery time.Duration
 	watchMu                 sync.Mutex // guards watching; sockets write, WatchAccess reads
-	watching                map[*watched]struct{}
+	watching                map[*vigil]struct{}
 
 	spec     *spec
 	docsPage docsPage
@@ -164,7 +164,7 @@ func New(c Config) (*Server, error) {
 		people: c.People,
 		auth:   c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, promise: c.Promise, roads: c.Roads, works: c.Works, tiles: c.Tiles,
-		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*watched]struct{}{}, registry: c.Metrics,
+		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*vigil]struct{}{}, registry: c.Metrics,
 	}
 	s.notes = c.Notes
 	s.gates.beacon, s.gates.live = newGate(c.Handshakes, c.HandshakesWaiting), newGate(c.Handshakes, c.HandshakesWaiting)
@@ -320,6 +320,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.socketMu.Lock()
 	s.drain()
 	s.socketMu.Unlock()
+	s.leaveAll()
 	done := make(chan struct{})
 	go func() {
 		s.sockets.Wait()

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/gorilla/websocket"
 	"github.com/labstack/echo/v4"
@@ -18,6 +20,36 @@ import (
 // the caller's right or with the server; Serve closes conn.
 type Socket interface {
 	Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer)
+}
+
+// Holder is a Socket that needs no goroutine while nothing is said. Hold takes the
+// connection over and answers at once; it closes conn and calls ended when the socket
+// has ended.
+type Holder interface {
+	Hold(conn *websocket.Conn, who dispatch.Viewer, ended func()) Line
+}
+
+// Line is an open socket.
+type Line interface {
+	// Leave sends the peer elsewhere: the server goes down.
+	Leave()
+	// End tells the peer why its socket ends. Whoever does not take the reason in within
+	// that time is cut off without.
+	End(code int, reason string, within time.Duration)
+}
+
+// served is a Line that a goroutine stays with until cancel.
+type served struct {
+	conn   *websocket.Conn
+	cancel context.CancelFunc
+}
+
+func (s served) Leave() { s.cancel() }
+
+func (s served) End(code int, reason string, within time.Duration) {
+	// A peer that is gone needs no reason.
+	_ = s.conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), time.Now().Add(within))
+	s.cancel()
 }
 
 // openSocket upgrades a request whose caller is known and hands it on. Anybody
@@ -61,7 +93,11 @@ func (s *Server) openSocket(upgrader websocket.Upgrader, to Socket) echo.Handler
 		// A goroutine of its own lets go of all that the request needed: its reader, its
 		// writer, and a stack that grew while the caller was identified.
 		handedOn = true
-		go s.serveSocket(to, conn, theCaller(c))
+		if holder, is := to.(Holder); is {
+			s.holdSocket(holder, conn, theCaller(c))
+		} else {
+			go s.serveSocket(to, conn, theCaller(c))
+		}
 		return nil
 	}
 }
@@ -77,10 +113,47 @@ func (s *Server) serveSocket(to Socket, conn *websocket.Conn, who caller) {
 		}
 	}()
 	ctx, cancel := context.WithCancel(s.draining)
-	endVigil := s.keepVigil(ctx, conn, who, cancel)
-	defer endVigil()
-	defer cancel() // before the vigil is waited for
+	defer cancel()
+	defer s.keepVigil(served{conn, cancel}, who).stop()
 	to.Serve(ctx, conn, who.Viewer)
+}
+
+// holdSocket is serveSocket for a connection that nobody stays with.
+func (s *Server) holdSocket(to Holder, conn *websocket.Conn, who caller) {
+	h := &held{server: s}
+	line := to.Hold(conn, who.Viewer, h.ended)
+	h.keep(s.keepVigil(line, who))
+}
+
+// held is a socket that nobody stays with.
+type held struct {
+	server *Server
+
+	mu    sync.Mutex // guards all below; the door and the socket's end write
+	vigil *vigil
+	over  bool
+}
+
+// keep notes who watches over the socket, unless it has ended already.
+func (h *held) keep(v *vigil) {
+	h.mu.Lock()
+	h.vigil = v
+	over := h.over
+	h.mu.Unlock()
+	if over {
+		v.stop()
+	}
+}
+
+func (h *held) ended() {
+	defer h.server.sockets.Done()
+	h.mu.Lock()
+	h.over = true
+	v := h.vigil
+	h.mu.Unlock()
+	if v != nil {
+		v.stop()
+	}
 }
 
 // enter counts a socket in, unless the door drains: Drain must not wait for one

@@ -3,10 +3,10 @@ package api
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
-
-	"github.com/gorilla/websocket"
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
@@ -29,39 +29,50 @@ const accessEvery = 250 * time.Millisecond
 // is cut off without.
 const tellEndWithin = 300 * time.Millisecond
 
-// watched is an open socket and the right that it stands on.
-type watched struct {
-	who   pgauth.Identity
-	end   func() // tells the peer and ends the socket, once
-	fresh bool   // guarded by Server.watchMu: never asked for since it opened
+// vigil watches over an open socket: it keeps asking whether the right that the socket
+// stands on is still good. Between two questions it costs a timer and no goroutine.
+type vigil struct {
+	server *Server
+	who    pgauth.Identity
+	line   Line
+	once   sync.Once // of end
+	fresh  bool      // guarded by Server.watchMu: WatchAccess has not asked for it yet
+
+	mu    sync.Mutex // guards all below
+	timer *time.Timer
+	over  bool
 }
 
-// keepVigil watches over a socket until the answer is called, which waits for a
-// question under way; ctx ends that.
-func (s *Server) keepVigil(ctx context.Context, conn *websocket.Conn, who caller, end context.CancelFunc) (stop func()) {
-	w := &watched{who: who.Identity, fresh: true, end: sync.OnceFunc(func() {
-		told := websocket.FormatCloseMessage(beacon.CloseToken, "the right to be here has ended; sign in or enrol again")
-		_ = conn.WriteControl(websocket.CloseMessage, told, time.Now().Add(tellEndWithin)) // a peer that is gone needs no reason
-		end()
-	})}
+// keepVigil watches over a socket until it is stopped.
+func (s *Server) keepVigil(line Line, who caller) *vigil {
+	v := &vigil{server: s, who: who.Identity, line: line, fresh: true}
 	s.watchMu.Lock()
-	s.watching[w] = struct{}{}
+	s.watching[v] = struct{}{}
 	s.watchMu.Unlock()
-	v := &vigil{every: s.vigilEvery, end: w.end, ask: func() bool {
-		asking, cancel := context.WithTimeout(ctx, s.maxTime)
-		defer cancel()
-		gone, err := s.auth.Ended(asking, []pgauth.Identity{w.who})
-		return err == nil && len(gone) > 0
-	}}
+	if s.draining.Err() != nil {
+		line.Leave() // leaveAll may have come too early for it
+	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.timer = time.AfterFunc(v.every, v.look)
-	return func() {
-		s.watchMu.Lock()
-		delete(s.watching, w)
-		s.watchMu.Unlock()
-		v.stop()
+	v.timer = time.AfterFunc(s.vigilEvery, v.look)
+	return v
+}
+
+// leaveAll sends away whoever is there. Drain calls it.
+func (s *Server) leaveAll() {
+	s.watchMu.Lock()
+	all := slices.Collect(maps.Keys(s.watching))
+	s.watchMu.Unlock()
+	for _, v := range all {
+		v.line.Leave()
 	}
+}
+
+// end tells the peer that its right has ended, and ends the socket.
+func (v *vigil) end() {
+	v.once.Do(func() {
+		v.line.End(beacon.CloseToken, "the right to be here has ended; sign in or enrol again", tellEndWithin)
+	})
 }
 
 // WatchAccess ends the sockets of this node whose right has been taken away, until
@@ -98,7 +109,7 @@ func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.Wait
 	if err != nil {
 		return 0, err
 	}
-	var sockets []*watched
+	var sockets []*vigil
 	s.watchMu.Lock()
 	for w := range s.watching {
 		if w.fresh || revision != seen {
@@ -128,18 +139,6 @@ func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.Wait
 	return revision, nil
 }
 
-// vigil keeps asking whether one socket's right is still good. Between two questions
-// it costs a timer and no goroutine.
-type vigil struct {
-	ask   func() bool // the right has ended
-	end   func()
-	every time.Duration
-
-	mu    sync.Mutex // guards all below
-	timer *time.Timer
-	over  bool
-}
-
 // look asks once. A database that is away ends nothing.
 func (v *vigil) look() {
 	v.mu.Lock()
@@ -147,14 +146,20 @@ func (v *vigil) look() {
 	if v.over {
 		return
 	}
-	if v.ask() {
+	asking, cancel := context.WithTimeout(v.server.draining, v.server.maxTime)
+	defer cancel()
+	if gone, err := v.server.auth.Ended(asking, []pgauth.Identity{v.who}); err == nil && len(gone) > 0 {
 		v.end()
 		return
 	}
-	v.timer.Reset(v.every)
+	v.timer.Reset(v.server.vigilEvery)
 }
 
+// stop ends the vigil, and waits for a question under way.
 func (v *vigil) stop() {
+	v.server.watchMu.Lock()
+	delete(v.server.watching, v)
+	v.server.watchMu.Unlock()
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.over = true

@@ -101,17 +101,19 @@ type BeaconServer struct {
 	reloadMu sync.Mutex             // one reload at a time
 
 	stats  stats
+	waker  *waker
 	writes sync.WaitGroup // socket writers
-	reads  sync.WaitGroup // Serve calls
+	reads  sync.WaitGroup // sockets that have not ended
 
-	mu       sync.Mutex // guards all below; Serve writes, pushes and the sweeper read
-	sockets  map[*socket]struct{}
-	byDevice map[dispatch.DeviceID]map[*socket]struct{}
-	byStream map[StreamKey]*socket
-	unsaved  map[dispatch.PatrolID]Place // places on disk that the snapshot lacks
+	mu         sync.Mutex                    // guards all below; Hold writes, pushes and the sweeper read
+	sockets    map[uint64]*socket            // by number
+	byDevice   map[dispatch.DeviceID]*socket // the newest; it leads on to the others
+	byStream   map[StreamKey]*socket
+	lastSocket uint64                      // the number of the newest
+	unsaved    map[dispatch.PatrolID]Place // places on disk that the snapshot lacks
 
 	draining atomic.Bool        // Run sets it under mu; what is read after it is left unacknowledged
-	over     context.Context    // ends with Run, and every Serve with it
+	over     context.Context    // ends with Run, and every socket with it
 	end      context.CancelFunc // of over
 }
 
@@ -125,7 +127,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 	}
 	b := &BeaconServer{
 		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, peers: c.Peers, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor,
-		seed: maphash.MakeSeed(), sockets: map[*socket]struct{}{}, byDevice: map[dispatch.DeviceID]map[*socket]struct{}{},
+		seed: maphash.MakeSeed(), sockets: map[uint64]*socket{}, byDevice: map[dispatch.DeviceID]*socket{},
 		byStream: map[StreamKey]*socket{}, unsaved: map[dispatch.PatrolID]Place{},
 	}
 	b.over, b.end = context.WithCancel(context.Background())
@@ -142,6 +144,9 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 	for _, p := range places {
 		c.Index.moveOnDuty(p)
 	}
+	if b.waker, err = newWaker(); err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -150,10 +155,11 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 func (b *BeaconServer) Run(ctx context.Context) error {
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var writers sync.WaitGroup
+	var writers, waking sync.WaitGroup
 	for _, w := range b.writers {
 		writers.Go(func() { w.run(writing) })
 	}
+	waking.Go(func() { b.waker.run(b.awaken) })
 	b.tick(ctx)
 
 	b.mu.Lock()
@@ -167,8 +173,13 @@ func (b *BeaconServer) Run(ctx context.Context) error {
 	writers.Wait()
 	b.saveMoved(writing)
 	b.end()
+	for _, s := range b.all() {
+		s.leave()
+	}
 	b.reads.Wait()
 	b.writes.Wait()
+	b.waker.close()
+	waking.Wait()
 	return nil
 }
 
@@ -291,34 +302,51 @@ func (b *BeaconServer) kept(track []TrackFix) {
 	}
 }
 
-// BeaconUpgrader is how the door upgrades a request for Serve: small buffers that
-// are shared between sockets, and no compression, which costs more than it saves on
-// messages this short. Origins are checked by the door.
+// BeaconUpgrader is how the door upgrades a request for Hold: small buffers, and no
+// compression, which costs more than it saves on messages this short. What is written
+// goes through buffers that sockets share; what is read does not go through the
+// connection's buffer at all. Origins are checked by the door.
 func BeaconUpgrader() websocket.Upgrader {
 	return websocket.Upgrader{
-		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 512, WriteBufferSize: 512,
+		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 16, WriteBufferSize: 512,
 		WriteBufferPool: &sync.Pool{}, Subprotocols: []string{beacon.Subprotocol, beacon.SubprotocolBinary},
 	}
 }
 
-// Serve speaks with a device until the socket ends, and closes it. A peer that
-// just went away is no error.
+// Serve is Hold for whoever wants to wait: it ends with the socket. When ctx does, the
+// device is sent away.
 func (b *BeaconServer) Serve(ctx context.Context, conn *websocket.Conn, device Device) error {
-	defer conn.Close()
-	s := &socket{server: b, conn: conn, device: device, binary: conn.Subprotocol() == beacon.SubprotocolBinary}
-	if !b.enter(s) {
-		closeConn(conn, beacon.CloseDrain, "the service goes down")
-		return nil
+	ended := make(chan error, 1)
+	held := b.Hold(conn, device, func(err error) { ended <- err })
+	defer context.AfterFunc(ctx, held.Leave)()
+	return <-ended
+}
+
+// Hold takes a connection over, speaks with its device until the socket ends, closes
+// it, and calls ended, once. A peer that just went away is no error. The socket lives
+// while Run does, and holds no goroutine and no buffer while its device is silent: conn
+// is done with when Hold answers.
+func (b *BeaconServer) Hold(conn *websocket.Conn, device Device, ended func(error)) Held {
+	s := &socket{
+		server: b, out: outlet{to: conn.NetConn()}, raw: rawOf(conn.NetConn()), ended: ended, device: device, binary: conn.Subprotocol() == beacon.SubprotocolBinary,
 	}
-	defer b.exit(s)
+	s.hear()
+	if !b.enter(s) {
+		closeConn(conn, beacon.CloseDrain, goesDown)
+		conn.Close()
+		ended(nil)
+		return Held{}
+	}
 	if b.roster.Load().Revoked[device.ID] {
 		s.close(beacon.CloseToken, "the device was revoked")
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(b.over, cancel)()
-	defer context.AfterFunc(ctx, func() { b.sendAway(s) })()
-	return goneIsFine(s.read(ctx))
+	if s.raw == nil {
+		s.wake() // and waits by itself
+	} else if err := b.waker.add(s.raw, s.number); err != nil {
+		b.log.Error("a device's socket cannot be waited for", "error", err)
+		s.close(beacon.CloseDrain, goesDown)
+	}
+	return Held{s}
 }
 
 // goneIsFine turns the many ways in which a peer leaves into nil.

@@ -97,11 +97,11 @@ func (d *judged) live() bool { return d.showsOnly || d.reject.Code == "" && d.ve
 // judge remembers of one stream what the next fix is compared with. It belongs to
 // the socket's reader.
 type judge struct {
-	newest  time.Time  // of all fixes that were kept
-	sent    beacon.Fix // the one before as it was sent
-	last    seen       // the newest that is believed
-	suspect seen       // a jump that later fixes may confirm
-	since   time.Time  // of the first of those that agree with suspect
+	newest  time.Time // of all fixes that were kept
+	sent    geo.Point // of the one before, as it was sent
+	last    seen      // the newest that is believed
+	suspect seen      // a jump that later fixes may confirm
+	since   time.Time // of the first of those that agree with suspect
 	hasLast bool
 	support int // how many fixes agreed on last, one after the other
 	agree   int // the same of suspect; 0: there is none
@@ -245,7 +245,7 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 	} else {
 		j.repeats = 0
 	}
-	j.sent = f
+	j.sent = geo.Point{Lon: f.Lon, Lat: f.Lat}
 	if j.repeats >= frozenAfter && f.SpeedMS >= frozenMS {
 		v |= Frozen
 	}

@@ -1,12 +1,11 @@
 package realtime
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -26,17 +25,24 @@ const (
 	maxOutBytes = 128 << 10        // waiting for the device; beyond it is slow
 )
 
-// socket is one device's connection. Its reader is the goroutine that called
-// Serve; a second one writes while there is something to write and then ends, so
-// that an idle device costs one goroutine.
+// socket is one device's connection. A goroutine reads while there is something to
+// read, another writes while there is something to write, and both end then, so that
+// an idle device costs none.
 type socket struct {
 	server *BeaconServer
-	conn   *websocket.Conn
+	out    outlet
+	raw    syscall.RawConn // of its connection; nil if the socket's reader waits for it itself
+	number uint64          // names it to the waker
+	older  *socket         // of the same device; guarded by server.mu
+	ended  func(error)     // called once, at the end
 	device Device
 	binary bool    // the device speaks beacon.SubprotocolBinary
 	writer *writer // of its stream, once started
 
+	state atomic.Int32 // what the reader is about; wake and listen write
+
 	// The reader's own.
+	in      intake
 	key     StreamKey
 	started bool
 	lowest  int64
@@ -44,69 +50,21 @@ type socket struct {
 
 	since time.Time // the socket speaks for its stream; claim writes under server.mu
 
-	heard   atomic.Int64 // unix nanoseconds of the last message or pong; reader writes, sweeper reads
+	heard   atomic.Int64 // unix nanoseconds of the last message, ping or pong; reader writes, sweeper reads
 	dropped atomic.Bool  // something was let go while the database was away
 	leaving atomic.Bool  // the device is being sent away
 
 	mu      sync.Mutex // guards all below; the writer, pushes and the sweeper write
-	out     []posted
-	outSize int
+	queued  []posted
+	size    int // of queued
 	writing bool
 	said    bool // hello
 	code    int  // of the close frame, once closing
 	reason  string
+	over    bool // finished
 	helloAt *time.Timer
 	awayAt  *time.Timer
-}
-
-// read takes messages until the socket ends.
-func (s *socket) read(ctx context.Context) error {
-	s.conn.SetPongHandler(func(string) error {
-		s.hear()
-		return nil
-	})
-	for {
-		s.hear()
-		kind, r, err := s.conn.NextReader()
-		if err != nil {
-			return err
-		}
-		if s.closing() {
-			continue // only waiting for the peer's close frame
-		}
-		if kind != websocket.TextMessage && !s.binary {
-			s.close(beacon.CloseProtocol, "a message is JSON text")
-			continue
-		}
-		message, err := receive(kind, r)
-		if err == nil {
-			err = s.take(ctx, message, s.server.now())
-		}
-		var protocol *beacon.ProtocolError
-		switch {
-		case err == nil:
-		case errors.As(err, &protocol):
-			s.close(beacon.CloseProtocol, protocol.Reason)
-		default:
-			return err
-		}
-	}
-}
-
-// buffers hold messages while they are read and decoded: sockets share them, since
-// nearly all of them are silent at any moment.
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// receive reads a message and takes it apart.
-func receive(kind int, r io.Reader) (any, error) {
-	buf := buffers.Get().(*bytes.Buffer)
-	defer buffers.Put(buf)
-	buf.Reset()
-	// One byte over the limit is enough for the decoder to say so.
-	if _, err := buf.ReadFrom(io.LimitReader(r, beacon.MaxMessageBytes+1)); err != nil {
-		return nil, err
-	}
-	return decode(kind, buf.Bytes())
+	cutAt   *time.Timer
 }
 
 func decode(kind int, message []byte) (any, error) {
@@ -117,11 +75,7 @@ func decode(kind int, message []byte) (any, error) {
 }
 
 // hear notes that the device is there.
-func (s *socket) hear() {
-	s.heard.Store(time.Now().UnixNano())
-	// An error here shows again at the next read.
-	_ = awaitPeer(s.conn, s.closing)
-}
+func (s *socket) hear() { s.heard.Store(time.Now().UnixNano()) }
 
 // awaitPeer lets the next read wait for a peer that is there. It looks at closing
 // after it has set the deadline, because whoever closes sets a shorter one.
@@ -265,13 +219,13 @@ func (s *socket) queue(p posted) bool {
 	if s.code != 0 {
 		return false
 	}
-	if s.outSize+len(p.message) > maxOutBytes {
-		s.out, s.outSize = nil, 0
+	if s.size+len(p.message) > maxOutBytes {
+		s.queued, s.size = nil, 0
 		s.closeLocked(beacon.CloseSlow, "the device does not read")
 		return false
 	}
-	s.out = append(s.out, p)
-	s.outSize += len(p.message)
+	s.queued = append(s.queued, p)
+	s.size += len(p.message)
 	s.writeLocked()
 	return true
 }
@@ -309,8 +263,8 @@ func (s *socket) writeLocked() {
 func (s *socket) write() {
 	for {
 		s.mu.Lock()
-		out, code, reason := s.out, s.code, s.reason
-		s.out, s.outSize = nil, 0
+		out, code, reason := s.queued, s.code, s.reason
+		s.queued, s.size = nil, 0
 		if len(out) == 0 && code == 0 {
 			s.writing = false
 			s.mu.Unlock()
@@ -318,36 +272,55 @@ func (s *socket) write() {
 		}
 		s.mu.Unlock()
 		for _, p := range out {
-			_ = s.conn.SetWriteDeadline(time.Now().Add(writeWithin))
-			if err := s.conn.WriteMessage(p.kind, p.message); err != nil {
-				s.conn.Close() // the reader ends with an error
+			if err := s.out.write(p.kind, p.message, writeWithin); err != nil {
+				s.cut()
 				return
 			}
 		}
 		if code != 0 {
-			closeConn(s.conn, code, reason)
+			s.sayClose(code, reason)
 			return // writing stays set: nothing is written after a close frame
 		}
 	}
 }
 
-// closeConn sends a close frame and lets the reader wait for the peer's: closing
-// at once would throw the frame away with what the peer has in flight. A slow peer
-// gets the time of a message, as it must read what waits for it first.
+// sayClose sends a close frame and waits for the peer's.
+func (s *socket) sayClose(code int, reason string) {
+	said, within := closing(code, reason)
+	if err := s.out.write(websocket.CloseMessage, said, within); err != nil {
+		s.cut()
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.over {
+		s.cutAt = time.AfterFunc(within, s.cut)
+	}
+}
+
+// closeConn is the same for a connection that somebody reads from.
 func closeConn(conn *websocket.Conn, code int, reason string) {
-	if len(reason) > 123 {
-		reason = reason[:123]
-	}
-	within := closeWithin
-	if code == closeSlow {
-		within = writeWithin
-	}
+	said, within := closing(code, reason)
 	deadline := time.Now().Add(within)
-	if err := conn.WriteControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason), deadline); err != nil {
+	if err := conn.WriteControl(websocket.CloseMessage, said, deadline); err != nil {
 		conn.Close()
 		return
 	}
 	_ = conn.SetReadDeadline(deadline)
+}
+
+// closing is what a close frame says, and how long the peer has to answer it: closing
+// at once would throw the frame away with what the peer has in flight. A slow peer gets
+// the time of a message, as it must read what waits for it first.
+func closing(code int, reason string) (payload []byte, within time.Duration) {
+	if len(reason) > 123 {
+		reason = reason[:123]
+	}
+	within = closeWithin
+	if code == closeSlow {
+		within = writeWithin
+	}
+	return websocket.FormatCloseMessage(code, reason), within
 }
 
 // Device is who holds a beacon socket, as the door has found out.

@@ -20,13 +20,18 @@ func (b *BeaconServer) Close(device dispatch.DeviceID, code int, reason string) 
 	}
 }
 
-// ping asks devices that have been silent whether they are there.
+// ping asks devices that have been silent whether they are there, and ends the sockets
+// of those that do not answer.
 func (b *BeaconServer) ping() {
-	before := time.Now().Add(-pingAfter).UnixNano()
+	now := time.Now()
+	before, gone := now.Add(-pingAfter).UnixNano(), now.Add(-silentAfter).UnixNano()
 	for _, s := range b.all() {
-		if s.heard.Load() < before {
+		switch heard := s.heard.Load(); {
+		case heard < gone:
+			s.cut()
+		case heard < before:
 			// A failure shows at the next read.
-			_ = s.conn.WriteControl(websocket.PingMessage, nil, time.Now().Add(time.Second))
+			_ = s.out.offer(websocket.PingMessage, nil, time.Second)
 		}
 	}
 }
@@ -38,11 +43,11 @@ func (b *BeaconServer) enter(s *socket) bool {
 		return false
 	}
 	b.reads.Add(1)
-	b.sockets[s] = struct{}{}
-	if b.byDevice[s.device.ID] == nil {
-		b.byDevice[s.device.ID] = map[*socket]struct{}{}
-	}
-	b.byDevice[s.device.ID][s] = struct{}{}
+	b.lastSocket++
+	s.number = b.lastSocket
+	b.sockets[s.number] = s
+	s.older = b.byDevice[s.device.ID]
+	b.byDevice[s.device.ID] = s
 	return true
 }
 
@@ -61,9 +66,10 @@ func (b *BeaconServer) claim(s *socket) {
 	b.peers.Claim(mine)
 }
 
-// sendAway tells a device to go elsewhere (1001): after what it has sent is on disk and
+// leave tells a device to go elsewhere (1001): after what it has sent is on disk and
 // acknowledged, so that it need not send that again, but within flushWithin.
-func (b *BeaconServer) sendAway(s *socket) {
+func (s *socket) leave() {
+	b := s.server
 	s.leaving.Store(true) // what is read from now on the device still holds
 	b.mu.Lock()
 	started := !s.since.IsZero()
@@ -79,6 +85,39 @@ func (b *BeaconServer) sendAway(s *socket) {
 	}
 }
 
+// Held is a device's socket, for whoever has let it be held.
+type Held struct{ s *socket }
+
+// Leave sends the device elsewhere.
+func (h Held) Leave() {
+	if h.s != nil {
+		h.s.leave()
+	}
+}
+
+// End closes the socket for a reason. A device that does not take the reason in within
+// a time is cut off without.
+func (h Held) End(code int, reason string, within time.Duration) {
+	s := h.s
+	if s == nil {
+		return
+	}
+	s.close(code, reason)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return
+	}
+	if s.awayAt != nil {
+		s.awayAt.Stop()
+	}
+	s.awayAt = time.AfterFunc(within, func() {
+		if !s.out.said() {
+			s.cut()
+		}
+	})
+}
+
 const goesDown = "the service goes down"
 
 func (s *socket) replaced() {
@@ -87,21 +126,19 @@ func (s *socket) replaced() {
 
 func (b *BeaconServer) exit(s *socket) {
 	s.mu.Lock()
-	for _, timer := range []*time.Timer{s.helloAt, s.awayAt} {
+	for _, timer := range []*time.Timer{s.helloAt, s.awayAt, s.cutAt} {
 		if timer != nil {
 			timer.Stop()
 		}
 	}
+	s.over = true
 	if s.code == 0 {
 		s.code = beacon.CloseDrain // nothing more is sent
 	}
 	s.mu.Unlock()
 	b.mu.Lock()
-	delete(b.sockets, s)
-	delete(b.byDevice[s.device.ID], s)
-	if len(b.byDevice[s.device.ID]) == 0 {
-		delete(b.byDevice, s.device.ID)
-	}
+	delete(b.sockets, s.number)
+	b.leaveDevice(s)
 	if s.started && b.byStream[s.key] == s {
 		delete(b.byStream, s.key)
 	}
@@ -109,7 +146,22 @@ func (b *BeaconServer) exit(s *socket) {
 	if s.started {
 		s.writer.leave(s.key)
 	}
-	b.reads.Done()
+}
+
+// leaveDevice takes a socket out of those of its device, which are few.
+func (b *BeaconServer) leaveDevice(s *socket) {
+	newest := b.byDevice[s.device.ID]
+	switch {
+	case newest != s:
+		for newest.older != s {
+			newest = newest.older
+		}
+		newest.older = s.older
+	case s.older == nil:
+		delete(b.byDevice, s.device.ID)
+	default:
+		b.byDevice[s.device.ID] = s.older
+	}
 }
 
 func (b *BeaconServer) hasSocket(key StreamKey) bool {
@@ -122,17 +174,29 @@ func (b *BeaconServer) of(device dispatch.DeviceID) []*socket {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var of []*socket
-	for s := range b.byDevice[device] {
+	for s := b.byDevice[device]; s != nil; s = s.older {
 		of = append(of, s)
 	}
 	return of
+}
+
+// awaken wakes the sockets of these numbers. Numbers are never used again: a late word
+// about a descriptor that is somebody else's by now wakes nobody.
+func (b *BeaconServer) awaken(numbers []uint64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range numbers {
+		if s := b.sockets[n]; s != nil {
+			s.wake()
+		}
+	}
 }
 
 func (b *BeaconServer) all() []*socket {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	all := make([]*socket, 0, len(b.sockets))
-	for s := range b.sockets {
+	for _, s := range b.sockets {
 		all = append(all, s)
 	}
 	return all

@@ -22,10 +22,21 @@ func (f socketFunc) Serve(ctx context.Context, conn *websocket.Conn, who dispatc
 	f(ctx, conn, who)
 }
 
-func beaconSocket(b *realtime.BeaconServer) api.Socket {
-	return socketFunc(func(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer) {
-		_ = b.Serve(ctx, conn, realtime.Device{ID: who.Device, District: who.District}) // it has told the peer why
-	})
+// beaconSocket is an api.Socket and an api.Holder of devices.
+type beaconSocket struct{ beacons *realtime.BeaconServer }
+
+var _ api.Holder = beaconSocket{}
+
+func (b beaconSocket) Serve(ctx context.Context, conn *websocket.Conn, who dispatch.Viewer) {
+	_ = b.beacons.Serve(ctx, conn, deviceOf(who)) // it has told the peer why
+}
+
+func (b beaconSocket) Hold(conn *websocket.Conn, who dispatch.Viewer, ended func()) api.Line {
+	return b.beacons.Hold(conn, deviceOf(who), func(error) { ended() }) // it has told the peer why
+}
+
+func deviceOf(who dispatch.Viewer) realtime.Device {
+	return realtime.Device{ID: who.Device, District: who.District}
 }
 
 func liveSocket(l *realtime.LiveServer) api.Socket {

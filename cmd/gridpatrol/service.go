@@ -162,7 +162,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
 		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
-		Beacon: beaconSocket(beacons), Live: liveSocket(live),
+		Beacon: beaconSocket{beacons}, Live: liveSocket(live),
 		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: c.now(), Log: env.Log, Metrics: figures.Registry,
 	})
 	if err != nil {
