@@ -15,13 +15,14 @@ type outlet struct {
 	to net.Conn
 
 	mu     sync.Mutex // one frame at a time; guards closed
-	closed bool       // a close frame was sent
+	closed bool       // a close frame was sent, or a frame only in part
 }
 
 var frames = sync.Pool{New: func() any { return new([]byte) }}
 
 // write sends a message or a control frame, and ends it with an error when that takes
-// too long. After a close frame nothing is sent.
+// too long. After a close frame nothing is sent, and after an error neither: the peer
+// would take what comes for the rest of the frame that failed.
 func (o *outlet) write(kind int, payload []byte, within time.Duration) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -55,10 +56,11 @@ func (o *outlet) writeLocked(kind int, payload []byte, within time.Duration) err
 	}
 	b = append(b, payload...)
 	*frame = b
-	if err := o.to.SetWriteDeadline(time.Now().Add(within)); err != nil {
-		return err
+	err := o.to.SetWriteDeadline(time.Now().Add(within))
+	if err == nil {
+		_, err = o.to.Write(b)
 	}
-	_, err := o.to.Write(b)
+	o.closed = o.closed || err != nil
 	return err
 }
 
