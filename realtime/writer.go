@@ -135,6 +135,7 @@ func (w *writer) close() {
 
 // run commits until close, or until ctx ends the tries.
 func (w *writer) run(ctx context.Context) {
+	var usual time.Duration // what a commit takes
 	for {
 		select {
 		case <-ctx.Done():
@@ -162,19 +163,21 @@ func (w *writer) run(ctx context.Context) {
 				return
 			}
 			w.forget()
+			usual += (took - usual) / 8
 			if !closed {
-				w.gather(ctx, took)
+				w.gather(ctx, usual)
 			}
 		}
 	}
 }
 
 // gather gives the sockets a moment, so that under load many of them share a
-// commit: at least linger, and as long as the last commit took, up to maxLinger, so
-// that a machine that has too much to do commits less often. A lone device waits
-// for none of it, since the pause comes after its commit.
-func (w *writer) gather(ctx context.Context, took time.Duration) {
-	timer := time.NewTimer(max(w.linger, min(took, maxLinger)))
+// commit: at least linger, and as long as commits take of late, up to maxLinger, so
+// that a machine that has too much to do commits less often. One commit that the disk
+// held up says nothing about the next: who waited for it need not wait as long again. A
+// lone device waits for none of it, since the pause comes after its commit.
+func (w *writer) gather(ctx context.Context, usual time.Duration) {
+	timer := time.NewTimer(max(w.linger, min(usual, maxLinger)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

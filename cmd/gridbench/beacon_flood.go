@@ -65,6 +65,10 @@ func (c beaconCmd) flood(ctx context.Context, t *town, server *server, data stri
 	if out.most, err = c.run(ctx, hoses, server, data, 0); err != nil {
 		return nil, err
 	}
+	// What the flood left to be written belongs to the flood.
+	if _, err := t.db.Exec(ctx, `CHECKPOINT`); err != nil {
+		return nil, fmt.Errorf("write what the flood left: %w", err)
+	}
 	if out.half, err = c.run(ctx, hoses, server, data, floodBar/2); err != nil {
 		return nil, err
 	}
