@@ -121,13 +121,14 @@ type LikeStore interface {
 	Marks(ctx context.Context, cases []CaseID) (map[CaseID][]like.Mark, error)
 	// SameRule answers the rule of a category.
 	SameRule(ctx context.Context, category string) (SameRule, error)
-	// ChangeBoth is Change of two cases at once, with what moves between them.
-	ChangeBoth(ctx context.Context, a, b CaseID, decide func(a, b Docket) (BothTurn, error)) error
+	// ChangeBoth is Change of two cases at once, with what moves between them. held are the
+	// cases that were joined to the first, or to one of those.
+	ChangeBoth(ctx context.Context, a, b CaseID, decide func(a, b Docket, held []Docket) (BothTurn, error)) error
+	// ChangeHeld is Change of a case and of all that were joined to it, or to one of those,
+	// at once: all of it is written or nothing.
+	ChangeHeld(ctx context.Context, id CaseID, decide func(d Docket, held []Docket) ([]Turn, error)) error
 	// JoinedTo answers the cases that were joined to a case, of those that the viewer may see.
 	JoinedTo(ctx context.Context, v Viewer, id CaseID) ([]JoinedCase, error)
-	// JoinedCovert answers the covert cases that were joined to a case, or to one of them,
-	// whoever may see them: for rules, never for eyes.
-	JoinedCovert(ctx context.Context, id CaseID) ([]CaseID, error)
 	// Been answers which departments were at a place lately, by the tracks of their patrols,
 	// but for what covert cases hide.
 	Been(ctx context.Context, c Case, withinM float64, stayed time.Duration, days int, covert []CaseID) ([]Been, error)

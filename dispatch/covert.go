@@ -69,9 +69,10 @@ func (o *CoverOrder) check(now time.Time) error {
 
 // Cover makes a case covert until a time, or moves that time. Whoever does it commands
 // the case from then on. A grid worker who was to look first and is not there yet is
-// called off: somebody in uniform at the door is what this is to prevent.
+// called off: somebody in uniform at the door is what this is to prevent. What was joined
+// to it becomes covert with it, for it is the same matter at the same door.
 func (s *Service) Cover(ctx context.Context, v Viewer, id CaseID, version int64, o CoverOrder) (CaseDetail, error) {
-	err := s.changeCovert(ctx, v, id, version, func(t *turn) error {
+	err := s.changeCovert(ctx, v, id, version, coverHeld, func(t *turn) error {
 		c := &t.Case
 		if err := o.check(t.now); err != nil {
 			return err
@@ -112,7 +113,7 @@ func (s *Service) Release(ctx context.Context, v Viewer, id CaseID, version int6
 	if utf8.RuneCountInString(reason) > maxCovertWhy {
 		return CaseDetail{}, invalid("/reason", fmt.Sprintf("may have %d characters at most", maxCovertWhy))
 	}
-	err := s.changeCovert(ctx, v, id, version, func(t *turn) error {
+	err := s.changeCovert(ctx, v, id, version, released, func(t *turn) error {
 		if t.Case.Covert == nil {
 			return &Fault{Kind: Conflict, Code: "not-covert", Detail: "The case is not covert; there is nothing to release."}
 		}
@@ -122,50 +123,62 @@ func (s *Service) Release(ctx context.Context, v Viewer, id CaseID, version int6
 	if err != nil {
 		return CaseDetail{}, err
 	}
-	s.releaseJoined(ctx, id)
 	s.Wake()
 	return s.detail(ctx, v, id)
 }
 
-func (s *Service) changeCovert(ctx context.Context, v Viewer, id CaseID, version int64, change func(*turn) error) error {
-	return s.Store.Change(ctx, id, nil, func(d Docket) (Turn, error) {
+func released(held []Docket, _ Case) ([]Turn, error) { return releaseHeld(held) }
+
+// changeCovert changes a case, and in the same transaction what was joined to it: half of
+// a matter that is let out tells the rest.
+func (s *Service) changeCovert(ctx context.Context, v Viewer, id CaseID, version int64, beside func([]Docket, Case) ([]Turn, error), change func(*turn) error) error {
+	return s.Store.ChangeHeld(ctx, id, func(d Docket, held []Docket) ([]Turn, error) {
 		if !Visible(v, d.Case.Scope) {
-			return Turn{}, hidden("case")
+			return nil, hidden("case")
 		}
 		if !May(v, ActCover) && !d.Case.commandedBy(v) {
-			return Turn{}, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role makes no case covert and releases none; ask the duty desk or a commander of the case."}
+			return nil, &Fault{Kind: Forbidden, Code: "forbidden", Detail: "Your role makes no case covert and releases none; ask the duty desk or a commander of the case."}
 		}
 		if err := d.expect(version); err != nil {
-			return Turn{}, err
+			return nil, err
 		}
 		t := newTurn(d, v)
 		if err := change(t); err != nil {
-			return Turn{}, err
+			return nil, err
 		}
-		return t.done()
+		return together(t, held, beside)
 	})
 }
 
-// releaseDue releases a case whose time has come. A time that was put off meanwhile has
-// a row of its own, and a case that was released by hand has nothing left to do.
+// together closes a turn with those of what the case holds.
+func together(t *turn, held []Docket, beside func([]Docket, Case) ([]Turn, error)) ([]Turn, error) {
+	first, err := t.done()
+	if err != nil {
+		return nil, err
+	}
+	more, err := beside(held, first.Case)
+	return append([]Turn{first}, more...), err
+}
+
+// releaseDue releases a case whose time has come, and what was joined to it. A time that
+// was put off meanwhile has a row of its own, and a case that was released by hand has
+// nothing left to do.
 func (s *Service) releaseDue(ctx context.Context, d Deadline) error {
-	err := s.Store.Change(ctx, d.Case, nil, func(k Docket) (Turn, error) {
+	err := s.Store.ChangeHeld(ctx, d.Case, func(k Docket, held []Docket) ([]Turn, error) {
 		if k.Case.Covert == nil || k.Case.Covert.Until.After(k.Now) {
-			return Turn{}, errNothingToDo
+			return nil, errNothingToDo
 		}
 		t := newTurn(k, system)
 		t.release("its time came", "")
-		return t.done()
+		return together(t, held, released)
 	})
 	if err != nil && !errors.Is(err, errNothingToDo) {
 		return fmt.Errorf("release case %s: %w", d.Case, err)
 	}
+	s.Wake()
 	if err != nil {
-		s.Wake()
 		return s.Store.DropDeadline(ctx, d.ID)
 	}
-	s.releaseJoined(ctx, d.Case)
-	s.Wake()
 	return nil
 }
 

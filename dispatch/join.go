@@ -29,9 +29,11 @@ type JoinedCase struct {
 }
 
 // BothTurn is what one decision about two cases writes. Reports move from A to B; a
-// Split takes them back, from where they are by now.
+// Split takes them back, from where they are by now. Held are those that A holds and that
+// change with it.
 type BothTurn struct {
 	A, B    Turn
+	Held    []Turn
 	Reports []ReportID
 	Split   bool
 }
@@ -94,7 +96,7 @@ func (s *Service) reasonsOf(ctx context.Context, v Viewer, a Case, b CaseID) ([]
 }
 
 func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, o MoveOrder, reasons []Likeness, answer func(Case) (*PendingAnswer, error)) error {
-	err := s.Store.ChangeBoth(ctx, id, o.Case, func(da, db Docket) (BothTurn, error) {
+	err := s.Store.ChangeBoth(ctx, id, o.Case, func(da, db Docket, held []Docket) (BothTurn, error) {
 		if v.Role != RoleSystem && (!Visible(v, da.Case.Scope) || !Visible(v, db.Case.Scope)) {
 			return BothTurn{}, hidden("case")
 		}
@@ -138,7 +140,10 @@ func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, 
 		t.event("joined_in", PatrolID{}, facts{"case": da.Case.ID, "number": da.Case.Number, "reports": len(out.Reports), "reasons": reasons})
 		t.reporters = da.Reporters
 		t.toReporters(WhyJoined, saidJoined(da.Case, db.Case))
-		out.B, err = t.done()
+		if out.B, err = t.done(); err != nil {
+			return BothTurn{}, err
+		}
+		out.Held, err = coverHeld(held, db.Case)
 		return out, err
 	})
 	if err != nil {
@@ -148,48 +153,66 @@ func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, 
 	return nil
 }
 
-// coverWith makes a case that ends as a part of a covert one covert as long: where it
-// was, and that it went somewhere, says where the other is.
-func (t *turn) coverWith(into Case) {
+// coverWith makes a case that is a part of a covert one covert as long: where it was, and
+// that it went somewhere, says where the other is. It says whether that changes anything.
+func (t *turn) coverWith(into Case) bool {
 	c := &t.Case
 	if into.Covert == nil {
-		return
+		return false
+	}
+	commanders := len(c.Commanders)
+	c.command(into.Commanders...)
+	if c.Covert != nil && !into.Covert.Until.After(c.Covert.Until) {
+		return len(c.Commanders) > commanders
 	}
 	k := Covert{Since: t.now, Until: into.Covert.Until, Reason: into.Covert.Reason, By: into.Covert.By}
+	kind := "covert"
 	if c.Covert != nil {
 		k.Since, k.Answer = c.Covert.Since, c.Covert.Answer
-		if c.Covert.Until.After(k.Until) {
-			k.Until = c.Covert.Until
-		}
+		kind = "covert.until"
 	} else {
 		t.hidden = true
 	}
 	c.Covert = &k
-	c.command(into.Commanders...)
 	t.armRelease()
-	t.event("covert", PatrolID{}, facts{"until": k.Until, "reason": k.Reason, "because": reasonJoined})
+	t.event(kind, PatrolID{}, facts{"until": k.Until, "reason": k.Reason, "because": reasonJoined})
+	return true
 }
 
-// releaseJoined releases what was joined to a case that has been released: it was kept
-// quiet for that one. What fails is released by its own time.
-func (s *Service) releaseJoined(ctx context.Context, id CaseID) {
-	joined, err := s.Store.JoinedCovert(ctx, id)
-	for _, a := range joined {
-		e := s.Store.Change(ctx, a, nil, func(d Docket) (Turn, error) {
-			if d.Case.Covert == nil || d.Case.Flow.Joined == nil {
-				return Turn{}, errNothingToDo
-			}
-			t := newTurn(d, system)
-			t.release("the case it was joined to was released", "")
-			return t.done()
-		})
-		if e != nil && !errors.Is(e, errNothingToDo) {
-			err = errors.Join(err, e)
+// coverHeld does so with all that a case holds which becomes covert, or longer so.
+func coverHeld(held []Docket, into Case) ([]Turn, error) {
+	var out []Turn
+	for _, d := range held {
+		t := newTurn(d, system)
+		if !t.coverWith(into) {
+			continue
 		}
+		turn, err := t.done()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, turn)
 	}
-	if err != nil {
-		s.Log.ErrorContext(ctx, "what was joined to a released case is covert until its own time", "case", id, "error", err)
+	return out, nil
+}
+
+// releaseHeld releases what was joined to a case that is released: it was kept quiet for
+// that one.
+func releaseHeld(held []Docket) ([]Turn, error) {
+	var out []Turn
+	for _, d := range held {
+		if d.Case.Covert == nil || d.Case.Flow.Joined == nil {
+			continue
+		}
+		t := newTurn(d, system)
+		t.release("the case it was joined to was released", "")
+		turn, err := t.done()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, turn)
 	}
+	return out, nil
 }
 
 // joinAway is the end of the case that is joined.
@@ -249,7 +272,7 @@ func (s *Service) Split(ctx context.Context, v Viewer, id CaseID, version int64,
 	if !Visible(v, held.Scope) {
 		return CaseDetail{}, hidden("case")
 	}
-	err = s.Store.ChangeBoth(ctx, id, held.ID, func(da, db Docket) (BothTurn, error) {
+	err = s.Store.ChangeBoth(ctx, id, held.ID, func(da, db Docket, _ []Docket) (BothTurn, error) {
 		if !Visible(v, da.Case.Scope) || !Visible(v, db.Case.Scope) {
 			return BothTurn{}, hidden("case")
 		}

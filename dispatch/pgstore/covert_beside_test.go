@@ -119,7 +119,7 @@ func TestWhatIsJoinedToACovertCaseIsCovert(t *testing.T) {
 }
 
 // What a case says of another that became covert later is not read any more: that it went
-// into it, that it came of it.
+// into it once, and came out again.
 func TestTheHistoryNextDoorNamesNoCovertCase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -127,6 +127,7 @@ func TestTheHistoryNextDoorNamesNoCovertCase(t *testing.T) {
 	leader, other := w.person2(dispatch.RoleDutyLeader, ""), w.person2(dispatch.RoleOperator, "")
 	first, second := w.file("C01"), w.file("C01")
 	w.move(w.operator, second.ID, dispatch.MoveOrder{Move: dispatch.MoveJoin, Case: first.ID})
+	w.move(w.operator, second.ID, dispatch.MoveOrder{Move: dispatch.MoveSplit, Reason: "另一处"})
 	w.cover(leader, first.ID, time.Now().Add(time.Hour))
 	names := func(v dispatch.Viewer) (n int) {
 		seen, err := w.desk.Case(ctx, v, second.ID)

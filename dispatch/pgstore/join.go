@@ -10,16 +10,6 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Both cases are locked before any patrol, and all their patrols in one order, so that
-// whoever changes one of them waits and nobody waits in a circle.
-const lockBoth = `
-SELECT id FROM cases WHERE district_id = $1 AND id = ANY ($2) ORDER BY id FOR NO KEY UPDATE`
-
-const lockClaimedBoth = `
-SELECT p.id FROM patrols p
-WHERE p.district_id = $1 AND p.id IN (SELECT patrol_id FROM assignments WHERE case_id = ANY ($2) AND active)
-ORDER BY p.id FOR NO KEY UPDATE OF p`
-
 const insertJoin = `
 INSERT INTO case_joins (id, district_id, case_id, into_case_id, reports) VALUES ($1, $2, $3, $4, $5)`
 
@@ -28,23 +18,9 @@ const endJoin = `UPDATE case_joins SET split_at = gp_now() WHERE case_id = $1 AN
 const moveReports = `UPDATE reports SET case_id = $2 WHERE case_id = $1 AND id = ANY ($3)`
 
 // ChangeBoth implements dispatch.LikeStore.
-func (s *Store) ChangeBoth(ctx context.Context, a, b dispatch.CaseID, decide func(a, b dispatch.Docket) (dispatch.BothTurn, error)) error {
-	both := []uuid.UUID{a.UUID, b.UUID}
-	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
-		for _, lock := range []string{lockBoth, lockClaimedBoth} {
-			if _, err := tx.Exec(ctx, lock, s.district.UUID, both); err != nil {
-				return fmt.Errorf("lock cases %s and %s: %w", a, b, err)
-			}
-		}
-		da, err := s.docket(ctx, tx, a, nil)
-		if err != nil {
-			return err
-		}
-		db, err := s.docket(ctx, tx, b, nil)
-		if err != nil {
-			return err
-		}
-		turn, err := decide(da, db)
+func (s *Store) ChangeBoth(ctx context.Context, a, b dispatch.CaseID, decide func(a, b dispatch.Docket, held []dispatch.Docket) (dispatch.BothTurn, error)) error {
+	return s.changeHeld(ctx, []dispatch.CaseID{a, b}, func(tx pgx.Tx, of, held []dispatch.Docket) error {
+		turn, err := decide(of[0], of[1], held)
 		if err != nil {
 			return err
 		}
@@ -60,36 +36,14 @@ func (s *Store) ChangeBoth(ctx context.Context, a, b dispatch.CaseID, decide fun
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("move reports: %w", err)
 		}
-		if err := s.write(ctx, tx, turn.A); err != nil {
-			return err
-		}
-		return s.write(ctx, tx, turn.B)
+		return s.writeAll(ctx, tx, append([]dispatch.Turn{turn.A, turn.B}, turn.Held...))
 	})
-	return fault(err)
 }
 
 const joinedTo = `
 SELECT c.id, c.number, j.joined_at, cardinality(j.reports) AS reports
 FROM case_joins j JOIN cases c ON c.id = j.case_id
 WHERE ` + visibleCase + ` AND j.into_case_id = $8 AND j.split_at IS NULL ORDER BY j.joined_at LIMIT 50`
-
-const joinedCovert = `
-WITH RECURSIVE held AS (
-  SELECT j.case_id FROM case_joins j WHERE j.into_case_id = $2 AND j.split_at IS NULL
-  UNION
-  SELECT j.case_id FROM held JOIN case_joins j ON j.into_case_id = held.case_id AND j.split_at IS NULL
-)
-SELECT c.id FROM held JOIN cases c ON c.id = held.case_id WHERE c.district_id = $1 AND c.covert IS NOT NULL ORDER BY c.id LIMIT 200`
-
-// JoinedCovert implements dispatch.LikeStore.
-func (s *Store) JoinedCovert(ctx context.Context, id dispatch.CaseID) ([]dispatch.CaseID, error) {
-	rows, err := s.db.Query(ctx, joinedCovert, s.district.UUID, id.UUID)
-	if err != nil {
-		return nil, fault(err)
-	}
-	out, err := pgx.CollectRows(rows, scanCaseID)
-	return out, fault(err)
-}
 
 type joinedRow struct {
 	ID       uuid.UUID `db:"id"`
