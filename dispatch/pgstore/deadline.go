@@ -76,6 +76,20 @@ func (s *Store) lease(ctx context.Context, query string, limit int, lease time.D
 	return out, fault(err)
 }
 
+// A row that has ended meanwhile is gone, and one that was postponed meanwhile stays so.
+const renewDeadlines = `
+UPDATE deadlines SET leased_until = greatest(leased_until, gp_now() + make_interval(secs => $2)) WHERE id = ANY ($1)`
+
+// RenewDeadlines keeps deadlines away from other pollers for another lease.
+func (s *Store) RenewDeadlines(ctx context.Context, ids []dispatch.DeadlineID, lease time.Duration) error {
+	raw := make([]uuid.UUID, len(ids))
+	for i, id := range ids {
+		raw[i] = id.UUID
+	}
+	_, err := s.db.Exec(ctx, renewDeadlines, raw, lease.Seconds())
+	return fault(err)
+}
+
 const postponeDeadline = `
 UPDATE deadlines SET leased_until = gp_now() + make_interval(secs => least(60, power(2, least(tries, 6)))) WHERE id = $1`
 

@@ -23,14 +23,14 @@ func TestPollersShareWhatIsDue(t *testing.T) {
 		dead  time.Duration // until the lease of a dead poller is over
 		lease func(ctx context.Context, w *world) ([]uuid.UUID, error)
 	}{
-		{"deadlines", "deadlines", 31 * time.Second, func(ctx context.Context, w *world) ([]uuid.UUID, error) {
-			found, err := w.store.LeaseDeadlines(ctx, 100, 30*time.Second)
+		{"deadlines", "deadlines", 2 * time.Second, func(ctx context.Context, w *world) ([]uuid.UUID, error) {
+			found, err := w.store.LeaseDeadlines(ctx, 100, time.Second)
 			return cases(found, func(d dispatch.Deadline) dispatch.CaseID { return d.Case }), err
 		}},
-		{"what waits together", "deadlines", 31 * time.Second, func(ctx context.Context, w *world) ([]uuid.UUID, error) {
+		{"what waits together", "deadlines", 2 * time.Second, func(ctx context.Context, w *world) ([]uuid.UUID, error) {
 			w.exec(`UPDATE deadlines SET together = true`)
-			found, err := w.store.LeaseTogether(ctx, 100, 30*time.Second)
-			if again, _ := w.store.LeaseTogether(ctx, 100, 30*time.Second); len(again) > 0 && len(found) > 0 {
+			found, err := w.store.LeaseTogether(ctx, 100, time.Second)
+			if again, _ := w.store.LeaseTogether(ctx, 100, time.Second); len(again) > 0 && len(found) > 0 {
 				t.Errorf("leased twice: %d", len(again))
 			}
 			return cases(found, func(d dispatch.Deadline) dispatch.CaseID { return d.Case }), err
@@ -84,6 +84,53 @@ func TestPollersShareWhatIsDue(t *testing.T) {
 			pgtest.Advance(t, w.db, c.dead)
 			get("after the leases of the dead", all)
 		})
+	}
+}
+
+// Whoever is alive keeps what they took, and a postponed one stays postponed.
+func TestALeaseIsRenewed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	pgtest.Freeze(t, w.db, time.Now().Add(time.Minute))
+	id := w.file("C04").ID.UUID
+	w.exec(`INSERT INTO deadlines (id, district_id, case_id, stage, step, due_at) SELECT gen_random_uuid(), district_id, id, stage, 'dispatch', gp_now() - interval '1 s' FROM cases WHERE id = $1`, id)
+	take := func() []dispatch.Deadline {
+		t.Helper()
+		found, err := w.store.LeaseDeadlines(t.Context(), 100, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	held := take()
+	if len(held) != 1 {
+		t.Fatalf("took %d, want 1", len(held))
+	}
+	renew := func() {
+		t.Helper()
+		if err := w.store.RenewDeadlines(t.Context(), []dispatch.DeadlineID{held[0].ID}, time.Second); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 5 {
+		pgtest.Advance(t, w.db, 900*time.Millisecond)
+		renew()
+	}
+	pgtest.Advance(t, w.db, 900*time.Millisecond)
+	if got := take(); len(got) != 0 {
+		t.Error("another took what is being worked on")
+	}
+	if err := w.store.PostponeDeadline(t.Context(), held[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	renew() // on its way when the work went wrong
+	pgtest.Advance(t, w.db, 1500*time.Millisecond)
+	if got := take(); len(got) != 0 {
+		t.Error("the try after the next came early")
+	}
+	pgtest.Advance(t, w.db, time.Second)
+	if got := take(); len(got) != 1 {
+		t.Errorf("postponed: took %d when its time had come, want 1", len(got))
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings", missing: "shortfalls"}
 
 var ticks = [...]time.Duration{
-	deadlines:  time.Second,
+	deadlines:  500 * time.Millisecond, // with the lease of the dead, 2 s at most
 	relay:      500 * time.Millisecond, // for what other nodes commit
 	shifts:     time.Second,
 	lost:       5 * time.Second,

@@ -4,8 +4,8 @@
 //
 // # Model
 //
-// Every node runs all of it. A deadline is leased from its row for a while, so two
-// nodes never work on one at once, and what it does is decided under the lock of
+// Every node runs all of it. A deadline is leased from its row while it is worked on, so
+// two nodes never work on one at once, and what it does is decided under the lock of
 // its case, so a late or a second try does nothing. The relay alone announces:
 // what was committed is read from the outbox, in order, when the bell rings or
 // the clock ticks, whichever node wrote it.
@@ -43,6 +43,7 @@ type Desk interface {
 type Book interface {
 	LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
 	LeaseTogether(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error)
+	RenewDeadlines(ctx context.Context, ids []dispatch.DeadlineID, lease time.Duration) error
 	PostponeDeadline(context.Context, dispatch.DeadlineID) error
 	LeaseClocks(ctx context.Context, limit int, lease time.Duration) ([]dispatch.DueClock, error)
 	PostponeClock(context.Context, dispatch.DueClock) error
@@ -68,8 +69,6 @@ type Config struct {
 }
 
 const (
-	// lease is longer than the slowest plan: who holds it longer has died.
-	lease = 30 * time.Second
 	// clockLease is how long a clock waits for whoever took it and died. What a clock does
 	// is one short transaction that does nothing a second time, so a slow node costs work
 	// and never a rung; with the tick before and after, a rung is at most 2 s late.
@@ -159,12 +158,14 @@ func (t *Timers) poll(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			h := c.hold(ctx, due)
 			var g errgroup.Group
 			g.SetLimit(hands)
 			for _, d := range due {
-				g.Go(func() error { c.do(ctx, d); return nil })
+				g.Go(func() error { c.do(ctx, d, h); return nil })
 			}
 			_ = g.Wait() // do logs
+			h.end()
 			if len(due) < atOnce {
 				return nil
 			}
@@ -182,7 +183,9 @@ func (t *Timers) PollWindow(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		h := c.hold(ctx, due)
 		failed := c.Desk.Together(ctx, due)
+		h.end()
 		for _, d := range due {
 			if err := failed[d.ID]; err != nil {
 				c.late(ctx, d, err)
@@ -239,8 +242,10 @@ func (c Config) doClock(ctx context.Context, d dispatch.DueClock) {
 	}
 }
 
-func (c Config) do(ctx context.Context, d dispatch.Deadline) {
-	if err := c.Desk.Due(ctx, d); err != nil {
+func (c Config) do(ctx context.Context, d dispatch.Deadline, h *hold) {
+	err := c.Desk.Due(ctx, d)
+	h.done(d.ID)
+	if err != nil {
 		c.late(ctx, d, err)
 	}
 }

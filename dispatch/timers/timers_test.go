@@ -21,6 +21,8 @@ type station struct {
 	failing   int // how many calls of Due still fail
 	done      []time.Duration
 	postponed int
+	slow      time.Duration // how long Due takes
+	renewed   []time.Duration
 	window    []dispatch.Deadline // waiting together, the first due first
 	batches   []int
 	batched   []time.Duration
@@ -32,6 +34,7 @@ type station struct {
 }
 
 func (s *station) Due(context.Context, dispatch.Deadline) error {
+	time.Sleep(s.slow) // in a bubble
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failing > 0 {
@@ -105,6 +108,15 @@ func (s *station) LeaseDeadlines(_ context.Context, limit int, _ time.Duration) 
 	return out, nil
 }
 
+func (s *station) RenewDeadlines(_ context.Context, ids []dispatch.DeadlineID, _ time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for range ids {
+		s.renewed = append(s.renewed, time.Since(s.begun))
+	}
+	return nil
+}
+
 func (s *station) PostponeDeadline(context.Context, dispatch.DeadlineID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -153,10 +165,10 @@ func run(t *testing.T, s *station, during func(bell *timers.Bell)) {
 
 func at(d time.Duration) { time.Sleep(d); synctest.Wait() } // the bubble's time
 
-func TestADeadlineFiresWithinASecond(t *testing.T) {
+func TestADeadlineFiresWithinHalfASecond(t *testing.T) {
 	s := &station{}
 	run(t, s, func(*timers.Bell) {
-		s.read(func() { s.due = []dispatch.Deadline{{DueAt: s.begun.Add(1500 * time.Millisecond)}} })
+		s.read(func() { s.due = []dispatch.Deadline{{DueAt: s.begun.Add(1600 * time.Millisecond)}} })
 		at(10 * time.Second)
 		s.read(func() {
 			if len(s.done) != 1 || s.done[0] != 2*time.Second {
@@ -172,8 +184,33 @@ func TestMoreThanOnePollTakesFollowAtOnce(t *testing.T) {
 		s.read(func() { s.due = make([]dispatch.Deadline, 1000) })
 		at(time.Second)
 		s.read(func() {
-			if len(s.done) != 1000 || s.done[999] != time.Second {
+			if len(s.done) != 1000 || s.done[999] != 500*time.Millisecond {
 				t.Errorf("%d fired, the last at %v", len(s.done), s.done[len(s.done)-1])
+			}
+		})
+	})
+}
+
+// A lease is short, so that another node is there soon when this one dies; a plan may
+// take longer.
+func TestALeaseIsRenewedForAsLongAsTheWorkTakes(t *testing.T) {
+	s := &station{slow: 2 * time.Second}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() { s.due = []dispatch.Deadline{{ID: dispatch.DeadlineID{UUID: uuid.New()}}} })
+		at(10 * time.Second)
+		s.read(func() {
+			if len(s.done) != 1 || s.done[0] != 2500*time.Millisecond {
+				t.Errorf("done at %v", s.done)
+			}
+			last := 500 * time.Millisecond // taken
+			for _, at := range append(s.renewed, 2500*time.Millisecond) {
+				if at-last > 500*time.Millisecond { // with a lease of 1 s
+					t.Errorf("renewed at %v", s.renewed)
+				}
+				last = at
+			}
+			if len(s.renewed) > 7 {
+				t.Errorf("renewed when all was done: %v", s.renewed)
 			}
 		})
 	})
