@@ -416,6 +416,14 @@ func (s *Service) CopyNextPhoto(ctx context.Context) (bool, error) {
 	return true, s.Store.KeepCopies(ctx, id, nil, "cannot be opened within the memory and the time a photo may take")
 }
 
+// dispatchingFor is how long after a report others are likely to follow.
+const dispatchingFor = 5 * time.Second
+
+// Dispatching says whether reports come in these seconds: what nobody waits for makes room.
+func (s *Service) Dispatching() bool {
+	return time.Since(time.Unix(0, s.planned.Load())) < dispatchingFor
+}
+
 // DropPhotos removes bytes outside the store whose photos are no more.
 func (s *Service) DropPhotos(ctx context.Context) error {
 	if s.Vault == nil {

@@ -123,6 +123,7 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 		}
 		if first {
 			// On the database's clock up to here, and ours for the commit itself.
+			s.planned.Store(time.Now().UnixNano())
 			s.Planned(done.Dispatch, waited+time.Since(began))
 		}
 		return done, nil

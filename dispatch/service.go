@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -65,6 +66,8 @@ type Service struct {
 	coverages *coverages
 	towns     towns
 	toGather  chan CaseID // missions that were just made, for GatherAsked
+
+	planned atomic.Int64 // unix nanoseconds of the last report that this node sent somebody to
 }
 
 // New checks the configuration.

@@ -12,6 +12,8 @@ type PhotoDesk interface {
 	CopyNextPhoto(context.Context) (bool, error)
 	DropPhotos(context.Context) error
 	LikeNextPhotos(ctx context.Context, after [32]byte) (last [32]byte, n int, err error)
+	// Dispatching says whether reports come in these seconds.
+	Dispatching() bool
 }
 
 const (
@@ -20,6 +22,10 @@ const (
 	// likeEvery is how long after a pass the next one looks for photos without a likeness:
 	// those of before there were any, and those that a program of the release before copied.
 	likeEvery = time.Hour
+	// restFor is how many times as long as a copy took its copier rests while reports come
+	// in. Even in the idle class it takes the caches and the memory's time from whoever
+	// dispatches; a photo that somebody looks at is copied at once, whatever waits here.
+	restFor = 2
 	// sayEvery is after how many of them the log is told how far it is.
 	sayEvery = 1000
 )
@@ -75,11 +81,15 @@ func (p Photos) Run(ctx context.Context) error {
 	defer drop.Stop()
 	var likes likening
 	for {
+		began := time.Now()
 		found, err := p.Desk.CopyNextPhoto(ctx)
 		if err != nil && ctx.Err() == nil {
 			p.Log.ErrorContext(ctx, "a photo is copied again later", "error", err)
 		}
 		if found && err == nil && ctx.Err() == nil {
+			if p.Desk.Dispatching() {
+				rest(ctx, restFor*time.Since(began))
+			}
 			continue
 		}
 		if err == nil && ctx.Err() == nil && likes.step(ctx, p) {
@@ -94,5 +104,15 @@ func (p Photos) Run(ctx context.Context) error {
 			}
 		case <-tick.C:
 		}
+	}
+}
+
+// rest waits, or until ctx ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
 }

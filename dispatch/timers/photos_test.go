@@ -19,7 +19,11 @@ type darkroom struct {
 	copied                      []time.Duration
 	begun                       time.Time
 	unliked, fails, asked       int // photos without a likeness, and who looks for them
+	takes                       time.Duration
+	busy                        time.Duration // how long reports come in
 }
+
+func (d *darkroom) Dispatching() bool { return time.Since(d.begun) < d.busy }
 
 // LikeNextPhotos sees to two at a time.
 func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, int, error) {
@@ -37,6 +41,7 @@ func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, 
 }
 
 func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
+	time.Sleep(d.takes) // in a bubble
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
@@ -79,6 +84,26 @@ func TestPhotosAreCopiedOneAfterTheOther(t *testing.T) {
 		}
 		if d.calls > 2*3600+10 {
 			t.Errorf("asked %d times in two hours", d.calls)
+		}
+	})
+}
+
+// While reports come in, a copier leaves two thirds of its time to them.
+func TestPhotosLeaveTheMachineToReports(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := &darkroom{waiting: 40, takes: time.Second, busy: 30 * time.Second, begun: time.Now()}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
+		time.Sleep(time.Minute + time.Millisecond)
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		// One in three seconds for half a minute, then one a second.
+		if len(d.copied) < 10+30-1 || d.copied[9] != 28*time.Second || d.copied[10] != 31*time.Second || d.copied[11] != 32*time.Second {
+			t.Errorf("copied at %v", d.copied)
 		}
 	})
 }
