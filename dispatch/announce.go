@@ -109,4 +109,5 @@ type Notice struct {
 	Why     string    `json:"why"` // grid_chief, town_leader, or one of the Why constants
 	Text    Words     `json:"text"`
 	Seen    bool      `json:"-"` // whoever it is for did it themselves
+	Knows   bool      `json:"-"` // whoever it is for may know of the case, covert or not
 }

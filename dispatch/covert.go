@@ -209,7 +209,8 @@ func (c Case) releaseDeadline() Deadline {
 const stageAny = "any"
 
 // keepQuiet takes back what would tell people who do not know of a covert case: its
-// reporters have their receipt, and everybody else sees it in their list or not at all.
+// reporters have their receipt, those who know are told what is theirs to do, and everybody
+// else sees it in their list or not at all.
 func (t *turn) keepQuiet() {
 	if t.Case.Covert == nil {
 		return
@@ -220,8 +221,9 @@ func (t *turn) keepQuiet() {
 			t.Case.Covert.Answer = &text
 		}
 	}
-	t.Notices = slices.DeleteFunc(t.Notices, func(n Notice) bool { return n.Why != WhyReceived })
-	t.Tell = slices.DeleteFunc(t.Tell, func(a Announcement) bool { return a.Notice != nil && a.Notice.Why != WhyReceived })
+	loud := func(n Notice) bool { return n.Why != WhyReceived && !n.Knows }
+	t.Notices = slices.DeleteFunc(t.Notices, loud)
+	t.Tell = slices.DeleteFunc(t.Tell, func(a Announcement) bool { return a.Notice != nil && loud(*a.Notice) })
 }
 
 // command adds commanders, each once.

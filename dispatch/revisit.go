@@ -54,6 +54,7 @@ type Revisit struct {
 	DoneBy    string     `json:"-"`
 	NewPhotos []NewPhoto `json:"-"` // that come with the answer
 	Seen      bool       `json:"-"` // its case is the viewer's to see
+	Covert    bool       `json:"-"` // and is covert
 }
 
 // CaseLink says of a case that an earlier one was the same matter.
@@ -92,6 +93,8 @@ type RevisitStore interface {
 	// PostsOf answers the codes of the grids that the people of the viewer's patrol have a
 	// part in now.
 	PostsOf(ctx context.Context, v Viewer) ([]string, error)
+	// PeopleBehind answers who these accounts belong to and who is in these patrols now.
+	PeopleBehind(ctx context.Context, accounts []AccountID, patrols []PatrolID) ([]StaffID, error)
 }
 
 // planRevisits sets the looks that the category asks for after a case is closed: on so
@@ -166,6 +169,9 @@ const (
 )
 
 func saidRevisit(n Names, c Case, r Revisit, why string, zone *time.Location) Words {
+	if c.Covert != nil && why == WhyRevisitClimbed {
+		why = WhyRevisitMissed // no town is told of it
+	}
 	w, at := n.category(r.Category), r.OpensAt.In(zone).Format("01-02 15:04")+"–"+r.ClosesAt.In(zone).Format("15:04")
 	switch why {
 	case WhyRevisit:
@@ -181,7 +187,16 @@ func saidRevisit(n Names, c Case, r Revisit, why string, zone *time.Location) Wo
 
 // revisitDue does what is due of a case's revisits: tells the people of the grid that the
 // place lies in now that it is the hour, its chief that nobody went, and the town.
-func (s *Service) revisitDue(ctx context.Context, d Deadline) error {
+func (s *Service) revisitDue(ctx context.Context, d Deadline) (err error) {
+	for range movedTries {
+		if err = s.climbRevisits(ctx, d); !errors.Is(err, errMoved) {
+			break
+		}
+	}
+	return err
+}
+
+func (s *Service) climbRevisits(ctx context.Context, d Deadline) error {
 	c, err := s.Store.Case(ctx, d.Case, "")
 	if err != nil {
 		return err
@@ -198,12 +213,19 @@ func (s *Service) revisitDue(ctx context.Context, d Deadline) error {
 	if err != nil {
 		return fmt.Errorf("ask who is to look again: %w", err)
 	}
+	know, err := s.Store.PeopleBehind(ctx, c.Commanders, c.Scope.Patrols)
+	if err != nil {
+		return fmt.Errorf("ask who knows of it: %w", err)
+	}
 	err = s.Store.Change(ctx, d.Case, nil, func(k Docket) (Turn, error) {
+		if k.Case.Version != c.Version {
+			return Turn{}, errMoved // who knows of it may be others by now
+		}
 		t := newTurn(k, system)
 		moved := false
 		for _, r := range slices.Clone(t.revisits) {
 			for r.State.Waits() && r.NextAt != nil && !r.NextAt.After(t.now) {
-				t.climbRevisit(&r, at.Responsible.Code, duty)
+				t.climbRevisit(&r, at.Responsible.Code, duty, know)
 				t.setRevisit(r)
 				moved = true
 			}
@@ -247,8 +269,10 @@ func accuracyOf(c Case) float64 {
 	return *c.AccuracyM
 }
 
-// climbRevisit takes a revisit one step up.
-func (t *turn) climbRevisit(r *Revisit, grid *string, duty Duty) {
+// climbRevisit takes a revisit one step up. Of a covert case neither the grid's people nor
+// the town may know: those are told who do, at each step, or nobody would go and nobody
+// hear that nobody went.
+func (t *turn) climbRevisit(r *Revisit, grid *string, duty Duty, know []StaffID) {
 	whom := func(parts ...string) (out []StaffID) {
 		for _, p := range duty.Posts {
 			if slices.Contains(parts, p.Part) && !slices.Contains(out, p.Staff) {
@@ -280,12 +304,17 @@ func (t *turn) climbRevisit(r *Revisit, grid *string, duty Duty) {
 	if !next.IsZero() {
 		r.NextAt = &next
 	}
+	tell := t.toStaff
+	if t.Case.Covert != nil {
+		told, tell = know, t.toKnowing
+	}
 	t.event("revisit."+string(r.State), PatrolID{}, facts{"revisit": r.ID, "days": r.AfterDays, "grid": grid, "told": len(told)})
-	t.toStaff(told, why, saidRevisit(t.names, t.Case, *r, why, t.calendar.zone))
+	tell(told, why, saidRevisit(t.names, t.Case, *r, why, t.calendar.zone))
 }
 
 // Revisits lists the looks that wait, by now or within half a day: for the people of a grid
-// those of places that lie in it today, for others those of the cases that they see.
+// those of places that lie in it today, for others those of the cases that they see. Those of
+// a covert case are for whoever knows of it, wherever their grid is.
 func (s *Service) Revisits(ctx context.Context, v Viewer) ([]Revisit, error) {
 	if err := allow(v, ActSeeCases); err != nil {
 		return nil, err
@@ -297,14 +326,22 @@ func (s *Service) Revisits(ctx context.Context, v Viewer) ([]Revisit, error) {
 	return s.ownRevisits(ctx, v, found)
 }
 
-// ownRevisits keeps those of a worker's own grids.
+// ownRevisits keeps those of a worker's own grids, and of the covert cases that they are
+// in on.
 func (s *Service) ownRevisits(ctx context.Context, v Viewer, all []Revisit) ([]Revisit, error) {
 	posts, err := s.Store.PostsOf(ctx, v)
 	out := []Revisit{}
-	if err != nil || len(posts) == 0 {
+	if err != nil {
 		return out, err
 	}
 	for _, r := range all {
+		if r.Seen && r.Covert {
+			out = append(out, r)
+			continue
+		}
+		if len(posts) == 0 {
+			continue
+		}
 		at, err := s.Grids.Locate(ctx, geo.Point{Lon: r.Lon, Lat: r.Lat}, 0, r.Category, time.Time{})
 		if err != nil {
 			return nil, fmt.Errorf("ask whose place it is: %w", err)

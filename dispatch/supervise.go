@@ -49,11 +49,17 @@ func (t *turn) supervise(level, reason string, due time.Time, told Audience) {
 
 // toStaff tells people of the district something about the case.
 func (t *turn) toStaff(staff []StaffID, why string, w Words) {
-	if t.Case.Covert != nil {
-		return
+	if t.Case.Covert == nil {
+		t.note(staff, why, w)
 	}
+}
+
+// toKnowing tells people of a covert case who know of it.
+func (t *turn) toKnowing(staff []StaffID, why string, w Words) { t.note(staff, why, w) }
+
+func (t *turn) note(staff []StaffID, why string, w Words) {
 	for _, id := range staff {
-		n := Notice{StaffID: id, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: w, Seen: !id.IsZero() && id == t.actor.Staff}
+		n := Notice{StaffID: id, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: w, Seen: !id.IsZero() && id == t.actor.Staff, Knows: true}
 		t.Notices = append(t.Notices, n)
 		if !n.Seen {
 			t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Notice: &n})

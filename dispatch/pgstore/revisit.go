@@ -23,7 +23,7 @@ const revisitPhotos = `coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.
   FROM revisit_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.revisit_id = v.id), '[]') AS photos`
 
 // revisitsOf is a case's, for a turn.
-const revisitsOf = `SELECT ` + revisitColumns + `, '[]'::jsonb AS photos, true AS seen FROM revisits v JOIN cases c ON c.id = v.case_id WHERE v.case_id = $1 ORDER BY v.opens_at, v.id`
+const revisitsOf = `SELECT ` + revisitColumns + `, '[]'::jsonb AS photos, true AS seen, c.covert IS NOT NULL AS covert FROM revisits v JOIN cases c ON c.id = v.case_id WHERE v.case_id = $1 ORDER BY v.opens_at, v.id`
 
 // listRevisits and caseRevisits are those that are near, and those of one case. The
 // policies bound them; a worker sees those near their grids, whose place the atlas then
@@ -37,7 +37,8 @@ var (
 func seenRevisits(which string) string {
 	return `
 SELECT * FROM (
-  SELECT ` + revisitSeenColumns + `, ` + revisitPhotos + `, EXISTS (SELECT FROM cases c WHERE c.id = v.case_id AND ` + visibleCase + `) AS seen
+  SELECT ` + revisitSeenColumns + `, ` + revisitPhotos + `, EXISTS (SELECT FROM cases c WHERE c.id = v.case_id AND ` + visibleCase + `) AS seen,
+    EXISTS (SELECT FROM cases c WHERE c.id = v.case_id AND c.covert IS NOT NULL) AS covert
   FROM revisits v JOIN told_cases k ON k.id = v.case_id
   WHERE v.district_id = $1 AND NOT k.hidden AND ` + which + `
 ) v WHERE v.seen OR $9 ORDER BY v.opens_at, v.id LIMIT 200`
@@ -62,6 +63,7 @@ type revisitRow struct {
 	NewCaseID *uuid.UUID       `db:"new_case_id"`
 	Photos    []dispatch.Photo `db:"photos"`
 	Seen      bool             `db:"seen"`
+	Covert    bool             `db:"covert"`
 }
 
 func revisitsFrom(rows []revisitRow) []dispatch.Revisit {
@@ -69,7 +71,7 @@ func revisitsFrom(rows []revisitRow) []dispatch.Revisit {
 	for i, r := range rows {
 		out[i] = dispatch.Revisit{ID: dispatch.RevisitID{UUID: r.ID}, CaseID: dispatch.CaseID{UUID: r.CaseID}, Number: r.Number, AfterDays: r.AfterDays,
 			Category: r.Category, Lon: r.Lon, Lat: r.Lat, OpensAt: r.OpensAt.UTC(), ClosesAt: r.ClosesAt.UTC(), State: dispatch.RevisitState(r.State),
-			GridCode: r.GridCode, DoneAt: utc(r.DoneAt), Note: r.Note, Photos: r.Photos, NextAt: utc(r.NextAt), DoneBy: r.DoneBy, Seen: r.Seen}
+			GridCode: r.GridCode, DoneAt: utc(r.DoneAt), Note: r.Note, Photos: r.Photos, NextAt: utc(r.NextAt), DoneBy: r.DoneBy, Seen: r.Seen, Covert: r.Covert}
 		if r.NewCaseID != nil {
 			out[i].NewCase = &dispatch.CaseID{UUID: *r.NewCaseID}
 		}
@@ -108,6 +110,20 @@ func (s *Store) PostsOf(ctx context.Context, v dispatch.Viewer) ([]string, error
 		return nil, fault(err)
 	}
 	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return out, fault(err)
+}
+
+const peopleBehind = `
+SELECT a.staff_id FROM accounts a WHERE a.district_id = $1 AND a.id = ANY ($2) AND a.staff_id IS NOT NULL AND a.disabled_at IS NULL
+UNION SELECT m.staff_id FROM patrol_members m WHERE m.patrol_id = ANY ($3) AND m.valid @> (SELECT gp_now())`
+
+// PeopleBehind implements dispatch.RevisitStore.
+func (s *Store) PeopleBehind(ctx context.Context, accounts []dispatch.AccountID, patrols []dispatch.PatrolID) ([]dispatch.StaffID, error) {
+	rows, err := s.db.Query(ctx, peopleBehind, s.district.UUID, uuids(accounts), uuids(patrols))
+	if err != nil {
+		return nil, fault(err)
+	}
+	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id dispatch.StaffID, err error) { return id, row.Scan(&id.UUID) })
 	return out, fault(err)
 }
 
