@@ -403,7 +403,7 @@ func TestDrainAcknowledgesWhatItHasRead(t *testing.T) {
 	b.want(1, `SELECT count(*) FROM tracks`)
 }
 
-func TestOffersRecallsAndIntervalsReachThePatrol(t *testing.T) {
+func TestWhatIsDecidedReachesThePatrol(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 2)
 	p, _ := b.node.open(t, b.units[0], uuid.New(), 1)
@@ -420,6 +420,14 @@ func TestOffersRecallsAndIntervalsReachThePatrol(t *testing.T) {
 	}
 	b.node.beacons.Announce(dispatch.Announcement{Recall: &dispatch.Recall{PatrolID: patrol, Reason: "withdrawn"}})
 	if m := hear[beacon.Recall](p); m.Reason != "withdrawn" {
+		t.Errorf("%+v", m)
+	}
+	// Of those who go together each is told, whoever has a socket here.
+	meet := b.clock.now().Add(7 * time.Minute).UTC().Truncate(time.Second)
+	told := &dispatch.MissionTold{CaseID: dispatch.CaseID{UUID: uuid.New()}, State: dispatch.Gathering, InPlace: 1, Of: 2, MeetAt: &meet,
+		Patrols: []dispatch.PatrolID{b.units[1].Patrol, patrol}}
+	b.node.beacons.Announce(dispatch.Announcement{Mission: told})
+	if m := hear[beacon.Mission](p); m.CaseID != told.CaseID.String() || m.State != string(told.State) || m.InPlace != 1 || m.Of != 2 || m.MeetAt == nil || !m.MeetAt.Equal(meet) {
 		t.Errorf("%+v", m)
 	}
 	report, device := dispatch.ReportID{UUID: uuid.New()}, b.units[0].Device
