@@ -104,6 +104,9 @@ func (s *Server) answerPatrol(c echo.Context, status int, found dispatch.PatrolD
 	return answer(c, status, found)
 }
 
+// mostTrackFixes is more than a day has at the usual interval.
+const mostTrackFixes = 20_000
+
 func (s *Server) getTrack(c echo.Context) error {
 	var id dispatch.PatrolID
 	if err := pathID(c, "id", &id); err != nil {
@@ -111,7 +114,7 @@ func (s *Server) getTrack(c echo.Context) error {
 	}
 	q := query{c: c}
 	from, to := q.moment("from"), q.moment("to")
-	limit, cursor := q.page(5000, 1000)
+	limit, cursor := q.page(mostTrackFixes, 1000)
 	switch {
 	case from == nil && len(q.faults) == 0:
 		q.wrong("from", "is missing; give the time the track begins at")

@@ -98,6 +98,11 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 		}
 		figures = append(figures, f.figures(one)...)
 	}
+	read, err := day(ctx, town, server)
+	if err != nil {
+		return err
+	}
+	figures = append(figures, one("a patrol's track of a day, 17,280 fixes, read, p50", quantileMS(read, 0.50), "ms", bar(50)))
 	if c.Held > 0 {
 		fmt.Fprintf(os.Stderr, "holding %d sockets ...\n", c.Held)
 		server.stop()

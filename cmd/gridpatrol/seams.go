@@ -77,7 +77,16 @@ func (t tracks) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.Pa
 		return nil, err
 	}
 	out := make([]api.TrackPoint, len(points))
-	for i, p := range points {
+	measures := make([]float64, 0, 3*len(points)) // of all of them, in one piece
+	wide := func(v *float32) *float64 {
+		if v == nil {
+			return nil
+		}
+		measures = append(measures, float64(*v))
+		return &measures[len(measures)-1]
+	}
+	for i := range points {
+		p := &points[i]
 		out[i] = api.TrackPoint{
 			T: p.T, Lon: p.Lon, Lat: p.Lat, AccuracyM: wide(p.AccuracyM), SpeedMs: wide(p.SpeedMS), HeadingDeg: wide(p.HeadingDeg), Simulated: p.Simulated,
 		}
@@ -86,12 +95,4 @@ func (t tracks) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.Pa
 		}
 	}
 	return out, nil
-}
-
-func wide(v *float32) *float64 {
-	if v == nil {
-		return nil
-	}
-	w := float64(*v)
-	return &w
 }

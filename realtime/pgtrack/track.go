@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgscope"
@@ -43,13 +44,36 @@ WHERE t.device_id IN (SELECT device_id FROM device_bindings WHERE patrol_id = $1
 ORDER BY t.t, t.stream, t.seq
 LIMIT $4`
 
-func scanTrackPoint(row pgx.CollectableRow) (TrackPoint, error) {
-	var p TrackPoint
+// scanTrack reads all rows. A day has thousands: what is absent or not is kept in one
+// piece for all of them, since a small one for each is what reading would spend its time on.
+func scanTrack(rows pgx.Rows) ([]TrackPoint, error) {
+	defer rows.Close()
+	var points []TrackPoint
+	var measures []float32
 	var device uuid.UUID
 	var h3 int64
-	err := row.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &p.AccuracyM, &p.SpeedMS, &p.HeadingDeg, &p.Verdict, &p.Simulated)
-	p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
-	return p, err
+	var accuracy, speed, heading pgtype.Float4
+	keep := func(f pgtype.Float4) *float32 {
+		if !f.Valid {
+			return nil
+		}
+		if len(measures) == cap(measures) {
+			measures = make([]float32, 0, 1024) // those before live on in their points
+		}
+		measures = append(measures, f.Float32)
+		return &measures[len(measures)-1]
+	}
+	for rows.Next() {
+		points = append(points, TrackPoint{})
+		p := &points[len(points)-1]
+		err := rows.Scan(&device, &p.Seq, &p.T, &p.ReceivedAt, &p.Lon, &p.Lat, &h3, &accuracy, &speed, &heading, &p.Verdict, &p.Simulated)
+		if err != nil {
+			return nil, err
+		}
+		p.DeviceID, p.Cell, p.T, p.ReceivedAt = dispatch.DeviceID{UUID: device}, cell.Cell(h3), p.T.UTC(), p.ReceivedAt.UTC()
+		p.AccuracyM, p.SpeedMS, p.HeadingDeg = keep(accuracy), keep(speed), keep(heading)
+	}
+	return points, rows.Err()
 }
 
 // Track is where a patrol was from one time to another (not included), by the sent
@@ -65,7 +89,7 @@ func (s *Store) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.Pa
 		if err != nil {
 			return err
 		}
-		points, err = pgx.CollectRows(rows, scanTrackPoint)
+		points, err = scanTrack(rows)
 		return err
 	})
 	if err != nil {
