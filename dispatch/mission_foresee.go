@@ -39,7 +39,7 @@ func (s *Service) foresee(ctx context.Context, b *brief) error {
 	}
 	if len(short) > 0 {
 		var err error
-		if b.relief, err = s.Store.Relief(ctx, short); err != nil {
+		if b.relief, err = s.Store.Relief(ctx, short, nil); err != nil {
 			return fmt.Errorf("ask who will be free: %w", err)
 		}
 	}

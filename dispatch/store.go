@@ -110,9 +110,9 @@ type CaseStore interface {
 type PatrolStore interface {
 	Duty(ctx context.Context, ask DutyAsk) (Duty, error)
 	// Towns answers the towns that have grids. Relief answers who of some departments is
-	// busy or off duty.
+	// busy or off duty, those among them who are about to be sent with the rest.
 	Towns(ctx context.Context) ([]TownAt, error)
-	Relief(ctx context.Context, departments []string) (map[string]Relief, error)
+	Relief(ctx context.Context, departments []string, going []Leaving) (map[string]Relief, error)
 	// ShiftEnds answers until when patrols are on duty, of those that are.
 	ShiftEnds(ctx context.Context, patrols []PatrolID) (map[PatrolID]time.Time, error)
 	Patrols(ctx context.Context, v Viewer, f PatrolFilter) (Page[Patrol], error)
@@ -398,6 +398,12 @@ type TownAt struct {
 // and until when.
 type Relief struct {
 	Busy []Occupied
+}
+
+// Leaving is a patrol that is about to be sent somewhere, and how long its way is.
+type Leaving struct {
+	PatrolID PatrolID
+	Way      time.Duration
 }
 
 // Occupied is a patrol that has something else to do. FreeAt is nil where nobody can

@@ -125,6 +125,7 @@ func (b *batchPlan) match(ctx context.Context) error {
 		return nil // alone it is planned like any other
 	}
 	goes := map[PatrolID]*entry{} // to another case than it is on
+	var going []Leaving
 	served, savedMS, waiting := 0, int64(0), 0
 	for _, e := range b.entries {
 		if e.held == nil {
@@ -150,6 +151,7 @@ func (b *batchPlan) match(ctx context.Context) error {
 		for i, p := range choice.Patrol {
 			if p != batch.None {
 				goes[patrols[p]] = seats[i].e
+				going = append(going, Leaving{patrols[p], time.Duration(wants[i].Ways[p].ArrivalMS) * time.Millisecond})
 			}
 		}
 	}
@@ -173,6 +175,40 @@ func (b *batchPlan) match(ctx context.Context) error {
 				}
 			}
 		}
+	}
+	return b.foresee(ctx, going)
+}
+
+// foresee asks for what a case is told of a department that falls short by the match
+// alone: who of it is free soonest, those counted who go to the others.
+func (b *batchPlan) foresee(ctx context.Context, going []Leaving) error {
+	var short []string
+	var lacking []*entry
+	for _, e := range b.entries {
+		if e.held != nil {
+			continue
+		}
+		for _, p := range MakePlan(e.b.input).Teams {
+			if p.Shortfall == "" {
+				continue
+			}
+			if !slices.Contains(short, p.Department) {
+				short = append(short, p.Department)
+			}
+			if !slices.Contains(lacking, e) {
+				lacking = append(lacking, e)
+			}
+		}
+	}
+	if len(short) == 0 {
+		return nil
+	}
+	relief, err := b.s.Store.Relief(ctx, short, going)
+	if err != nil {
+		return fmt.Errorf("ask who will be free: %w", err)
+	}
+	for _, e := range lacking {
+		e.b.relief = relief
 	}
 	return nil
 }

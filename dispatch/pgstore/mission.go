@@ -155,27 +155,33 @@ func (s *Store) Towns(ctx context.Context) ([]dispatch.TownAt, error) {
 }
 
 // Who is off duty is free when the next shift begins; who works is free when such work
-// is usually done, by what the department's last took, and 40 min where it has none. Of
-// a break nobody can know.
+// is usually done, by what the department's last took, and 40 min where it has none; who
+// is about to be sent, so long after it is there. Of a break nobody can know.
 const relief = `
 SELECT p.id, p.code, p.name, p.department, p.status,
-  CASE WHEN p.status = 'off_duty' THEN
+  CASE WHEN g.id IS NOT NULL THEN (SELECT gp_now()) + make_interval(secs => g.way_s) + coalesce(u.took, interval '40 min')
+    WHEN p.status = 'off_duty' THEN
       (SELECT min(lower(d.during)) FROM duties d WHERE d.patrol_id = p.id AND lower(d.during) > (SELECT gp_now()))
     WHEN a.id IS NOT NULL THEN greatest((SELECT gp_now()) + interval '1 min',
       coalesce(a.arrived_at, coalesce(a.offered_at, a.made_at) + make_interval(secs => coalesce(a.eta_s, 600)))
       + coalesce(u.took, interval '40 min'))
   END AS free_at, p.status = 'off_duty' AS known
 FROM patrols p LEFT JOIN assignments a ON a.id = p.claimed_by
+LEFT JOIN unnest($3::uuid[], $4::float8[]) AS g (id, way_s) ON g.id = p.id
 LEFT JOIN LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.took) AS took FROM (
     SELECT x.ended_at - x.arrived_at AS took FROM assignments x
-    WHERE x.district_id = $1 AND x.department = p.department AND x.state = 'done' AND x.arrived_at IS NOT NULL AND a.id IS NOT NULL
+    WHERE x.district_id = $1 AND x.department = p.department AND x.state = 'done' AND x.arrived_at IS NOT NULL AND (a.id IS NOT NULL OR g.id IS NOT NULL)
     ORDER BY x.id DESC LIMIT 50) l) u ON true
-WHERE p.district_id = $1 AND p.department = ANY ($2) AND p.status <> 'free'
+WHERE p.district_id = $1 AND p.department = ANY ($2) AND (p.status <> 'free' OR g.id IS NOT NULL)
 ORDER BY free_at NULLS LAST, p.code LIMIT 500`
 
 // Relief implements dispatch.PatrolStore.
-func (s *Store) Relief(ctx context.Context, departments []string) (map[string]dispatch.Relief, error) {
-	rows, err := s.db.Query(ctx, relief, s.district.UUID, departments)
+func (s *Store) Relief(ctx context.Context, departments []string, going []dispatch.Leaving) (map[string]dispatch.Relief, error) {
+	ids, ways := make([]uuid.UUID, len(going)), make([]float64, len(going))
+	for i, g := range going {
+		ids[i], ways[i] = g.PatrolID.UUID, g.Way.Seconds()
+	}
+	rows, err := s.db.Query(ctx, relief, s.district.UUID, departments, ids, ways)
 	if err != nil {
 		return nil, fault(err)
 	}
