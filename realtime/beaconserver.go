@@ -141,9 +141,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range places {
-		c.Index.moveOnDuty(p)
-	}
+	c.Index.MoveAll(places, func(Standing) {}) // nobody looks yet
 	if b.waker, err = newWaker(); err != nil {
 		return nil, err
 	}
@@ -254,7 +252,7 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 		b.bus.Publish(Message{Moved: &s})
 	}
 	for _, id := range gone {
-		b.bus.Publish(Message{Moved: &Standing{Place: Place{Patrol: id}}})
+		b.bus.Publish(Message{Moved: &Standing{Place: Place{Patrol: id}, Enrolled: &nobody}})
 	}
 	for device := range r.Revoked {
 		b.Close(device, beacon.CloseToken, "the device was revoked")
@@ -276,8 +274,8 @@ func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) 
 }
 
 // move shows a place to whoever looks, on any node.
-func (b *BeaconServer) move(p Place) {
-	s, newest := b.index.Move(p)
+func (b *BeaconServer) move(at *Found, p Place) {
+	s, newest := b.index.MoveFound(at, p)
 	if !newest {
 		return
 	}

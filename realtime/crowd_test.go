@@ -9,23 +9,54 @@ import (
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
-	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 )
 
-func nearestOf(c *crowd, near geo.Point, limit int, by func(*crowd, *nearest)) []hit {
-	n := nearest{limit: limit, near: near, cosLat: math.Cos(near.Lat * math.Pi / 180)}
-	by(c, &n)
-	if len(n.best) < limit {
-		n.sort()
-	}
-	return n.best
+// gathering is a crowd, and beside it a plain list of who stands where.
+type gathering struct {
+	crowd
+	bodies []body
+	at     map[uint32]geo.Point
+	order  []uint32 // keys of at
 }
 
-func scanAll(c *crowd, n *nearest) {
-	for _, e := range c.all {
-		n.look(e.Point, e)
+func newGathering() *gathering {
+	return &gathering{bodies: make([]body, 1), at: map[uint32]geo.Point{}}
+}
+
+func (g *gathering) comes(id uuid.UUID, at geo.Point) {
+	who := uint32(len(g.bodies))
+	g.bodies = append(g.bodies, body{id: id})
+	g.order = append(g.order, who)
+	g.at[who] = at
+	g.add(g.bodies, who, at)
+}
+
+func (g *gathering) goes(i int) {
+	who := g.order[i]
+	g.remove(g.bodies, who, g.at[who])
+	delete(g.at, who)
+	g.order[i] = g.order[len(g.order)-1]
+	g.order = g.order[:len(g.order)-1]
+}
+
+func (g *gathering) walks(i int, to geo.Point) {
+	who := g.order[i]
+	g.moved(g.bodies, who, g.at[who], to)
+	g.at[who] = to
+}
+
+func (g *gathering) scan(n *nearest) {
+	for who, at := range g.at {
+		n.look(at, who)
 	}
+}
+
+func (g *gathering) nearest(near geo.Point, limit int, by func(*nearest)) []hit {
+	n := newNearest(g.bodies, near, limit)
+	by(&n)
+	n.end()
+	return n.best
 }
 
 // The slow twin looks at everybody. Crowds grow, shrink, gather in one spot, scatter
@@ -46,41 +77,35 @@ func TestARasterFindsWhatAScanFinds(t *testing.T) {
 			}
 			return geo.Point{Lon: max(-180, min(p.Lon, 180)), Lat: max(-89, min(p.Lat, 89))}
 		}
-		c := &crowd{}
+		g := newGathering()
 		var id byte
 		for range rapid.IntRange(1, 6).Draw(t, "turns") {
 			for range rapid.IntRange(0, 700).Draw(t, "more") {
-				e := &entry{slot: -1}
-				e.Patrol = dispatch.PatrolID{UUID: uuid.UUID{byte(rnd.IntN(256)), byte(rnd.IntN(256)), id}}
+				g.comes(uuid.UUID{byte(rnd.IntN(256)), byte(rnd.IntN(256)), id}, somewhere())
 				id++
-				e.Point = somewhere()
-				c.add(e)
 			}
 			for range rapid.IntRange(0, 400).Draw(t, "fewer") {
-				if len(c.all) > 0 {
-					c.remove(c.all[rnd.IntN(len(c.all))])
+				if g.n > 0 {
+					g.goes(rnd.IntN(g.n))
 				}
 			}
 			if rapid.Bool().Draw(t, "gather") {
 				spread /= 100
 			}
 			for range rapid.IntRange(0, 900).Draw(t, "moves") {
-				if len(c.all) > 0 {
-					e := c.all[rnd.IntN(len(c.all))]
-					e.Point = somewhere()
-					c.moved(e)
+				if g.n > 0 {
+					g.walks(rnd.IntN(g.n), somewhere())
 				}
 			}
 			for range 8 {
 				near, limit := somewhere(), 1+rnd.IntN(9)
-				got := nearestOf(c, near, limit, (*crowd).search)
-				want := nearestOf(c, near, limit, scanAll)
+				got, want := g.nearest(near, limit, g.search), g.nearest(near, limit, g.scan)
 				if len(got) != len(want) {
-					t.Fatalf("%d of %d, scan %d", len(got), len(c.all), len(want))
+					t.Fatalf("%d of %d, scan %d", len(got), g.n, len(want))
 				}
 				for i := range got {
 					if got[i] != want[i] {
-						t.Fatalf("the %dth of %d near %v is %v at %g, by scan %v at %g", i, len(c.all), near, got[i].e.Patrol, got[i].d2, want[i].e.Patrol, want[i].d2)
+						t.Fatalf("the %dth of %d near %v is %d at %g, by scan %d at %g", i, g.n, near, got[i].who, got[i].d2, want[i].who, want[i].d2)
 					}
 				}
 			}
@@ -91,21 +116,18 @@ func TestARasterFindsWhatAScanFinds(t *testing.T) {
 func TestARasterIsLaidAnewWhereEverybodyGathers(t *testing.T) {
 	t.Parallel()
 	rnd := rand.New(rand.NewPCG(1, 1))
-	c := &crowd{}
-	for range 2000 {
-		e := &entry{slot: -1}
-		e.Point = geo.Point{Lon: 121 + rnd.Float64(), Lat: 28 + rnd.Float64()}
-		c.add(e)
+	g := newGathering()
+	for i := range 2000 {
+		g.comes(uuid.UUID{byte(i), byte(i >> 8)}, geo.Point{Lon: 121 + rnd.Float64(), Lat: 28 + rnd.Float64()})
 	}
 	for range 3 {
-		for _, e := range c.all {
-			e.Point = geo.Point{Lon: 121.5 + rnd.Float64()*0.01, Lat: 28.5 + rnd.Float64()*0.01}
-			c.moved(e)
+		for i := range g.order {
+			g.walks(i, geo.Point{Lon: 121.5 + rnd.Float64()*0.01, Lat: 28.5 + rnd.Float64()*0.01})
 		}
 	}
-	most := 0
-	for _, e := range c.all {
-		most = max(most, len(e.lot.stands))
+	most := uint32(0)
+	for _, home := range g.raster.homes() {
+		most = max(most, home.load)
 	}
 	if most > crowdedAt {
 		t.Errorf("%d of 2000 stand in one square", most)
@@ -131,14 +153,18 @@ func BenchmarkCrowd(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("scan5of%d", n), func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
-				nearestOf(x.placed["grid"], where[i%len(where)], 5, scanAll)
+				n := newNearest(x.bodies, where[i%len(where)], 5)
+				for number := uint32(1); int(number) < len(x.bodies); number++ {
+					n.look(x.details[number].point, number)
+				}
 			}
 		})
 		b.Run(fmt.Sprintf("move1of%d", n), func(b *testing.B) {
 			for i := 0; b.Loop(); i++ {
 				// 10 m further, as a car does in a second.
 				id := ids[i*7919%len(ids)]
-				p := x.entries[id].Place
+				s, _ := x.Standing(id)
+				p := s.Place
 				p.T, p.Seq, p.Point.Lon = p.T.Add(1), p.Seq+1, p.Point.Lon+1e-4
 				x.Move(p)
 			}

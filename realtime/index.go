@@ -1,117 +1,45 @@
 package realtime
 
 import (
-	"bytes"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
-	"github.com/gridpatrol/gridpatrol/geo/cell"
 )
-
-// Place is where a patrol was at T. Measures that the device did not send are NaN.
-type Place struct {
-	Patrol     dispatch.PatrolID
-	Device     dispatch.DeviceID
-	Stream     uuid.UUID
-	Seq        int64
-	T          time.Time     // by the service's clock
-	Off        time.Duration // T less what the device sent: how far its clock is behind
-	Point      geo.Point
-	Cell       cell.Cell
-	AccuracyM  float64
-	SpeedMS    float64
-	HeadingDeg float64
-}
-
-// newer orders places of one patrol: by time, then by stream and sequence, so that
-// every node comes to the same newest one.
-func (p *Place) newer(q *Place) bool {
-	if c := p.T.Compare(q.T); c != 0 {
-		return c > 0
-	}
-	if c := bytes.Compare(p.Stream[:], q.Stream[:]); c != 0 {
-		return c > 0
-	}
-	return p.Seq > q.Seq
-}
-
-// Standing is a patrol as it stands now: its status and, when Placed, its newest
-// place.
-type Standing struct {
-	Place
-	Placed     bool
-	Department string
-	Mode       dispatch.Mode
-	Status     dispatch.Status
-	Version    int64
-	Presence   dispatch.Presence
-	Simulated  bool
-	thing      dispatch.Thing
-}
-
-// Thing is the patrol's place as the rule of visibility sees it. What a covert case
-// hides of it is as the index knew when it answered the standing.
-func (s *Standing) Thing() dispatch.Thing { return s.thing }
-
-// Position is the standing as dispatch asks for it; an absent measure is 0 there.
-func (s *Standing) Position() dispatch.Position {
-	return dispatch.Position{
-		PatrolID: s.Patrol, Department: s.Department, Point: s.Point, T: s.T, Presence: s.Presence,
-		AccuracyM: orZero(s.AccuracyM), SpeedMS: orZero(s.SpeedMS), HeadingDeg: orZero(s.HeadingDeg),
-		Headed: !math.IsNaN(s.HeadingDeg),
-	}
-}
-
-func orZero(v float64) float64 {
-	if math.IsNaN(v) {
-		return 0
-	}
-	return v
-}
 
 // Index holds the newest place of every patrol in memory, by department. It may be
 // used from many goroutines, and is dispatch's port for live positions.
+//
+// With very many patrols nearly all its time is waiting for memory. So a patrol has a
+// number for as long as it is in the register, its body and its details lie at that
+// number in two arrays, and the squares that questions read hold the places themselves:
+// a move looks at the body and the square, a question at squares side by side, and at
+// the details of the few that it answers.
 type Index struct {
 	now func() time.Time
 
 	mu      sync.RWMutex // guards all below; ingest and announcements write, planners and the hub read
-	entries map[dispatch.PatrolID]*entry
-	// placed holds each department's patrols that have a place. An entry knows its
-	// slot, so that joining and leaving cost no search.
-	placed map[string]*crowd
+	numbers directory
+	bodies  []body // by number, the first one unused
+	details []detail
+	free    []uint32 // numbers that were given back
+	// crowds are each department's patrols that have a place; the first is none.
+	crowds  []*crowd
+	crowdOf map[string]uint32
 	// secrets are those of covert cases, and the versions of cases that were released.
 	secrets map[dispatch.CaseID]kept
-}
-
-// kept is a secret as one version of its case has it, nil where the case has none.
-type kept struct {
-	version int64
-	secret  *dispatch.Secret
-	heard   time.Time
+	touched uint32 // keeps the first looks, which fetch, from being left out
 }
 
 var _ dispatch.Live = (*Index)(nil)
 
-type entry struct {
-	Standing
-	interval time.Duration // what the patrol's devices were told
-	anchor   geo.Point     // where it has stayed since anchorAt
-	anchorAt time.Time
-	crowd    *crowd // of its department, once it had a place there
-	slot     int    // in its crowd, -1 outside
-	lot      *lot   // in the raster of its crowd
-	seat     int    // in its lot
-}
-
 // NewIndex makes an empty index on a clock.
 func NewIndex(now func() time.Time) *Index {
-	return &Index{now: now, entries: map[dispatch.PatrolID]*entry{}, placed: map[string]*crowd{}, secrets: map[dispatch.CaseID]kept{}}
+	return &Index{now: now, bodies: make([]body, 1), details: make([]detail, 1), crowds: []*crowd{nil}, crowdOf: map[string]uint32{},
+		secrets: map[dispatch.CaseID]kept{}}
 }
 
 // SetPatrols takes the register over: new patrols appear without a place, patrols
@@ -120,29 +48,33 @@ func NewIndex(now func() time.Time) *Index {
 func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Standing, gone []dispatch.PatrolID) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for id, e := range x.entries {
+	for number := range x.all() {
+		id := dispatch.PatrolID{UUID: x.bodies[number].id}
 		if _, still := patrols[id]; !still {
-			x.leave(e)
-			delete(x.entries, id)
+			x.leave(number)
+			x.strike(number)
 			gone = append(gone, id)
 		}
 	}
+	x.reserve(len(patrols))
 	for id, p := range patrols {
-		e := x.entries[id]
-		if e == nil {
-			e = &entry{slot: -1, interval: IntervalNormal}
-			e.Patrol, e.Presence = id, dispatch.Lost
-			x.entries[id] = e
-		} else if e.Version >= p.Version && e.Department == p.Department && e.Mode == p.Mode && e.Simulated == p.Simulated && slices.Equal(e.thing.Areas, p.Areas) {
+		number := x.numberOf(id)
+		if number == 0 {
+			number = x.enter(id)
+		} else if e := x.details[number].enrolled; e.Version >= p.Version && e.Department == p.Department && e.Mode == p.Mode && e.Simulated == p.Simulated && slices.Equal(e.thing.Areas, p.Areas) {
 			continue
 		}
-		x.leave(e)
-		e.Department, e.Mode, e.Simulated, e.thing = p.Department, p.Mode, p.Simulated, p.Thing()
-		if p.Version > e.Version {
-			x.setStatus(e, p.Status, p.Version)
+		was := x.details[number].enrolled
+		e := &Enrolled{Department: p.Department, Mode: p.Mode, Status: was.Status, Version: was.Version, Simulated: p.Simulated, thing: p.Thing()}
+		if e.Department != was.Department {
+			x.leave(number)
 		}
-		x.join(e)
-		changed = append(changed, e.Standing)
+		if p.Version > was.Version {
+			e.Status, e.Version = p.Status, p.Version
+		}
+		x.enrol(number, e)
+		x.join(number)
+		changed = append(changed, x.standing(number))
 	}
 	return changed, gone
 }
@@ -152,23 +84,26 @@ func (x *Index) SetPatrols(patrols map[dispatch.PatrolID]*Patrol) (changed []Sta
 func (x *Index) Apply(c dispatch.PatrolChanged) (Standing, bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entries[c.ID]
-	if e == nil || c.Version <= e.Version {
-		return Standing{}, false
+	number := x.numberOf(c.ID)
+	if number == 0 || c.Version <= x.details[number].enrolled.Version {
+		return Standing{Enrolled: &nobody}, false
 	}
-	x.leave(e)
-	x.setStatus(e, c.Status, c.Version)
-	x.join(e)
-	return e.Standing, true
+	e := *x.details[number].enrolled
+	e.Status, e.Version = c.Status, c.Version
+	x.enrol(number, &e)
+	return x.standing(number), true
 }
 
-// setStatus also forgets the place of who goes off duty: off duty means not
-// tracked, so the dot leaves the map at once.
-func (x *Index) setStatus(e *entry, s dispatch.Status, version int64) {
-	e.Status, e.Version = s, version
-	e.interval = intervalFor(s)
-	if s == dispatch.OffDuty {
-		e.Placed, e.Presence = false, dispatch.Lost
+// enrol also forgets the place of who goes off duty: off duty means not tracked, so
+// the dot leaves the map at once.
+func (x *Index) enrol(number uint32, e *Enrolled) {
+	b, d := &x.bodies[number], &x.details[number]
+	renewed := e.Version > d.enrolled.Version
+	d.enrolled = e
+	b.offDuty, b.brisk = e.Status == dispatch.OffDuty, intervalFor(e.Status) == IntervalAssigned
+	if renewed && b.offDuty {
+		x.leave(number)
+		b.placed, b.presence = false, codeLost
 	}
 }
 
@@ -182,35 +117,84 @@ func intervalFor(s dispatch.Status) time.Duration {
 }
 
 // Move takes a place over if it is the patrol's newest.
-func (x *Index) Move(p Place) (Standing, bool) { return x.move(p, false) }
+func (x *Index) Move(p Place) (Standing, bool) { return x.moveOne(&Found{}, &p) }
 
-// moveOnDuty is Move for places that come late, or from elsewhere: whoever went off
-// duty meanwhile does not come back onto the map by them.
-func (x *Index) moveOnDuty(p Place) (Standing, bool) { return x.move(p, true) }
+// MoveFound is Move for whoever tells of the same patrol again and again: at is where it
+// was found the last time, and is brought up to date.
+func (x *Index) MoveFound(at *Found, p Place) (Standing, bool) { return x.moveOne(at, &p) }
 
-func (x *Index) move(p Place, onDuty bool) (Standing, bool) {
-	now := x.now()
+func (x *Index) moveOne(at *Found, p *Place) (s Standing, newest bool) {
+	now := nanos(x.now())
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	e := x.entries[p.Patrol]
-	if e == nil || (e.Placed && !p.newer(&e.Place)) || (onDuty && e.Status == dispatch.OffDuty) {
-		return Standing{}, false
+	newest = x.move(p, x.look(at, p), false, now, &s)
+	return s, newest
+}
+
+// look answers the number of a patrol, 0 for none. If it was found before, all that its
+// move will touch is asked for at once, since each of these waits for memory.
+func (x *Index) look(at *Found, p *Place) uint32 {
+	if number := at.number; number != 0 && int(number) < len(x.bodies) {
+		x.touched += x.touch(*at, p.Point)
+		if b := &x.bodies[number]; b.id == p.Patrol.UUID && b.taken {
+			at.crowd = b.crowd
+			return number
+		}
+	}
+	*at = Found{}
+	if at.number = x.numberOf(p.Patrol); at.number != 0 {
+		at.crowd = x.bodies[at.number].crowd
+	}
+	return at.number
+}
+
+// touch looks at the details, and at the square that the patrol goes to if it is still
+// of the same department.
+func (x *Index) touch(at Found, to geo.Point) uint32 {
+	d := &x.details[at.number]
+	sum := uint32(d.seq) + uint32(d.cell)
+	if at.crowd != 0 && int(at.crowd) < len(x.crowds) {
+		if r := x.crowds[at.crowd].raster; r != nil {
+			if home, known := r.find(r.squareOf(to)); known {
+				sum += r.block(home).load
+			}
+		}
+	}
+	return sum
+}
+
+// move is Move of a patrol that was found, or of those on duty alone, under the lock.
+func (x *Index) move(p *Place, number uint32, onDuty bool, now int64, s *Standing) bool {
+	b, d, t := &x.bodies[number], &x.details[number], nanos(p.T)
+	if number == 0 || onDuty && b.offDuty || b.placed && t <= b.t && (t < b.t || !x.newerThanKept(p, number)) {
+		s.Enrolled = &nobody
+		return false
 	}
 	slack := StillWithinM
 	if p.AccuracyM > slack {
 		slack = p.AccuracyM
 	}
-	if !e.Placed || strays(e.anchor, p.Point, slack) {
-		e.anchor, e.anchorAt = p.Point, p.T
+	if !b.placed || strays(b.anchor, p.Point, slack) {
+		b.anchor, b.anchorAt = p.Point, t
 	}
-	e.Place, e.Placed = p, true
-	e.Presence = e.presence(now)
-	if e.slot < 0 {
-		x.join(e)
+	b.t = t
+	if b.placed {
+		x.crowds[b.crowd].moved(x.bodies, number, d.point, p.Point)
+		d.keep(p)
 	} else {
-		e.crowd.moved(e)
+		b.placed = true
+		d.keep(p)
+		x.join(number)
 	}
-	return e.Standing, true
+	b.presence = b.judge(now)
+	s.Place, s.Placed, s.Presence, s.Enrolled = *p, true, presences[b.presence], d.enrolled
+	return true
+}
+
+// newerThanKept compares two places of the same time in full.
+func (x *Index) newerThanKept(p *Place, number uint32) bool {
+	kept := x.details[number].place(p.Patrol.UUID)
+	return p.newer(&kept)
 }
 
 // strays says whether two places are further apart than some metres. Whoever stands
@@ -228,57 +212,121 @@ func strays(a, b geo.Point, metres float64) bool {
 	return geo.DistanceM(a, b) > metres
 }
 
-func (e *entry) presence(now time.Time) dispatch.Presence {
-	if !e.Placed {
-		return dispatch.Lost
-	}
-	return presenceOf(now.Sub(e.T), e.T.Sub(e.anchorAt), e.interval)
-}
-
 // Sweep brings every presence up to date with the clock and answers those that
 // changed.
 func (x *Index) Sweep() []Standing {
-	now := x.now()
+	now := nanos(x.now())
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var changed []Standing
-	for _, e := range x.entries {
-		if p := e.presence(now); p != e.Presence {
-			e.Presence = p
-			changed = append(changed, e.Standing)
+	for number := range x.bodies {
+		if b := &x.bodies[number]; b.taken {
+			if p := b.judge(now); p != b.presence {
+				b.presence = p
+				changed = append(changed, x.standing(uint32(number)))
+			}
 		}
 	}
 	return changed
 }
 
-func (x *Index) join(e *entry) {
-	if !e.Placed {
+// join brings a patrol that has a place to its department's crowd, if it is not there.
+func (x *Index) join(number uint32) {
+	b, d := &x.bodies[number], &x.details[number]
+	if !b.placed || b.crowd != 0 {
 		return
 	}
-	c := x.placed[e.Department]
-	if c == nil {
-		c = &crowd{}
-		x.placed[e.Department] = c
+	crowdNumber := x.crowdOf[d.enrolled.Department]
+	if crowdNumber == 0 {
+		crowdNumber = uint32(len(x.crowds))
+		x.crowds = append(x.crowds, &crowd{department: d.enrolled.Department})
+		x.crowdOf[d.enrolled.Department] = crowdNumber
 	}
-	e.crowd = c
-	c.add(e)
+	b.crowd = crowdNumber
+	x.crowds[crowdNumber].add(x.bodies, number, d.point)
 }
 
-func (x *Index) leave(e *entry) {
-	if e.slot >= 0 {
-		e.crowd.remove(e)
+func (x *Index) leave(number uint32) {
+	if b := &x.bodies[number]; b.crowd != 0 {
+		x.crowds[b.crowd].remove(x.bodies, number, x.details[number].point)
+		b.crowd = 0
 	}
+}
+
+// numberOf is 0 for whoever is not in the register.
+func (x *Index) numberOf(id dispatch.PatrolID) uint32 { return x.numbers.find(&id.UUID, x.bodies) }
+
+// all is the numbers that are taken.
+func (x *Index) all() func(func(uint32) bool) {
+	return func(yield func(uint32) bool) {
+		for number := range x.bodies {
+			if x.bodies[number].taken && !yield(uint32(number)) {
+				return
+			}
+		}
+	}
+}
+
+// reserve makes room for so many patrols, and somewhat more whenever it must move them.
+func (x *Index) reserve(n int) {
+	x.numbers.reserve(n, x.bodies)
+	if n < cap(x.bodies) {
+		return
+	}
+	room := n + n/8 + 1
+	x.bodies, x.details = grown(x.bodies, room), grown(x.details, room)
+}
+
+func grown[T any](s []T, room int) []T {
+	out := huge[T](room)
+	return out[:copy(out, s)]
+}
+
+// enter gives a patrol a number; there is room for it.
+func (x *Index) enter(id dispatch.PatrolID) uint32 {
+	var number uint32
+	if last := len(x.free) - 1; last >= 0 {
+		number = x.free[last]
+		x.free = x.free[:last]
+	} else {
+		number = uint32(len(x.bodies))
+		x.bodies, x.details = x.bodies[:number+1], x.details[:number+1]
+	}
+	x.bodies[number] = body{id: id.UUID, taken: true}
+	x.details[number] = detail{enrolled: &nobody}
+	x.numbers.put(hashOf(&id.UUID), number)
+	return number
+}
+
+// strike takes a patrol's number back.
+func (x *Index) strike(number uint32) {
+	x.numbers.remove(number, x.bodies)
+	x.bodies[number], x.details[number] = body{}, detail{}
+	x.free = append(x.free, number)
+}
+
+// standing is a patrol with its presence as it was judged last.
+func (x *Index) standing(number uint32) Standing {
+	b, d := &x.bodies[number], &x.details[number]
+	return Standing{Place: d.place(b.id), Placed: b.placed, Presence: presences[b.presence], Enrolled: d.enrolled}
+}
+
+// at is the standing with its presence judged at now: the sweep may be a moment old.
+func (x *Index) at(number uint32, now int64) Standing {
+	s := x.standing(number)
+	s.Presence = presences[x.bodies[number].judge(now)]
+	return s
 }
 
 // Standing is one patrol of the register.
 func (x *Index) Standing(id dispatch.PatrolID) (Standing, bool) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	e := x.entries[id]
-	if e == nil {
-		return Standing{}, false
+	number := x.numberOf(id)
+	if number == 0 {
+		return Standing{Enrolled: &nobody}, false
 	}
-	return x.hide(e.at(x.now())), true
+	return x.hide(x.at(number, nanos(x.now()))), true
 }
 
 // Position answers where one patrol was last seen, if ever.
@@ -287,191 +335,14 @@ func (x *Index) Position(id dispatch.PatrolID) (dispatch.Position, bool) {
 	return s.Position(), known && s.Placed
 }
 
-// at is the standing with its presence judged at now: the sweep may be a moment old.
-func (e *entry) at(now time.Time) Standing {
-	s := e.Standing
-	s.Presence = e.presence(now)
-	return s
-}
-
-// hide adds the secrets that hide where a patrol is. Almost always there are none.
-func (x *Index) hide(s Standing) Standing {
-	if len(x.secrets) == 0 || !s.Placed {
-		return s
-	}
-	s.thing.Secrets = nil
-	for _, k := range x.secrets {
-		if k.secret != nil && k.secret.HidesNow(s.Patrol, s.Point) {
-			s.thing.Secrets = append(s.thing.Secrets, *k.secret)
-		}
-	}
-	return s
-}
-
-// SetSecrets takes over what was secret when the record was asked; SetSecret what one
-// change of a case makes of it. An older version than the one known changes nothing, nor
-// does the record what was heard of after it was asked. Both answer the patrols whose
-// place others may see now, or no more.
-func (x *Index) SetSecrets(all []Secret, asked time.Time) (changed []Standing) {
-	for i := range all {
-		changed = append(changed, x.SetSecret(all[i].Case, all[i].Version, &all[i].Secret)...)
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for id, k := range x.secrets {
-		if k.heard.Before(asked) && !slices.ContainsFunc(all, func(s Secret) bool { return s.Case == id }) {
-			delete(x.secrets, id)
-			changed = append(changed, x.sent(k.secret)...)
-		}
-	}
-	return changed
-}
-
-// sent answers the patrols of a secret.
-func (x *Index) sent(secret *dispatch.Secret) (out []Standing) {
-	if secret == nil {
-		return nil
-	}
-	for _, errand := range secret.Sent {
-		if e := x.entries[errand.Patrol]; e != nil {
-			out = append(out, e.at(x.now()))
-		}
-	}
-	return out
-}
-
-// SetSecret is described with SetSecrets; a nil secret is a case that is not covert.
-func (x *Index) SetSecret(id dispatch.CaseID, version int64, secret *dispatch.Secret) (changed []Standing) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	was, known := x.secrets[id]
-	if known && version <= was.version || !known && secret == nil {
-		return nil
-	}
-	x.secrets[id] = kept{version, secret, x.now()}
-	return append(x.sent(was.secret), x.sent(secret)...)
-}
-
-// Commands says whether an account commands a covert case.
-func (x *Index) Commands(v dispatch.Viewer) bool {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	for _, k := range x.secrets {
-		if k.secret != nil && k.secret.CommandedBy(v) {
-			return true
-		}
-	}
-	return false
-}
-
 // All is every patrol of the register, in no order.
 func (x *Index) All() []Standing {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	now := x.now()
-	all := make([]Standing, 0, len(x.entries))
-	for _, e := range x.entries {
-		all = append(all, x.hide(e.at(now)))
-	}
-	return all
-}
-
-// Candidates answers the last positions of a department's patrols, whatever their
-// status or presence, nearest to a place by air first, at most limit; ties go to
-// the patrol that was registered first. An empty department is every one.
-func (x *Index) Candidates(department string, near geo.Point, limit int) []dispatch.Position {
-	if limit <= 0 {
-		return nil
-	}
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	n := nearest{limit: limit, near: near, cosLat: math.Cos(near.Lat * math.Pi / 180)}
-	if department == "" {
-		for _, c := range x.placed {
-			c.search(&n)
-		}
-	} else if c := x.placed[department]; c != nil {
-		c.search(&n)
-	}
-	if len(n.best) < limit {
-		n.sort()
-	}
-	now := x.now()
-	out := make([]dispatch.Position, len(n.best))
-	for i, h := range n.best {
-		out[i] = h.e.Position() // of the few, without copying all that stands with them
-		out[i].Presence = h.e.presence(now)
+	now := nanos(x.now())
+	out := make([]Standing, 0, len(x.bodies)-1-len(x.free))
+	for number := range x.all() {
+		out = append(out, x.hide(x.at(number, now)))
 	}
 	return out
-}
-
-// nearest keeps the best few of what it scans. It compares squared lengths on the
-// plane that touches the earth at near: the order is that of the true distances
-// wherever a patrol could come from.
-type nearest struct {
-	limit  int
-	near   geo.Point
-	cosLat float64
-	best   []hit // sorted once it is full
-}
-
-type hit struct {
-	d2 float64
-	e  *entry
-}
-
-func (h hit) before(o hit) bool {
-	if h.d2 != o.d2 {
-		return h.d2 < o.d2
-	}
-	return bytes.Compare(h.e.Patrol.UUID[:], o.e.Patrol.UUID[:]) < 0
-}
-
-func (n *nearest) scan(l *lot) {
-	for i := range l.stands {
-		n.look(l.stands[i].point, l.stands[i].e)
-	}
-}
-
-func (n *nearest) look(at geo.Point, e *entry) {
-	dx, dy := lonGap(at.Lon-n.near.Lon)*n.cosLat, at.Lat-n.near.Lat
-	d2 := dx*dx + dy*dy
-	if len(n.best) < n.limit {
-		n.best = append(n.best, hit{d2, e})
-		if len(n.best) == n.limit {
-			n.sort()
-		}
-		return
-	}
-	if d2 > n.best[n.limit-1].d2 {
-		return
-	}
-	h := hit{d2, e}
-	if !h.before(n.best[n.limit-1]) {
-		return
-	}
-	n.best[n.limit-1] = h
-	for i := len(n.best) - 1; i > 0 && n.best[i].before(n.best[i-1]); i-- {
-		n.best[i], n.best[i-1] = n.best[i-1], n.best[i]
-	}
-}
-
-func (n *nearest) sort() {
-	slices.SortFunc(n.best, func(a, b hit) int {
-		if a.before(b) {
-			return -1
-		}
-		return 1
-	})
-}
-
-// lonGap is a difference of longitudes the short way round.
-func lonGap(d float64) float64 {
-	switch {
-	case d > 180:
-		return d - 360
-	case d < -180:
-		return d + 360
-	}
-	return d
 }

@@ -38,31 +38,76 @@ func TestIndexAgainstAList(t *testing.T) {
 		stream := [2]uuid.UUID{{1}, {2}}
 		newest := map[dispatch.PatrolID]Place{}
 		version := map[dispatch.PatrolID]int64{}
+		status := map[dispatch.PatrolID]dispatch.Status{}
+		of := map[dispatch.PatrolID]string{}
+		for i, id := range ids {
+			version[id], status[id], of[id] = 1, dispatch.Free, departments[i%len(departments)]
+		}
+		at := make([]Found, 3) // what devices remember; each tells of one patrol or another
 		for step := range rapid.IntRange(1, 60).Draw(t, "steps") {
 			id := rapid.SampledFrom(ids).Draw(t, "patrol")
-			if rapid.IntRange(0, 5).Draw(t, "what") == 0 {
+			switch rapid.IntRange(0, 9).Draw(t, "what") {
+			case 0, 1:
 				c := dispatch.PatrolChanged{ID: id, Version: rapid.Int64Range(1, 6).Draw(t, "version"),
 					Status: rapid.SampledFrom([]dispatch.Status{dispatch.Free, dispatch.EnRoute, dispatch.OffDuty}).Draw(t, "status")}
 				_, changed := x.Apply(c)
-				if want := c.Version > max(1, version[id]); changed != want {
+				if want := of[id] != "" && c.Version > version[id]; changed != want {
 					t.Fatalf("%+v applied: %v", c, changed)
 				} else if want {
-					version[id] = c.Version
+					version[id], status[id] = c.Version, c.Status
 					if c.Status == dispatch.OffDuty {
 						delete(newest, id)
 					}
 				}
-			} else {
-				p := Place{Patrol: id, Stream: rapid.SampledFrom(stream[:]).Draw(t, "stream"), Seq: int64(step),
-					T:     indexNow.Add(-time.Duration(rapid.IntRange(0, 9).Draw(t, "age")) * time.Second),
-					Point: geo.Point{Lon: 121 + rapid.Float64Range(0, 1).Draw(t, "lon"), Lat: 28 + rapid.Float64Range(0, 1).Draw(t, "lat")}}
-				was, any := newest[id]
-				want := !any || p.T.After(was.T) || (p.T.Equal(was.T) && (bytes.Compare(p.Stream[:], was.Stream[:]) > 0 || (p.Stream == was.Stream && p.Seq > was.Seq)))
-				if _, moved := x.Move(p); moved != want {
-					t.Fatalf("%+v after %+v moved: %v", p, was, moved)
+			case 2:
+				patrols := map[dispatch.PatrolID]*Patrol{}
+				for _, id := range ids {
+					if rapid.IntRange(0, 3).Draw(t, "gone") == 0 {
+						delete(newest, id)
+						delete(of, id)
+						continue
+					}
+					if of[id] == "" {
+						version[id], status[id] = 1, dispatch.Free
+					}
+					of[id] = rapid.SampledFrom(departments).Draw(t, "department")
+					patrols[id] = &Patrol{ID: id, Department: of[id], Status: dispatch.Free, Version: 1}
 				}
-				if want {
-					newest[id] = p
+				x.SetPatrols(patrols)
+			default:
+				var places []Place
+				for range rapid.IntRange(1, 40).Draw(t, "places") {
+					places = append(places, Place{Patrol: rapid.SampledFrom(ids).Draw(t, "patrol"), Stream: rapid.SampledFrom(stream[:]).Draw(t, "stream"), Seq: int64(step),
+						T:     indexNow.Add(-time.Duration(rapid.IntRange(0, 9).Draw(t, "age")) * time.Second),
+						Point: geo.Point{Lon: 121 + rapid.Float64Range(0, 1).Draw(t, "lon"), Lat: 28 + rapid.Float64Range(0, 1).Draw(t, "lat")}})
+				}
+				onDuty := rapid.Bool().Draw(t, "together")
+				var want, got []Place
+				for _, p := range places {
+					was, any := newest[p.Patrol]
+					if of[p.Patrol] != "" && !(onDuty && status[p.Patrol] == dispatch.OffDuty) &&
+						(!any || p.T.After(was.T) || (p.T.Equal(was.T) && (bytes.Compare(p.Stream[:], was.Stream[:]) > 0 || (p.Stream == was.Stream && p.Seq > was.Seq)))) {
+						newest[p.Patrol] = p
+						want = append(want, p)
+					}
+				}
+				take := func(s Standing) {
+					if !s.Placed || s.Department != of[s.Patrol] || s.Status != status[s.Patrol] {
+						t.Fatalf("%+v of %s, %s", s, of[s.Patrol], status[s.Patrol])
+					}
+					got = append(got, s.Place)
+				}
+				if onDuty {
+					x.MoveAll(places, take)
+				} else {
+					for _, p := range places {
+						if s, moved := x.MoveFound(&at[rapid.IntRange(0, 2).Draw(t, "device")], p); moved {
+							take(s)
+						}
+					}
+				}
+				if !slices.Equal(got, want) {
+					t.Fatalf("moved %+v, want %+v", got, want)
 				}
 			}
 		}
@@ -70,8 +115,8 @@ func TestIndexAgainstAList(t *testing.T) {
 		department := rapid.SampledFrom(append(departments, "")).Draw(t, "department")
 		limit := rapid.IntRange(0, 14).Draw(t, "limit")
 		var want []Place
-		for i, id := range ids {
-			if p, placed := newest[id]; placed && (department == "" || departments[i%3] == department) {
+		for _, id := range ids {
+			if p, placed := newest[id]; placed && (department == "" || of[id] == department) {
 				want = append(want, p)
 			}
 			if pos, seen := x.Position(id); seen != (newest[id] != Place{}) || (seen && pos.Point != newest[id].Point) {

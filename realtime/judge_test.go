@@ -147,7 +147,7 @@ func TestPresence(t *testing.T) {
 		{0, StillAfter, IntervalNormal, dispatch.Still},
 		{5 * time.Minute, StillAfter, IntervalNormal, dispatch.Stale},
 	} {
-		if got := presenceOf(c.age, c.unmoved, c.interval); got != c.want {
+		if got := presences[presenceOf(c.age, c.unmoved, c.interval)]; got != c.want {
 			t.Errorf("%+v: %s", c, got)
 		}
 	}

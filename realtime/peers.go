@@ -39,11 +39,7 @@ type LinkState struct {
 
 // HearPlaces takes over where devices of other nodes were.
 func (b *BeaconServer) HearPlaces(places []Place) {
-	for i := range places {
-		if s, newest := b.index.moveOnDuty(places[i]); newest {
-			b.bus.Publish(Message{Moved: &s})
-		}
-	}
+	b.index.MoveAll(places, func(s Standing) { b.bus.Publish(Message{Moved: &s}) })
 }
 
 // HearClaims closes the sockets of streams that have moved on to another node.

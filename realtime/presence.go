@@ -27,16 +27,28 @@ func FreshFor(interval time.Duration) time.Duration {
 	return max(FreshAtLeast, 2*interval)
 }
 
+// presenceCode is a presence in one byte.
+type presenceCode uint8
+
+const (
+	codeLost presenceCode = iota
+	codeStale
+	codeStill
+	codeOnline
+)
+
+var presences = [...]dispatch.Presence{dispatch.Lost, dispatch.Stale, dispatch.Still, dispatch.Online}
+
 // presenceOf judges a newest fix by its age and by how long the patrol has stayed
 // where it is. A clock that runs ahead (age below zero) is fresh.
-func presenceOf(age, unmoved, interval time.Duration) dispatch.Presence {
+func presenceOf(age, unmoved, interval time.Duration) presenceCode {
 	switch {
 	case age >= LostAfter:
-		return dispatch.Lost
+		return codeLost
 	case age > FreshFor(interval):
-		return dispatch.Stale
+		return codeStale
 	case unmoved >= StillAfter:
-		return dispatch.Still
+		return codeStill
 	}
-	return dispatch.Online
+	return codeOnline
 }

@@ -47,6 +47,7 @@ type socket struct {
 	started bool
 	lowest  int64
 	judge   judge
+	found   Found // where the index keeps whoever moved last
 
 	since time.Time // the socket speaks for its stream; claim writes under server.mu
 
@@ -163,7 +164,7 @@ func (s *socket) fixes(ctx context.Context, m beacon.Fixes, received time.Time) 
 	// The live map first: it does not wait for the disk.
 	if newest != nil {
 		kept := newest.track(s.key, received)
-		s.server.move(kept.place())
+		s.server.move(&s.found, kept.place())
 	}
 	err := s.writer.submit(ctx, sub)
 	if errors.Is(err, errAway) {

@@ -293,7 +293,7 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 	w.server.count(&p)
 	w.server.kept(p.track)
 	for _, place := range p.moved {
-		w.server.move(place)
+		w.server.move(&Found{}, place)
 	}
 	w.answer(batch, &p)
 	now := w.server.now()

@@ -7,11 +7,14 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -20,7 +23,11 @@ import (
 )
 
 // indexFigures measures the index in this process: a move of 10 m, and the nearest
-// five of a department, beside a linear scan of the same and PostGIS.
+// five of a department, beside a linear scan of the same and PostGIS. The plain move is
+// by the patrol's id, of a list that is itself in the order of the index, so that most
+// of its places are not in the cache either. The others are as the service does it: a
+// socket knows where its patrol is kept, and what comes from other nodes comes together;
+// their places are read in order, as they come from a socket.
 func indexFigures(ctx context.Context, n int) ([]figure, error) {
 	fmt.Fprintf(os.Stderr, "an index of %d ...\n", n)
 	const department = "grid"
@@ -37,12 +44,14 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 		patrols[id] = &realtime.Patrol{ID: id, Department: department, Status: dispatch.Free, Version: 1}
 		places[i] = realtime.Place{Patrol: id, T: now.Add(-time.Minute), Point: place(), HeadingDeg: math.NaN()}
 	}
+	before := heap()
 	x.SetPatrols(patrols)
 	began := time.Now()
 	for i := range places {
 		x.Move(places[i])
 	}
 	filled := time.Since(began)
+	memory := float64(heap()-before) / float64(n)
 	// Everybody in another order than they came.
 	order := random.Perm(n)
 	rounds := max(1, 200_000/n)
@@ -57,6 +66,10 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 		}
 	}
 	move := float64(time.Since(began).Nanoseconds()) / float64(moves)
+	at := make([]realtime.Found, min(n, 200_000)) // a socket each, that has told of its patrol before
+	known := inOrder(places, order, rounds+1, func(k int, p *realtime.Place) { x.MoveFound(&at[k], *p) }, nil)
+	together := inOrder(places, order, rounds, nil, func(part []realtime.Place) { x.MoveAll(part, func(realtime.Standing) {}) })
+	read := randomRead(int(memory) * n)
 	asks := make([]time.Duration, 20_000)
 	where := make([]geo.Point, len(asks))
 	for i := range where {
@@ -71,7 +84,11 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 	scan, scanned := linear(places, where[:max(1, min(200, 20_000_000/n))])
 	same := "same_run"
 	figures := []figure{
-		{Name: fmt.Sprintf("move one of %d", n), Value: move, Unit: "ns", Bar: bar(200), Runs: moves},
+		{Name: fmt.Sprintf("move one of %d", n), Value: move, Unit: "ns", Bar: bar(200), Peer: &read, PeerSource: &same, Runs: moves},
+		{Name: fmt.Sprintf("move one of %d, by a socket that has moved it before", n), Value: known, Unit: "ns", Peer: &read, PeerSource: &same, Runs: moves},
+		{Name: fmt.Sprintf("move one of %d, of 1000 that come together", n), Value: together, Unit: "ns", Peer: &read, PeerSource: &same, Runs: moves},
+		{Name: fmt.Sprintf("read one line at random of as much memory, %d", n), Value: read, Unit: "ns", Runs: randomReads},
+		{Name: fmt.Sprintf("memory of an index of %d, a patrol", n), Value: memory, Unit: "B", Runs: 1},
 		{Name: fmt.Sprintf("nearest 5 of a department of %d, p50", n), Value: us(asks, 0.5), Unit: "us", Bar: bar(2), Peer: &scan, PeerSource: &same, Runs: len(asks)},
 		{Name: fmt.Sprintf("nearest 5 of a department of %d, p99", n), Value: us(asks, 0.99), Unit: "us", Runs: len(asks)},
 		{Name: fmt.Sprintf("linear scan of %d, p50", n), Value: scan, Unit: "us", Runs: scanned},
@@ -85,6 +102,73 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 		return figures, err
 	}
 	return append(figures, figure{Name: fmt.Sprintf("PostGIS, the same of %d, p50", n), Value: peer, Unit: "us", Runs: runs}), nil
+}
+
+// inOrder moves the first of order for some rounds, each 10 m further, and answers what
+// one move took: one by one, of which the first round is not timed, or by the thousand.
+func inOrder(places []realtime.Place, order []int, rounds int, one func(int, *realtime.Place), many func([]realtime.Place)) (ns float64) {
+	batch := make([]realtime.Place, min(len(places), 200_000))
+	var took time.Duration
+	moves := 0
+	for round := range rounds {
+		for k := range batch {
+			p := &places[order[k]]
+			p.T, p.Seq, p.Point.Lon = p.T.Add(time.Millisecond), p.Seq+1, p.Point.Lon+1e-4
+			batch[k] = *p
+		}
+		began := time.Now()
+		if many != nil {
+			for part := range slices.Chunk(batch, 1000) {
+				many(part)
+			}
+		} else {
+			for k := range batch {
+				one(k, &batch[k])
+			}
+			if round == 0 {
+				continue
+			}
+		}
+		took += time.Since(began)
+		moves += len(batch)
+	}
+	return float64(took.Nanoseconds()) / float64(moves)
+}
+
+const randomReads = 1_000_000
+
+// randomRead is what a read costs whose place is known only after the one before: what a
+// move that finds its patrol by one such read, and nothing in the cache, cannot beat.
+func randomRead(size int) (ns float64) {
+	const line = 8 // words
+	lines := max(1, size/64)
+	words := make([]uint64, lines*line)
+	if b := unsafe.Slice((*byte)(unsafe.Pointer(&words[0])), len(words)*8); len(b) > 8<<20 {
+		// The pages as the index has them.
+		const page = 2 << 20
+		from := -uintptr(unsafe.Pointer(&b[0])) & (page - 1)
+		_ = unix.Madvise(b[from:len(b)&^(page-1)], unix.MADV_HUGEPAGE)
+	}
+	way := rand.New(rand.NewPCG(2, 1)).Perm(lines)
+	for i, from := range way {
+		words[from*line] = uint64(way[(i+1)%lines] * line)
+	}
+	at := uint64(0)
+	began := time.Now()
+	for range randomReads {
+		at = words[at]
+	}
+	took := time.Since(began)
+	runtime.KeepAlive(at)
+	return float64(took.Nanoseconds()) / randomReads
+}
+
+// heap is the bytes that are in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // linear is the plain way to the nearest five.

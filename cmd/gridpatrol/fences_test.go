@@ -59,7 +59,7 @@ func TestTheWatchOverFences(t *testing.T) {
 	see := func(status dispatch.Status, workerX, carX float64) error {
 		at = at.Add(10 * time.Second)
 		of := func(id dispatch.PatrolID, mode dispatch.Mode, x float64) realtime.Standing {
-			return realtime.Standing{Placed: true, Mode: mode, Status: status, Presence: dispatch.Online,
+			return realtime.Standing{Placed: true, Presence: dispatch.Online, Enrolled: &realtime.Enrolled{Mode: mode, Status: status},
 				Place: realtime.Place{Patrol: id, T: at, Point: local.Point(x, 0), AccuracyM: 10}}
 		}
 		standing = []realtime.Standing{of(worker, dispatch.Foot, workerX), of(car, dispatch.Car, carX)}

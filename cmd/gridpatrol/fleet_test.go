@@ -23,7 +23,8 @@ func TestWhoIsRegisteredWithTheRoads(t *testing.T) {
 	number := byte(0)
 	standing := func(change func(*realtime.Standing)) realtime.Standing {
 		number++
-		s := realtime.Standing{Placed: true, Department: "police", Mode: dispatch.Car, Status: dispatch.Free, Presence: dispatch.Online}
+		s := realtime.Standing{Placed: true, Presence: dispatch.Online,
+			Enrolled: &realtime.Enrolled{Department: "police", Mode: dispatch.Car, Status: dispatch.Free}}
 		s.Patrol, s.Point, s.T = dispatch.PatrolID{UUID: uuid.UUID{number}}, geo.Point{Lon: 121.38, Lat: 28.58}, now
 		change(&s)
 		return s
