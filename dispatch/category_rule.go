@@ -59,35 +59,12 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	if err := allow(v, ActEditCalendar); err != nil {
 		return err
 	}
-	if r.CheckPercent < 0 || r.CheckPercent > 100 {
-		return invalid("/check_percent", "must be 0 to 100")
-	}
-	if r.CovertHours < 0 || r.CovertHours > 720 {
-		return invalid("/covert_hours", "must be 0 (not covert) to 720")
-	}
 	r.Article = strings.TrimSpace(r.Article)
 	if r.RevisitDays == nil {
 		r.RevisitDays = []int{}
 	}
-	if utf8.RuneCountInString(r.Article) > maxArticle {
-		return invalid("/article", "may have 500 characters at most")
-	}
-	if faults := r.Same.faults(); len(faults) > 0 {
-		return &Fault{Kind: Invalid, Code: "invalid", Detail: faults[0].Pointer + " " + faults[0].Detail + ".", Fields: faults}
-	}
-	if len(r.RevisitDays) > mostRevisits {
-		return invalid("/revisit_days", fmt.Sprintf("may be %d at most", mostRevisits))
-	}
-	for i, n := range r.RevisitDays {
-		if n < 1 || n > mostNights || i > 0 && n <= r.RevisitDays[i-1] {
-			return invalid(fmt.Sprintf("/revisit_days/%d", i), fmt.Sprintf("must be 1 to %d days after the end, each later than the one before", mostNights))
-		}
-	}
-	if !r.Listed && r.Article == "" {
-		return invalid("/article", "is missing; say by which article it is not on the list")
-	}
-	if err := checkCrews(r.Crews); err != nil {
-		return err
+	if faults := CategoryRuleFaults(r); len(faults) > 0 {
+		return &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: " + faults[0].Detail + ".", Fields: faults}
 	}
 	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
 		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
@@ -95,30 +72,70 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	})
 }
 
-const mostCrews = 16
+// UsualRules are the rules of a category that says nothing.
+var UsualRules = CategoryRules{CheckPercent: UsualCheckPercent, Listed: true, Same: UsualSame, RevisitDays: []int{}, Crews: []Crew{}}
 
-// checkCrews answers what is wrong with what departments are to bring.
-func checkCrews(crews []Crew) error {
+// UsualCheckPercent of what is settled on the spot is checked.
+const UsualCheckPercent = 20
+
+// CategoryRuleFaults answers all that is wrong with rules, by field.
+func CategoryRuleFaults(r CategoryRules) (out []FieldFault) {
+	bad := func(pointer, detail string, args ...any) {
+		out = append(out, FieldFault{pointer, fmt.Sprintf(detail, args...)})
+	}
+	if r.CheckPercent < 0 || r.CheckPercent > 100 {
+		bad("/check_percent", "must be 0 to 100")
+	}
+	if r.CovertHours < 0 || r.CovertHours > mostCovertHours {
+		bad("/covert_hours", "must be 0 (not covert) to %d", mostCovertHours)
+	}
+	if utf8.RuneCountInString(r.Article) > maxArticle {
+		bad("/article", "may have %d characters at most", maxArticle)
+	}
+	out = append(out, r.Same.faults()...)
+	if len(r.RevisitDays) > mostRevisits {
+		bad("/revisit_days", "may be %d at most", mostRevisits)
+	}
+	for i, n := range r.RevisitDays {
+		if n < 1 || n > mostNights || i > 0 && n <= r.RevisitDays[i-1] {
+			bad(fmt.Sprintf("/revisit_days/%d", i), "must be 1 to %d days after the end, each later than the one before", mostNights)
+		}
+	}
+	if !r.Listed && r.Article == "" {
+		bad("/article", "is missing; say by which article it is not on the list")
+	}
+	return append(out, crewFaults(r.Crews)...)
+}
+
+const (
+	mostCrews       = 16
+	mostCovertHours = 720
+)
+
+// crewFaults answers what is wrong with what departments are to bring.
+func crewFaults(crews []Crew) (out []FieldFault) {
 	if len(crews) > mostCrews {
-		return invalid("/crews", fmt.Sprintf("may be %d at most", mostCrews))
+		return []FieldFault{{"/crews", fmt.Sprintf("may be %d at most", mostCrews)}}
 	}
 	for i, c := range crews {
-		at := func(field string) string { return fmt.Sprintf("/crews/%d/%s", i, field) }
+		bad := func(field, detail string) {
+			out = append(out, FieldFault{fmt.Sprintf("/crews/%d/%s", i, field), detail})
+		}
 		switch {
 		case c.Department == "" || c.Department == GridDepartment || local(c.Department):
-			return invalid(at("department"), "must be a department that the category calls")
+			bad("department", "must be a department that the category calls")
 		case slices.ContainsFunc(crews[:i], func(o Crew) bool { return o.Department == c.Department }):
-			return invalid(at("department"), "is there twice")
+			bad("department", "is there twice")
 		case c.People < 1 || c.People > mostPeople:
-			return invalid(at("people"), fmt.Sprintf("must be 1 to %d", mostPeople))
+			bad("people", fmt.Sprintf("must be 1 to %d", mostPeople))
 		case len(c.Skills) > mostSkills:
-			return invalid(at("skills"), fmt.Sprintf("may be %d at most", mostSkills))
+			bad("skills", fmt.Sprintf("may be %d at most", mostSkills))
 		}
 		for k, skill := range c.Skills {
 			if skill == "" || utf8.RuneCountInString(skill) > maxSkill {
-				return invalid(fmt.Sprintf("/crews/%d/skills/%d", i, k), fmt.Sprintf("must have 1 to %d characters", maxSkill))
+				bad(fmt.Sprintf("skills/%d", k), fmt.Sprintf("must have 1 to %d characters", maxSkill))
 			}
 		}
 	}
-	return nil
+	return out
 }

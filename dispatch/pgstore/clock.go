@@ -194,4 +194,4 @@ WHERE district_id = $1 AND code = (SELECT category FROM cases WHERE id = $2)`
 
 // defaultCheckPercent is how much of what is settled on the spot is checked where the
 // category says nothing.
-const defaultCheckPercent = 20
+const defaultCheckPercent = dispatch.UsualCheckPercent

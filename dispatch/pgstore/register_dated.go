@@ -73,6 +73,11 @@ func (g *Register) Categories(ctx context.Context, in io.Reader, o RegisterOptio
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("write categories: %w", err)
 		}
+		changes, err := importRules(ctx, tx, good)
+		if err != nil {
+			return err
+		}
+		result.Changes = append(result.Changes, changes...)
 		return bump(ctx, tx, result.Changes, "categories")
 	})
 	return result, err

@@ -143,6 +143,23 @@ func TestCategoriesAreDated(t *testing.T) {
 		"auto false true; confirm true false")
 }
 
+// What a table does not say of the rules stays, also what was set on the page.
+func TestCategoriesBringTheirRules(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	const header = "code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode"
+	const row = "\nB01,食品黑作坊,Food,market,police,,urgent,auto"
+	table := header + ",revisit_days,crews,covert_hours" + row + ",3;7;30,police:2/camera,\n"
+	same(t, "first", changes(o.take(o.Categories, table)), "added category B01", "changed category rules B01 revisit_days: [] -> [3 7 30], crews:  -> police:2/camera")
+	same(t, "again", changes(o.take(o.Categories, table)))
+	same(t, "without the columns", changes(o.take(o.Categories, header+row+"\n")))
+	same(t, "one more", changes(o.take(o.Categories, header+",revisit_days,covert_hours,check_percent"+row+",,24,\n")), "changed category rules B01 covert_hours: 0 -> 24")
+	same(t, "one less", changes(o.take(o.Categories, header+",revisit_days"+row+",none\n")), "changed category rules B01 revisit_days: [3 7 30] -> []")
+	eq(t, "rules", o.rows(`SELECT revisit_days, crews, covert_hours, listed FROM category_rules WHERE code = 'B01'`), `[] [map[department:police people:2 skills:[camera]]] 24 true`)
+	same(t, "would", changes(o.take(o.Categories, header+",revisit_days"+row+",5\n", pgstore.RegisterOptions{DryRun: true})), "changed category rules B01 revisit_days: [] -> [5]")
+	eq(t, "and did not", o.rows(`SELECT revisit_days FROM category_rules WHERE code = 'B01'`), `[]`)
+}
+
 func TestStaffIsDated(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

@@ -4,10 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/roster"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -35,8 +40,12 @@ type categoryRulesRow struct {
 
 // CategoryRules implements dispatch.RuleStore.
 func (s *Store) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
+	return readCategoryRules(ctx, s.db, s.district)
+}
+
+func readCategoryRules(ctx context.Context, db reader, district dispatch.DistrictID) ([]dispatch.CategoryRules, error) {
 	u := dispatch.UsualSame
-	rows, err := s.db.Query(ctx, categoryRules, s.district.UUID, defaultCheckPercent, u.DistanceM, u.Minutes, u.PhotoBits)
+	rows, err := db.Query(ctx, categoryRules, district.UUID, defaultCheckPercent, u.DistanceM, u.Minutes, u.PhotoBits)
 	if err != nil {
 		return nil, fault(err)
 	}
@@ -64,20 +73,8 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
 			return err
 		}
-		var crews []byte
-		if r.Crews != nil {
-			var err error
-			if crews, err = json.Marshal(r.Crews); err != nil {
-				return fmt.Errorf("write crews: %w", err)
-			}
-		}
-		tag, err := tx.Exec(ctx, setCategoryRules, s.district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article,
-			r.Same.DistanceM, r.Same.Minutes, r.Same.PhotoBits, r.Same.Joins, r.RevisitDays, r.CovertHours, crews)
-		if err != nil {
-			return fmt.Errorf("set the rules of category %s: %w", r.Code, err)
-		}
-		if tag.RowsAffected() == 0 {
-			return missing("category")
+		if err := writeCategoryRules(ctx, tx, s.district, r); err != nil {
+			return err
 		}
 		e, err := event(now.UTC())
 		if err != nil {
@@ -88,6 +85,65 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	return fault(err)
+}
+
+func writeCategoryRules(ctx context.Context, tx pgx.Tx, district dispatch.DistrictID, r dispatch.CategoryRules) error {
+	var crews []byte
+	if r.Crews != nil {
+		var err error
+		if crews, err = json.Marshal(r.Crews); err != nil {
+			return fmt.Errorf("write crews: %w", err)
+		}
+	}
+	tag, err := tx.Exec(ctx, setCategoryRules, district.UUID, r.Code, r.CheckPercent, r.Listed, r.Article,
+		r.Same.DistanceM, r.Same.Minutes, r.Same.PhotoBits, r.Same.Joins, r.RevisitDays, r.CovertHours, crews)
+	if err != nil {
+		return fmt.Errorf("set the rules of category %s: %w", r.Code, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return missing("category")
+	}
+	return nil
+}
+
+// importRules puts what the rows of a table say over the rules there are.
+func importRules(ctx context.Context, tx pgx.Tx, rows []roster.Category) ([]roster.Change, error) {
+	if !slices.ContainsFunc(rows, func(c roster.Category) bool { return c.Rules != nil }) {
+		return nil, nil
+	}
+	district := dispatch.DistrictID{UUID: pgdb.District}
+	there, err := readCategoryRules(ctx, tx, district)
+	if err != nil {
+		return nil, fmt.Errorf("read the rules of categories: %w", err)
+	}
+	names := []string{"revisit_days", "crews", "listed", "article", "same_m", "same_min", "same_joins", "covert_hours", "check_percent"}
+	fields := func(r dispatch.CategoryRules) []any {
+		return []any{r.RevisitDays, crewWords(r.Crews), r.Listed, r.Article, r.Same.DistanceM, r.Same.Minutes, r.Same.Joins, r.CovertHours, r.CheckPercent}
+	}
+	var out []roster.Change
+	for _, c := range rows {
+		i := slices.IndexFunc(there, func(r dispatch.CategoryRules) bool { return r.Code == c.Code })
+		if c.Rules == nil || i < 0 {
+			continue
+		}
+		is := c.Rules.Over(there[i])
+		if detail := diff(names, fields(there[i]), fields(is)); detail != "" {
+			if err := writeCategoryRules(ctx, tx, district, is); err != nil {
+				return nil, err
+			}
+			out = append(out, roster.Change{What: "category rules", Code: c.Code, Change: roster.Changed, Detail: detail})
+		}
+	}
+	return out, nil
+}
+
+// crewWords writes crews as a table has them.
+func crewWords(crews []dispatch.Crew) string {
+	words := make([]string, len(crews))
+	for i, c := range crews {
+		words[i] = strings.Join(append([]string{c.Department + ":" + strconv.Itoa(c.People)}, c.Skills...), "/")
+	}
+	return strings.Join(words, ";")
 }
 
 // nearCases runs in the program's own role, where the index of places serves; what the

@@ -13,14 +13,16 @@ type Category struct {
 	Joint, Optional       []string
 	Urgency, DispatchMode string
 	Skill                 string // what the lead's patrol must be able to do; empty: nothing special
+	// Rules is what the row says beside who goes; nil: they stay as they are.
+	Rules *RuleCells
 }
 
 // Categories reads code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode
-// and perhaps skill. A department need not have a row: the list names some that
+// and perhaps skill and RuleColumns. A department need not have a row: the list names some that
 // have no patrols, and the words village and town.
 func Categories(in io.Reader) ([]Category, []Refusal, error) {
 	needed := []string{"code", "name_zh", "name_en", "lead", "joint", "optional", "urgency", "dispatch_mode"}
-	return decode(in, needed, []string{"skill"}, func(r *row) (string, Category) {
+	return decode(in, needed, append([]string{"skill"}, RuleColumns...), func(r *row) (string, Category) {
 		r.required("code", "name_zh", "lead", "urgency", "dispatch_mode")
 		c := Category{Line: r.Line, Code: r.like("code", categoryCode, "a category code: a capital letter and two digits"),
 			NameZH: r.Get("name_zh"), NameEN: r.Get("name_en"), Lead: r.like("lead", departmentCode, wantDepartmentCode),
@@ -45,6 +47,7 @@ func Categories(in io.Reader) ([]Category, []Refusal, error) {
 				seen = append(seen, d)
 			}
 		}
+		c.Rules = r.ruleCells(seen)
 		return c.Code, c
 	})
 }

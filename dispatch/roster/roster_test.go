@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/roster"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/feature"
@@ -78,6 +79,37 @@ func TestCategories(t *testing.T) {
 	same(t, "joint", good[0].Joint, "police", "transport")
 	same(t, "refused", refusals(refused), "3 code bad_value", "4 lead required", "5 urgency bad_value", "6 dispatch_mode bad_value",
 		"7 joint duplicate", "8 optional duplicate", "9 joint bad_value")
+}
+
+func TestCategoriesSayTheirRules(t *testing.T) {
+	t.Parallel()
+	const header = "code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode,revisit_days,crews,listed,article,same_m,same_hours,same_joins,covert_hours,check_percent\n"
+	row := func(code, rules string) string {
+		return code + ",x,x,market,police,environment,urgent,auto," + rules + "\n"
+	}
+	good, refused, err := roster.Categories(strings.NewReader(header +
+		row("B01", "3; 7;30,police:2;environment:1/camera/hazmat,no,第七条,150,1.5,yes,24,50") +
+		row("B02", ",,,,,,,,") + row("B03", "none,none,,,,,,0,") +
+		row("C01", "7;3,,,,,,,,") + row("C02", "soon,,,,,,,,") + row("C03", ",police,,,,,,,") + row("C04", ",fire:1,,,,,,,") + row("C05", ",police:0,,,,,,,") +
+		row("C06", ",,no,,,,,,") + row("C07", ",,maybe,,,,,,") + row("C08", ",,,,3000,,,,") + row("C09", ",,,,,337,,,") + row("C10", ",,,,,,,721,") +
+		row("C11", ",,,,,,,,101") + row("C12", ",,,,wide,,,,") + row("C13", ",,,,NaN,,,,") + row("C14", ",,,,,NaN,,,")))
+	if err != nil || len(good) != 3 {
+		t.Fatalf("%+v %v", good, err)
+	}
+	got := good[0].Rules.Over(dispatch.UsualRules)
+	want := dispatch.CategoryRules{CheckPercent: 50, Article: "第七条", Same: dispatch.SameRule{DistanceM: 150, Minutes: 90, PhotoBits: dispatch.UsualSame.PhotoBits, Joins: true},
+		RevisitDays: []int{3, 7, 30}, CovertHours: 24, Crews: []dispatch.Crew{{Department: "police", People: 2, Skills: []string{}}, {Department: "environment", People: 1, Skills: []string{"camera", "hazmat"}}}}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+	if good[1].Rules != nil {
+		t.Errorf("empty cells let the rules stay, not %+v", good[1].Rules)
+	}
+	if off := good[2].Rules.Over(want); len(off.RevisitDays)+len(off.Crews)+off.CovertHours != 0 || off.Article != "第七条" {
+		t.Errorf("none takes a rule away, an empty cell does not: %+v", off)
+	}
+	same(t, "refused", refusals(refused), "10 article required", "11 listed bad_value", "12 same_m bad_value", "13 same_hours bad_value", "14 covert_hours bad_value",
+		"15 check_percent bad_value", "16 same_m bad_value", "17 same_m bad_value", "18 same_hours bad_value", "5 revisit_days bad_value", "6 revisit_days bad_value", "7 crews bad_value", "8 crews department", "9 crews bad_value")
 }
 
 func TestPlaces(t *testing.T) {
