@@ -113,7 +113,7 @@ func (s *Server) dispatchCase(c echo.Context) error {
 	if in.Choices != nil {
 		for _, choice := range *in.Choices {
 			order.Choices = append(order.Choices, dispatch.Choice{
-				Department: choice.Department, PatrolID: dispatch.PatrolID{UUID: choice.PatrolId},
+				Department: choice.Department, PatrolID: dispatch.PatrolID{UUID: choice.PatrolId}, Adds: deref(choice.Adds),
 			})
 		}
 	}

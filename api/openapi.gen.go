@@ -1933,7 +1933,10 @@ type CaseDetail struct {
 	Commanders *[]openapi_types.UUID `json:"commanders,omitempty"`
 
 	// Course What the way so far has left behind
-	Course      Course           `json:"course"`
+	Course Course `json:"course"`
+
+	// Cover Towns that those who go leave without police within 15 min; null for none, and for who does not send
+	Cover       *CoverMark       `json:"cover,omitempty"`
 	Covert      *Covert          `json:"covert"`
 	Departments []CaseDepartment `json:"departments"`
 	Description string           `json:"description"`
@@ -2124,8 +2127,12 @@ type CellTime struct {
 
 // Choice defines model for Choice.
 type Choice struct {
-	Department string             `json:"department"`
-	PatrolId   openapi_types.UUID `json:"patrol_id"`
+	// Adds It goes beside who has the department's part, and not instead
+	Adds       *bool  `json:"adds,omitempty"`
+	Department string `json:"department"`
+
+	// PatrolId One that works elsewhere is lent by this until the case ends
+	PatrolId openapi_types.UUID `json:"patrol_id"`
 }
 
 // Closing defines model for Closing.

@@ -58,6 +58,9 @@ type Case struct {
 	// Mission is nil for a case of one patrol, and in lists. A decision that changes it
 	// changes this one; it is written with the case.
 	Mission *Mission `json:"-"`
+	// Cover marks a plan that leaves towns without police; nil leaves none. A mission has
+	// the same.
+	Cover *CoverMark `json:"-"`
 }
 
 // Place is where it is.
@@ -77,8 +80,10 @@ type CaseDetail struct {
 	Course     Flow        `json:"course"`
 	Precedents []Precedent `json:"precedents"`
 	Past       []PastCase  `json:"past"` // other cases near it
-	// Mission is absent where one patrol goes alone.
+	// Mission is absent where one patrol goes alone. Cover, which names who stands where, is
+	// for those who send.
 	Mission *MissionView `json:"mission,omitempty"`
+	Cover   *CoverMark   `json:"cover,omitempty"`
 	// Holds are the cases that were joined to it; Been are departments that were at its
 	// place lately; Revisits are the looks at its place after it was closed.
 	Holds    []JoinedCase `json:"holds"`

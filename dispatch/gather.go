@@ -102,7 +102,9 @@ func crewsOf(c Case, rule CategoryRule, more *Crew) []Crew {
 		}
 		crew.Department, crew.Part, crew.Skills = d.Code, d.Part, slices.Clone(crew.Skills)
 		if more != nil && more.Department == d.Code {
-			crew.People = min(crew.People+more.People, mostPeople)
+			// More is more than is there: two who came as one patrol do not fill it.
+			there, _ := missing(c, Crew{Department: d.Code, People: mostPeople})
+			crew.People = min(max(crew.People, mostPeople-there)+more.People, mostPeople)
 			for _, skill := range more.Skills {
 				if !slices.Contains(crew.Skills, skill) {
 					crew.Skills = append(crew.Skills, skill)
@@ -257,8 +259,13 @@ func (s *Service) gather(ctx context.Context, c Case, o sending, contended []Pat
 			left := p.ShiftEnds.Sub(duty.Now).Seconds()
 			r.ShiftEndsS = &left
 		}
-		if len(p.WorksIn) > 0 && !slices.ContainsFunc(p.WorksIn, func(area string) bool { return slices.Contains(c.Scope.Areas, area) }) {
+		if len(p.WorksIn) > 0 && !slices.ContainsFunc(p.WorksIn, func(area string) bool {
+			return slices.Contains(c.Scope.Areas, area) || c.Responsible.Code != nil && area == *c.Responsible.Code
+		}) {
 			r.Away = strings.Join(p.WorksIn, ", ")
+			if o.lends(p.ID) {
+				r.Away, r.Lent = "", r.Away
+			}
 		}
 		if at, ok := positions[p.ID]; ok {
 			age := max(0, duty.Now.Sub(at.T).Seconds())

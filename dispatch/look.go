@@ -70,6 +70,9 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if c.Mission, err = s.missionView(ctx, v, c.Case); err != nil {
 		return err
 	}
+	if c.Stage.Open() && May(v, ActDispatch) {
+		c.Cover = c.Case.Cover
+	}
 	if c.Holds, err = s.Store.JoinedTo(ctx, v, c.ID); err != nil {
 		return err
 	}

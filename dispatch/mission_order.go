@@ -196,6 +196,13 @@ func (s *Service) sendMore(ctx context.Context, v Viewer, c Case, version int64,
 	return err
 }
 
+// errBrought refuses a second alarm that what is there fills.
+func errBrought(more Crew) error {
+	return &Fault{Kind: Conflict, Code: "nothing-to-send",
+		Detail: fmt.Sprintf("Those of department %s who are under way bring %s already; ask for people as well, or for another skill.", more.Department, strings.Join(more.Skills, ", ")),
+		Fields: []FieldFault{{"/skills", "is brought already"}}}
+}
+
 // handOver finds somebody who relieves a patrol; that one stays until they are there.
 func (s *Service) handOver(ctx context.Context, v Viewer, c Case, version int64, o MissionOrder) error {
 	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.Assignment })

@@ -48,6 +48,8 @@ type Lacks struct {
 // side is a department's team as the choice sees it.
 type side struct {
 	at     int // in the plan
+	rules  int
+	there  *PatrolID // stands at the place, and is relieved of it by nobody's turn
 	team   Team
 	fit    []Runner // who can be sent, soonest first
 	unfit  []Runner
@@ -62,8 +64,8 @@ type side struct {
 // before. The departments are chosen as one team: the last of them is there soonest,
 // then they arrive as close together as can be, then on the shortest ways; fresh
 // before stale. Among those who would be there within a minute of each other it is
-// the turn of who was sent less often. A patrol must have the skill of the matter, be
-// let into the area, and be there before its shift ends.
+// the turn of who was sent less often; where one goes alone, since rules 3. A patrol must
+// have the skill of the matter, be let into the area, and be there before its shift ends.
 func planTeam(in PlanInput) Plan {
 	out := Plan{Rules: in.Rules, Teams: make([]Pick, len(in.Teams))}
 	given := map[PatrolID]bool{}
@@ -78,7 +80,7 @@ func planTeam(in PlanInput) Plan {
 	}
 	for i, team := range in.Teams {
 		if team.Kind != KindFirstLook {
-			sides = append(sides, newSide(i, team, given))
+			sides = append(sides, newSide(i, team, given, in))
 		}
 	}
 	wants := wantsOf(sides)
@@ -87,7 +89,7 @@ func planTeam(in PlanInput) Plan {
 		// What bounds a want bounds a crew before it gets here; nobody is sent by a guess.
 		chosen = mission.Team{Chosen: make([][]int, len(wants))}
 	}
-	if seats(chosen) > 1 {
+	if seats(chosen) > 1 || in.Rules >= 3 {
 		chosen = mission.Rested(wants, chosen, restWithinS*1000)
 	}
 	out.Cover = coverOf(in, sides, wants, chosen)
@@ -100,8 +102,11 @@ func planTeam(in PlanInput) Plan {
 	return out
 }
 
-func newSide(at int, team Team, given map[PatrolID]bool) *side {
-	s := &side{at: at, team: team, why: map[PatrolID]string{}}
+func newSide(at int, team Team, given map[PatrolID]bool, in PlanInput) *side {
+	s := &side{at: at, rules: in.Rules, team: team, why: map[PatrolID]string{}}
+	if in.Rules >= 3 {
+		s.there = in.Reporter
+	}
 	for _, r := range team.Runners {
 		reason := unfitBecause(r, team, given)
 		if reason == "" && r.Leg == nil {
@@ -139,6 +144,9 @@ func (s *side) seat() {
 		}
 		for _, r := range s.seats {
 			c := mission.Candidate{ArrivalMS: int64(math.Round(r.Leg.DurationS * 1000)), People: max(1, r.People), Load: max(0, r.Load)}
+			if s.there != nil && *s.there == r.PatrolID {
+				c.Load = 0
+			}
 			for i, skill := range skills {
 				if slices.Contains(r.Skills, skill) {
 					c.Skills |= 1 << i
@@ -334,8 +342,10 @@ func (s *side) pick(chosen mission.Team, k int, given map[PatrolID]bool) Pick {
 func (s *side) notChosen(last, r Runner, alone bool) string {
 	sooner := last.Leg.DurationS - r.Leg.DurationS
 	switch {
-	case staleness(r.Presence) > staleness(last.Presence), alone:
+	case staleness(r.Presence) > staleness(last.Presence), alone && (s.rules < 3 || sooner <= 0):
 		return slowerBecause(last, r)
+	case alone && (sooner > restWithinS || r.Load <= last.Load):
+		return "does not bring alone what is wanted"
 	case math.Abs(sooner) <= restWithinS && r.Load > last.Load:
 		return fmt.Sprintf("was sent %d times lately, %s %d times, and is there within %d s of it", r.Load, last.Code, last.Load, restWithinS)
 	case sooner > 0:

@@ -163,8 +163,119 @@ func TestPlansOfTheFirstRulesReplay(t *testing.T) {
 	if err != nil || string(got) != output {
 		t.Fatalf("%v\n%s\n%s", err, got, output)
 	}
-	if _, err := Replay(bytes.Replace(input, []byte(`"rules":1`), []byte(`"rules":9`), 1)); err == nil || !strings.Contains(err.Error(), "rules 1 to 2") {
+	if _, err := Replay(bytes.Replace(input, []byte(`"rules":1`), []byte(`"rules":9`), 1)); err == nil || !strings.Contains(err.Error(), "rules 1 to 3") {
 		t.Errorf("rules of tomorrow: %v", err)
+	}
+}
+
+// The second rules asked whose turn it is only where several go; what they wrote replays.
+func TestPlansOfTheSecondRulesReplay(t *testing.T) {
+	t.Parallel()
+	tired := runnerAt(1, 60)
+	tired.Load = 4
+	in := PlanInput{Rules: 2, Teams: []Team{{Kind: KindDepartment, Department: "police", Part: PartLead, People: 1, Runners: []Runner{tired, runnerAt(2, 90)}}}}
+	input, err := Canonical(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Replay(input)
+	output := `{"rules":2,"teams":[{"candidates":[{"air_m":60,"code":"P1","eta_kind":"road","eta_s":60,"fix_age_s":0,"lat":null,"lon":null,"mode":"","name":"","patrol_id":"01000000-0000-0000-0000-000000000000","rank":1,"rejected_because":null,"road_m":60},{"air_m":90,"code":"P2","eta_kind":"road","eta_s":90,"fix_age_s":0,"lat":null,"lon":null,"mode":"","name":"","patrol_id":"02000000-0000-0000-0000-000000000000","rank":2,"rejected_because":"later by 30 s","road_m":90}],"chosen":"01000000-0000-0000-0000-000000000000","considered":2,"department":"police","kind":"department","on_scene":false,"part":"lead","shortfall":""}]}`
+	if err != nil || string(got) != output {
+		t.Fatalf("%v\n%s\n%s", err, got, output)
+	}
+}
+
+// turnOf is whose turn it is among some who may go alone, one sentence at a time.
+func turnOf(some []Runner, reporter *PatrolID) (PatrolID, bool) {
+	var fresh []Runner
+	for _, r := range some {
+		if mayGo(r) && r.Presence != Stale {
+			fresh = append(fresh, r)
+		}
+	}
+	if len(fresh) == 0 { // a stale one only where no fresh one can
+		for _, r := range some {
+			if mayGo(r) {
+				fresh = append(fresh, r)
+			}
+		}
+	}
+	if len(fresh) == 0 {
+		return PatrolID{}, false
+	}
+	first := slices.MinFunc(fresh, soonest)
+	load := func(r Runner) int {
+		if reporter != nil && *reporter == r.PatrolID {
+			return 0 // stands there already
+		}
+		return r.Load
+	}
+	best := first
+	for _, r := range fresh {
+		if r.Leg.DurationS-first.Leg.DurationS <= 60 && (load(r) < load(best) || load(r) == load(best) && load(r) < load(first) && soonest(r, best) < 0) {
+			best = r
+		}
+	}
+	return best.PatrolID, true
+}
+
+// Whoever goes alone is the soonest, unless somebody who was sent less lately is there
+// within a minute of them; whoever stands there already stays.
+func TestWhoGoesAloneTakesTurns(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := PlanInput{Rules: 3, Teams: []Team{{Kind: KindDepartment, Department: "police", Part: PartLead, People: 1}}}
+		for n := range rapid.IntRange(0, 6).Draw(t, "runners") {
+			r := anyRunner(t, "police", 0)
+			r.PatrolID, r.Load = PatrolID{UUID: uuid.UUID{byte(n + 1)}}, rapid.IntRange(0, 3).Draw(t, "load")
+			if r.Leg != nil {
+				r.Leg.DurationS *= 25
+			}
+			in.Teams[0].Runners = append(in.Teams[0].Runners, r)
+		}
+		if len(in.Teams[0].Runners) > 0 && rapid.Bool().Draw(t, "reported") {
+			in.Reporter = &in.Teams[0].Runners[0].PatrolID
+		}
+		pick := MakePlan(in).Teams[0]
+		want, some := turnOf(in.Teams[0].Runners, in.Reporter)
+		if (pick.Chosen != nil) != some || some && *pick.Chosen != want {
+			t.Fatalf("chose %v; it is the turn of %v (%v)", pick.Chosen, want, some)
+		}
+		for j, c := range pick.Candidates {
+			if goes := some && j == 0; goes != (c.RejectedBecause == nil) {
+				t.Fatalf("candidate %d: goes %v, rejected because %v", j, goes, c.RejectedBecause)
+			}
+		}
+	})
+}
+
+// Each who stays is told why, where one goes alone too.
+func TestWhyTheSoonestStays(t *testing.T) {
+	t.Parallel()
+	tired, worse, alone := runnerAt(1, 60), runnerAt(3, 100), runnerAt(4, 10)
+	tired.Load, worse.Load, alone.People = 4, 2, 1
+	rested, late := runnerAt(2, 110), runnerAt(5, 300)
+	in := PlanInput{Rules: 3, Teams: []Team{{Kind: KindDepartment, Department: "police", People: 1, Runners: []Runner{tired, rested, worse, late}}}}
+	told := func() (out []string) {
+		for _, c := range MakePlan(in).Teams[0].Candidates {
+			if c.RejectedBecause != nil {
+				out = append(out, c.Code+" "+*c.RejectedBecause)
+			} else {
+				out = append(out, c.Code+" goes")
+			}
+		}
+		return out
+	}
+	want := []string{"P2 goes", "P1 was sent 4 times lately, P2 0 times, and is there within 60 s of it",
+		"P3 was sent 2 times lately, P2 0 times, and is there within 60 s of it", "P5 later by 190 s"}
+	if got := told(); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+	in.Teams[0].Runners, in.Teams[0].People = []Runner{alone, rested}, 2
+	in.Teams[0].Runners[1].People = 2
+	want = []string{"P2 goes", "P4 does not bring alone what is wanted"}
+	if got := told(); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

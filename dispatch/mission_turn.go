@@ -16,6 +16,7 @@ const mostPeople = mission.MostPeople
 // and keeps what each department is to bring.
 func (t *turn) join(plan Plan, b brief) {
 	c := &t.Case
+	t.markCover(plan)
 	crews := slices.Clone(b.crews)
 	for i, team := range b.input.Teams {
 		if team.Kind != KindDepartment || team.Wanted == nil || team.Adds {
@@ -42,7 +43,7 @@ func (t *turn) join(plan Plan, b brief) {
 				patrols++
 			}
 		}
-		joint := len(crews) > 1 || patrols > 1 || slices.ContainsFunc(crews, func(c Crew) bool { return c.People > 1 || len(c.Skills) > 0 })
+		joint := len(crews) > 1 || patrols > 1 || slices.ContainsFunc(b.crews, func(c Crew) bool { return c.People > 1 || len(c.Skills) > 0 })
 		if !joint || len(crews) == 0 {
 			return
 		}
@@ -50,8 +51,16 @@ func (t *turn) join(plan Plan, b brief) {
 	}
 	m := c.Mission
 	m.Crews = crews
-	if plan.Cover != nil || m.Cover == nil || slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == CoverDepartment && p.Chosen != nil }) {
-		m.Cover = plan.Cover
+	m.Cover = c.Cover
+}
+
+// markCover keeps beside the case which towns a plan leaves without police, if it sends any.
+func (t *turn) markCover(plan Plan) {
+	c := &t.Case
+	if plan.Cover != nil || slices.ContainsFunc(plan.Teams, func(p Pick) bool {
+		return p.Department == CoverDepartment && p.Kind == KindDepartment && p.Chosen != nil
+	}) {
+		c.Cover = plan.Cover
 	}
 	if plan.Cover != nil {
 		names := make([]string, len(plan.Cover.Towns))
@@ -59,6 +68,20 @@ func (t *turn) join(plan Plan, b brief) {
 			names[i] = town.Code
 		}
 		t.event("mission.cover", PatrolID{}, facts{"towns": names, "within_s": CoverWithinS, "instead": plan.Cover.Next})
+	}
+}
+
+// keepCover drops the mark once nobody of the department is on the case, or would be.
+func (t *turn) keepCover() {
+	c := &t.Case
+	if c.Cover == nil || slices.ContainsFunc(c.Assignments, func(a Assignment) bool {
+		return a.Department == CoverDepartment && a.Kind == KindDepartment && (a.State.Active() || a.State == Proposed)
+	}) {
+		return
+	}
+	c.Cover = nil
+	if c.Mission != nil {
+		c.Mission.Cover = nil
 	}
 }
 

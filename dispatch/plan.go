@@ -14,9 +14,10 @@ import (
 )
 
 // planRules counts the versions of the rules: the first picked for each department by
-// itself and is kept for the plans that were made by it; the second chooses a team, see
-// planTeam. A stored input names the rules it was made for.
-const planRules = 2
+// itself, the second chooses a team, see planTeam, and the third asks whose turn it is where
+// one patrol goes alone, too. The older ones are kept for the plans that were made by them. A
+// stored input names the rules it was made for.
+const planRules = 3
 
 // PlanInput is everything a plan is made from. It is stored with the case as
 // canonical bytes: the same input gives the same plan again, byte for byte.
@@ -79,6 +80,8 @@ type Runner struct {
 	Load       int      `json:"load,omitempty"`
 	ShiftEndsS *float64 `json:"shift_ends_s,omitempty"`
 	Away       string   `json:"away,omitempty"`
+	// Lent is where it works if the place is elsewhere and an operator sends it all the same.
+	Lent string `json:"lent,omitempty"`
 
 	Fix road.Fix `json:"-"` // where it is, as roads are asked; the leg says what came of it
 }

@@ -38,6 +38,12 @@ type sending struct {
 	may      func(Case) error
 }
 
+// lends says whether a patrol goes where it does not work since an operator chose it. A
+// commander on scene chooses among those who work there.
+func (o sending) lends(id PatrolID) bool {
+	return o.operator && May(o.actor, ActDispatch) && slices.ContainsFunc(o.choices, func(ch Choice) bool { return ch.PatrolID == id })
+}
+
 // reasons for which an assignment ends.
 const (
 	reasonLost       = "its position was lost"
@@ -77,6 +83,9 @@ func (s *Service) send(ctx context.Context, c Case, o sending) (Case, error) {
 		}
 		if err := chosenCanGo(plan, b.input, o); err != nil {
 			return Case{}, err
+		}
+		if o.more != nil && !slices.ContainsFunc(b.input.Teams, func(t Team) bool { return t.Kind == KindDepartment && t.Department == o.more.Department }) {
+			return Case{}, errBrought(*o.more)
 		}
 		if !o.relieves.IsZero() {
 			if err := b.canRelieve(plan); err != nil {
@@ -342,9 +351,15 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 			t.replace(pick)
 		}
 		for _, goes := range pick.going() {
-			sent = append(sent, t.assign(pick, assignmentOf(pick, goes, team, id), s, o))
+			a := t.assign(pick, assignmentOf(pick, goes, team, id), s, o)
+			sent = append(sent, a)
+			if k := slices.IndexFunc(team.Runners, func(r Runner) bool { return r.PatrolID == goes && r.Lent != "" }); k >= 0 {
+				t.event("lent", goes, facts{"assignment": a.ID, "department": a.Department, "works_in": team.Runners[k].Lent, "until": "the case ends"})
+			}
 		}
-		if pick.Shortfall == "" {
+		if left, lacks := t.leftOf(pick, team, b); lacks {
+			short = append(short, left) // what was chosen beside it does not fill it
+		} else if pick.Shortfall == "" {
 			t.Settled = append(t.Settled, pick.Department)
 		}
 	}
@@ -359,6 +374,23 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 	if len(missing) > 0 {
 		t.toReporters(WhyWaiting, saidWaiting(t.names, missing))
 	}
+}
+
+// leftOf is what a department lacked before and lacks still, though somebody was chosen
+// to go beside those who do.
+func (t *turn) leftOf(p Pick, team Team, b brief) (Shortfall, bool) {
+	if team.Wanted == nil || !team.Adds || p.Shortfall != "" {
+		return Shortfall{}, false
+	}
+	was := slices.IndexFunc(t.Case.Shortfalls, func(f Shortfall) bool { return f.Department == p.Department })
+	k := slices.IndexFunc(b.crews, func(c Crew) bool { return c.Department == p.Department })
+	if was < 0 || k < 0 {
+		return Shortfall{}, false
+	}
+	left := t.Case.Shortfalls[was]
+	left.People, left.Skills = missing(t.Case, b.crews[k])
+	left.Lenders = slices.DeleteFunc(slices.Clone(left.Lenders), func(l Lender) bool { return slices.Contains(p.going(), l.PatrolID) })
+	return left, left.People > 0 || len(left.Skills) > 0
 }
 
 // replace recalls who has the department's part now; an operator chose another.

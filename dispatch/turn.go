@@ -37,6 +37,7 @@ func newTurn(d Docket, actor Viewer) *turn {
 // that no event spoke of yet gets one of its own.
 func (t *turn) done() (Turn, error) {
 	t.keepMission()
+	t.keepCover()
 	t.keepTime()
 	if t.was.differs(t.Case) {
 		t.event("changed", PatrolID{}, nil)

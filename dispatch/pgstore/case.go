@@ -17,7 +17,7 @@ import (
 
 const caseColumns = `c.id, c.number, c.stage, c.dispatch, c.category, c.urgency, c.lon, c.lat, c.accuracy_m, c.cell, c.description,
   c.reporter_account, c.reporter_device, c.map_id, c.responsible, c.runner_up, c.areas, c.departments, c.called, c.shortfalls,
-  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version, c.flow, c.covert, c.commanders,
+  c.undo_until, c.due_at, c.made_at, c.closed_at, c.version, c.flow, c.covert, c.commanders, c.cover,
   coalesce(c.closed_at IS NULL AND c.due_at < (SELECT gp_now()), false) AS overdue`
 
 type caseRow struct {
@@ -50,6 +50,7 @@ type caseRow struct {
 	Overdue         bool                      `db:"overdue"`
 	Covert          *dispatch.Covert          `db:"covert"`
 	Commanders      []uuid.UUID               `db:"commanders"`
+	Cover           *dispatch.CoverMark       `db:"cover"`
 }
 
 // assignmentsOf answers the assignments of some cases; candidates are left out
@@ -131,7 +132,7 @@ func (s *Store) cases(rows []caseRow, assignments []assignmentRow, clocks []cloc
 			DueAt: utc(r.DueAt), Overdue: r.Overdue, ClosedAt: utc(r.ClosedAt), Version: r.Version,
 			Responsible: r.Responsible, RunnerUp: r.RunnerUp, Departments: r.Called, Shortfalls: r.Shortfalls,
 			Assignments: []dispatch.Assignment{}, Clocks: []dispatch.Clock{}, UndoUntil: utc(r.UndoUntil), Flow: r.Flow,
-			Covert: r.Covert, Commanders: make([]dispatch.AccountID, len(r.Commanders))}
+			Covert: r.Covert, Cover: r.Cover, Commanders: make([]dispatch.AccountID, len(r.Commanders))}
 		for j, id := range r.Commanders {
 			c.Commanders[j].UUID = id
 		}
@@ -244,6 +245,7 @@ func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) fun
 		}
 		c := s.cases(found, assignments, clocks)[0]
 		c.Mission = missionFrom(missions)
+		coverOf(&c)
 		return c, nil
 	}
 }

@@ -94,6 +94,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 	d.Now = d.Now.UTC()
 	d.Case = s.cases(cases, assignments, clocks)[0]
 	d.Case.Mission = missionFrom(missions)
+	coverOf(&d.Case)
 	d.Revisits = revisitsFrom(revisits)
 	var err error
 	if d.Calendar, err = s.calendar(ctx, tx, version); err != nil {
@@ -108,7 +109,7 @@ func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claim
 
 const updateCase = `
 UPDATE cases SET stage = $2, dispatch = $3, map_id = $4, grid_id = $5, responsible = $6, runner_up = $7, areas = $8, departments = $9,
-  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15, flow = $16, covert = $17, commanders = $18
+  called = $10, shortfalls = $11, undo_until = $12, due_at = $13, closed_at = $14, version = $15, flow = $16, covert = $17, commanders = $18, cover = $19
 WHERE id = $1 AND version = $15 - 1`
 
 const insertPlan = `
@@ -231,7 +232,7 @@ func (s *Store) writeCase(batch *pgx.Batch, c dispatch.Case) error {
 		areas = []string{}
 	}
 	batch.Queue(updateCase, c.ID.UUID, c.Stage, c.Dispatch, orNull(c.MapID), grid, responsible, runnerUp, areas,
-		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version, flow, c.Covert, uuids(c.Commanders)).Exec(must("change case"))
+		c.Scope.Departments, called, shortfalls, c.UndoUntil, c.DueAt, c.ClosedAt, c.Version, flow, c.Covert, uuids(c.Commanders), c.Cover).Exec(must("change case"))
 	return nil
 }
 

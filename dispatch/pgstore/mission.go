@@ -51,6 +51,13 @@ func missionFrom(rows []missionRow) *dispatch.Mission {
 	return m
 }
 
+// coverOf gives a case the mark of its mission where that was kept before cases had one.
+func coverOf(c *dispatch.Case) {
+	if c.Cover == nil && c.Mission != nil {
+		c.Cover = c.Mission.Cover
+	}
+}
+
 const keepMission = `
 INSERT INTO missions (id, district_id, case_id, state, commander, crews, rendezvous_lon, rendezvous_lat, rendezvous_name, meet_at,
   in_place_at, went_at, ended_at, cover, made_at, meeting)

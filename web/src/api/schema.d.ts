@@ -2652,6 +2652,7 @@ export interface components {
              */
             now: string;
             mission?: components["schemas"]["Mission"];
+            cover?: components["schemas"]["CoverMark"];
         };
         /** @description What stands around a case and is on the caller's map, each the nearest first */
         Nearby: {
@@ -2703,8 +2704,13 @@ export interface components {
         };
         Choice: {
             department: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description One that works elsewhere is lent by this until the case ends
+             */
             patrol_id: string;
+            /** @description It goes beside who has the department's part, and not instead */
+            adds?: boolean;
         };
         Note: {
             reason?: string;
