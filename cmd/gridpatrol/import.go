@@ -22,7 +22,7 @@ import (
 type importCmd struct {
 	Departments importDepartmentsCmd `cmd:"" help:"Departments: code,name_zh,name_en."`
 	Areas       importAreasCmd       `cmd:"" help:"District, towns, villages: code,name,level,parent_code[,phone]; phone is the town's information room."`
-	Staff       importStaffCmd       `cmd:"" help:"People, their patrols, devices and grids: code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id[,phone][,grid_part]."`
+	Staff       importStaffCmd       `cmd:"" help:"People, their patrols, devices and grids: code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id[,phone][,grid_part][,works_in]; works_in names the grids, villages and towns that a patrol is sent to, with ; between them: left empty it stays as it is, and the code of the district is everywhere."`
 	Categories  importCategoriesCmd  `cmd:"" help:"What can be reported: code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode[,skill][,revisit_days][,crews][,listed,article][,same_m,same_hours,same_joins][,covert_hours][,check_percent]; see docs/categories.md."`
 	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week[,crs]; or points with these properties."`
 	Calendar    importCalendarCmd    `cmd:"" help:"Holidays and make-up days: day,kind,name; kind is holiday or workday."`

@@ -96,7 +96,7 @@ func recordChanges(ctx context.Context, tx pgx.Tx, changes []roster.Change) erro
 // known reads what rows may refer to.
 func known(ctx context.Context, tx pgx.Tx) (roster.Known, error) {
 	k := roster.Known{Departments: map[string]bool{}, AreaLevels: map[string]string{},
-		Patrols: map[string]roster.KnownPatrol{}, Grids: map[string]bool{}}
+		Patrols: map[string]roster.KnownPatrol{}, Grids: map[string]bool{}, Named: map[string][]string{}}
 	each := func(query string, fn func(a, b, c string)) error {
 		rows, err := tx.Query(ctx, query, pgdb.District)
 		if err != nil {
@@ -111,9 +111,20 @@ func known(ctx context.Context, tx pgx.Tx) (roster.Known, error) {
 	}
 	err := errors.Join(
 		each(`SELECT code, '', '' FROM departments WHERE district_id = $1`, func(code, _, _ string) { k.Departments[code] = true }),
-		each(`SELECT code, level, '' FROM areas WHERE district_id = $1`, func(code, level, _ string) { k.AreaLevels[code] = level }),
+		each(`SELECT code, level, name FROM areas WHERE district_id = $1 ORDER BY code`, func(code, level, name string) {
+			k.AreaLevels[code], k.Named[name] = level, append(k.Named[name], code)
+		}),
+		each(`SELECT g.code, g.name, '' FROM grids g JOIN grid_versions v ON v.id = g.version_id
+			WHERE g.district_id = $1 AND v.state = 'active' AND v.valid @> (SELECT gp_now()) ORDER BY g.code`, func(code, name, _ string) {
+			k.Named[name] = append(k.Named[name], code)
+		}),
 		each(`SELECT code, department, mode FROM patrols WHERE district_id = $1`, func(code, department, mode string) {
 			k.Patrols[code] = roster.KnownPatrol{Department: department, Mode: mode}
+		}),
+		each(`SELECT p.code, area, '' FROM patrols p, unnest(p.works_in) area WHERE p.district_id = $1 ORDER BY p.code, area`, func(code, area, _ string) {
+			p := k.Patrols[code]
+			p.WorksIn = append(p.WorksIn, area)
+			k.Patrols[code] = p
 		}),
 		each(`SELECT DISTINCT code, '', '' FROM grids WHERE district_id = $1`, func(code, _, _ string) { k.Grids[code] = true }))
 	if err != nil {

@@ -27,12 +27,12 @@ SELECT id FROM patrols WHERE district_id = $1 AND code = ANY ($2) ORDER BY id FO
 
 func patrolTable(simulated bool) upsert {
 	return upsert{
-		what: "patrol", fields: []string{"department", "mode", "skills", "area_code"},
-		before: `SELECT code, department, mode, skills, coalesce(area_code, '') FROM patrols WHERE district_id = $1`,
-		write: fmt.Sprintf(`INSERT INTO patrols (id, district_id, code, name, department, mode, skills, area_code, simulated)
-VALUES (gen_random_uuid(), $1, $2, $2, $3, $4, $5, nullif($6, ''), %t)
+		what: "patrol", fields: []string{"department", "mode", "skills", "area_code", "works_in"},
+		before: `SELECT code, department, mode, skills, coalesce(area_code, ''), works_in FROM patrols WHERE district_id = $1`,
+		write: fmt.Sprintf(`INSERT INTO patrols (id, district_id, code, name, department, mode, skills, area_code, works_in, simulated)
+VALUES (gen_random_uuid(), $1, $2, $2, $3, $4, $5, nullif($6, ''), $7, %t)
 ON CONFLICT (district_id, code) DO UPDATE SET department = excluded.department, mode = excluded.mode, skills = excluded.skills,
-  area_code = excluded.area_code`, simulated),
+  area_code = excluded.area_code, works_in = excluded.works_in`, simulated),
 	}
 }
 
@@ -90,7 +90,7 @@ func writePatrols(ctx context.Context, tx pgx.Tx, patrols []roster.Patrol, simul
 	rows := make([]keyed, len(patrols))
 	codes := make([]string, len(patrols))
 	for i, p := range patrols {
-		rows[i] = keyed{p.Code, []any{p.Department, p.Mode, p.Skills, p.Area}}
+		rows[i] = keyed{p.Code, []any{p.Department, p.Mode, p.Skills, p.Area, p.WorksIn}}
 		codes[i] = p.Code
 	}
 	if _, err := tx.Exec(ctx, lockListed, pgdb.District, codes); err != nil {

@@ -197,6 +197,24 @@ func TestStaffIsDated(t *testing.T) {
 		"W1 false true; W2 true false")
 }
 
+// Where a patrol works is kept by code, stays where a table says nothing of it, and is
+// everywhere again by the district's code.
+func TestWhereAPatrolWorksIsKept(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.settle()
+	const header = "code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id,works_in\n"
+	works := func() string { return o.rows(`SELECT code, works_in FROM patrols ORDER BY 1`) }
+	town := o.rows(`SELECT name FROM areas WHERE code = 'T1'`)
+	o.take(o.Staff, header+"p1,李,officer,police,,,P1,car,,,"+town+";V1\np2,刘,officer,police,,,P2,car,,,\n")
+	eq(t, "by name and by code", works(), "P1 [T1 V1]; P2 []")
+	same(t, "said again", changes(o.take(o.Staff, header+"p1,李,officer,police,,,P1,car,,,V1;T1\n")))
+	same(t, "a table without the column", changes(o.take(o.Staff, staffHeader+"p1,李,officer,police,,,P1,car,,\n")))
+	eq(t, "stays", works(), "P1 [T1 V1]; P2 []")
+	same(t, "everywhere", changes(o.take(o.Staff, header+"p1,李,officer,police,,,P1,car,,,D\n")), "changed patrol P1 works_in: [T1 V1] -> [D]")
+	same(t, "refused", refusals(o.take(o.Staff, header+"p2,刘,officer,police,,,P2,car,,,T9\n")), "2 works_in area")
+}
+
 func TestTwoWorkersChangePlaces(t *testing.T) {
 	t.Parallel()
 	o := newOffice(t)

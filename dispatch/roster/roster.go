@@ -70,10 +70,15 @@ type Known struct {
 	// Grids are the codes of all versions; empty where no grid was ever imported,
 	// and then any code is taken.
 	Grids map[string]bool
+	// Named are the codes of the areas, and of the grids in force, by name.
+	Named map[string][]string
 }
 
 // KnownPatrol is a patrol as the register has it.
-type KnownPatrol struct{ Department, Mode string }
+type KnownPatrol struct {
+	Department, Mode string
+	WorksIn          []string
+}
 
 // row is a table row with the refusals it earned. The first fault of a row
 // counts, so that one cause does not make five messages.

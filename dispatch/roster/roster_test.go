@@ -221,6 +221,39 @@ func TestPeopleFillIn(t *testing.T) {
 	same(t, "refused", refusals(refused), "6 grid_code grid", "7 grid_part grid")
 }
 
+// A working area is named by code or by name; a name that two places have needs the code.
+func TestWhereAPatrolWorks(t *testing.T) {
+	t.Parallel()
+	known := roster.Known{Departments: map[string]bool{"police": true}, AreaLevels: map[string]string{"D": "district", "T1": "town", "V1": "village"},
+		Grids: map[string]bool{"G1": true, "G2": true}, Named: map[string][]string{"路南": {"T1"}, "新村": {"V1", "G2"}, "一号": {"G1"}},
+		Patrols: map[string]roster.KnownPatrol{"P2": {Department: "police", Mode: "car", WorksIn: []string{"G2"}}, "P3": {Department: "police", Mode: "car", WorksIn: []string{"G2"}}}}
+	_, patrols, refused, err := roster.People(strings.NewReader(
+		"code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id,works_in\n"+
+			"a,A,officer,police,,,P1,car,,,路南;G1; 一号\n"+
+			"b,B,officer,police,,,P1,car,,,V1\n"+
+			"c,C,officer,police,,,P2,car,,,\n"+
+			"d,D,officer,police,,,P3,car,,,D\n"+
+			"e,E,officer,police,,,P4,car,,,\n"+
+			"f,F,officer,police,,,P5,car,,,新村\n"+
+			"g,G,officer,police,,,P5,car,,,T1;路北\n"+
+			"h,H,officer,police,,,,,,,T1\n"), known)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range patrols {
+		got = append(got, p.Code+" "+strings.Join(p.WorksIn, ";"))
+	}
+	same(t, "works in", got, "P1 G1;T1;V1", "P2 G2", "P3 D", "P4 ")
+	same(t, "refused", refusals(refused), "7 works_in area", "8 works_in area", "9 works_in patrol")
+	if d := refused[0].Detail; !strings.Contains(d, "V1, G2") {
+		t.Errorf("which places have the name: %s", d)
+	}
+	if d := refused[1].Detail; !strings.Contains(d, "路北") || !strings.Contains(d, "write the code or the name") {
+		t.Errorf("the remedy: %s", d)
+	}
+}
+
 func TestShiftTimes(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)

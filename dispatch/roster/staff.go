@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
@@ -25,7 +26,12 @@ type Patrol struct {
 	Code, Name, Department, Mode string
 	Skills                       []string
 	Area                         string
+	// WorksIn are the codes of the areas and grids that it is sent to; none is everywhere.
+	WorksIn []string
 }
+
+// mostWorksIn bounds how many areas and grids one patrol works in.
+const mostWorksIn = 64
 
 // gridDepartment is the department that grid workers form.
 const gridDepartment = "grid"
@@ -43,19 +49,25 @@ var partOf = map[string]string{
 }
 
 // People reads code,name,role,department,area_code,grid_code,patrol_code,
-// patrol_mode,skills,device_id and perhaps phone and grid_part. Rows that share a
-// patrol_code are one patrol; a grid worker's department is grid unless the row
-// says otherwise.
+// patrol_mode,skills,device_id and perhaps phone, grid_part and works_in. Rows that
+// share a patrol_code are one patrol; a grid worker's department is grid unless the row
+// says otherwise. works_in has the names or codes of the grids, villages and towns that
+// the patrol is sent to; where no row of a patrol names any it works where it did, a new
+// one everywhere, and the district's own code is everywhere again.
 func People(in io.Reader, known Known) ([]Staff, []Patrol, []Refusal, error) {
 	needed := []string{"code", "name", "role", "department", "area_code", "grid_code", "patrol_code", "patrol_mode", "skills", "device_id"}
 	p := &people{known: known, patrols: map[string]*Patrol{}, devices: map[string]string{}, workers: map[string]int{}}
-	good, refused, err := decode(in, needed, []string{"phone", "grid_part"}, p.check)
+	good, refused, err := decode(in, needed, []string{"phone", "grid_part", "works_in"}, p.check)
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	patrols := make([]Patrol, 0, len(p.patrols))
 	for _, patrol := range p.patrols {
 		slices.Sort(patrol.Skills)
+		slices.Sort(patrol.WorksIn)
+		if len(patrol.WorksIn) == 0 {
+			patrol.WorksIn = append(patrol.WorksIn, known.Patrols[patrol.Code].WorksIn...)
+		}
 		patrols = append(patrols, *patrol)
 	}
 	slices.SortFunc(patrols, func(a, b Patrol) int { return cmp.Compare(a.Code, b.Code) })
@@ -88,11 +100,12 @@ func (p *people) check(r *row) (string, Staff) {
 	}
 	p.checkGrid(r, &s)
 	p.checkPatrol(r, s)
+	worksIn := p.worksIn(r)
 	if p.codes[s.Code] {
 		return s.Code, s // a duplicate; decode says so
 	}
 	if r.fault == nil {
-		p.take(s, r)
+		p.take(s, r, worksIn)
 	}
 	return s.Code, s
 }
@@ -121,7 +134,7 @@ func (p *people) checkGrid(r *row, s *Staff) {
 func (p *people) checkPatrol(r *row, s Staff) {
 	mode := r.oneOf("patrol_mode", string(dispatch.Foot), string(dispatch.EBike), string(dispatch.Car))
 	if s.Patrol == "" {
-		for _, column := range []string{"patrol_mode", "skills", "device_id"} {
+		for _, column := range []string{"patrol_mode", "skills", "device_id", "works_in"} {
 			if r.Get(column) != "" {
 				r.refuse(column, CodePatrol, "%s belongs to a patrol; patrol_code is empty", column)
 			}
@@ -144,8 +157,31 @@ func (p *people) checkPatrol(r *row, s Staff) {
 	}
 }
 
+// worksIn answers the codes of what a row's works_in names by code or name.
+func (p *people) worksIn(r *row) []string {
+	codes := []string{}
+	for _, named := range r.list("works_in") {
+		found := p.known.Named[named]
+		if p.known.AreaLevels[named] != "" || p.known.Grids[named] {
+			found = []string{named}
+		}
+		switch {
+		case len(found) == 0:
+			r.refuse("works_in", CodeArea, "there is no grid, village or town %.40q; write the code or the name of one that is imported, several with ; between them", named)
+		case len(found) > 1:
+			r.refuse("works_in", CodeArea, "%d places are called %.40q; write the code of the one that is meant: %s", len(found), named, strings.Join(found[:min(len(found), 5)], ", "))
+		case !slices.Contains(codes, found[0]):
+			codes = append(codes, found[0])
+		}
+	}
+	if len(codes) > mostWorksIn {
+		r.refuse("works_in", CodeValue, "%d places; %d at most, name the town instead of its grids", len(codes), mostWorksIn)
+	}
+	return codes
+}
+
 // take counts a good row in.
-func (p *people) take(s Staff, r *row) {
+func (p *people) take(s Staff, r *row, worksIn []string) {
 	if p.codes == nil {
 		p.codes = map[string]bool{}
 	}
@@ -162,7 +198,7 @@ func (p *people) take(s Staff, r *row) {
 	patrol, told := p.patrols[s.Patrol]
 	if !told {
 		patrol = &Patrol{Code: s.Patrol, Name: s.Name, Department: s.Department, Mode: cmp.Or(r.Get("patrol_mode"), p.known.Patrols[s.Patrol].Mode),
-			Skills: []string{}, Area: s.Area}
+			Skills: []string{}, Area: s.Area, WorksIn: []string{}}
 		p.patrols[s.Patrol] = patrol
 	} else {
 		patrol.Name = s.Patrol // a patrol of several is called by its code, one of one by its member
@@ -170,6 +206,11 @@ func (p *people) take(s Staff, r *row) {
 	for _, skill := range r.list("skills") {
 		if !slices.Contains(patrol.Skills, skill) {
 			patrol.Skills = append(patrol.Skills, skill)
+		}
+	}
+	for _, code := range worksIn {
+		if !slices.Contains(patrol.WorksIn, code) {
+			patrol.WorksIn = append(patrol.WorksIn, code)
 		}
 	}
 }
