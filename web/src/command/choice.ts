@@ -112,11 +112,11 @@ export function dispatchNow(): Promise<boolean> {
 }
 
 export function reassign(a: Assignment, to: Candidate): Promise<boolean> {
-  const choice: Choice = { department: a.department ?? "grid", patrol_id: to.patrol_id };
-  return act(
-    (header) => client.POST("/api/v1/cases/{id}/dispatch", { params: { path: path(), header }, body: { choices: [choice] } }),
-    words.value.reassigned(to.name),
-  );
+  return sendChosen([{ department: a.department ?? "grid", patrol_id: to.patrol_id }], words.value.reassigned(to.name));
+}
+
+export function sendChosen(choices: Choice[], done: string): Promise<boolean> {
+  return act((header) => client.POST("/api/v1/cases/{id}/dispatch", { params: { path: path(), header }, body: { choices } }), done);
 }
 
 export type MissionAction = keyof typeof words.value.mission.done;
@@ -152,7 +152,8 @@ export function standing(c: { assignments: Assignment[] }): Assignment[] {
 export function airTrap(candidates: Candidate[]): Candidate | null {
   const able = candidates.filter((k) => k.rank !== null && k.air_m !== null);
   const nearest = able.reduce<Candidate | null>((best, k) => (best === null || (k.air_m ?? 0) < (best.air_m ?? 0) ? k : best), null);
-  return nearest && nearest.rank !== 1 && nearest.rank !== null ? nearest : null;
+  const first = able.find((k) => k.rank === 1);
+  return nearest && nearest.rank !== 1 && (nearest.eta_s ?? 0) >= (first?.eta_s ?? 0) ? nearest : null;
 }
 
 /** Whom the operator picked for a department, or whom the plan has. */

@@ -1,6 +1,6 @@
 /** What happened to a case, newest first, in words. */
 import type { CaseDetail, CaseEvent } from "../api/types.ts";
-import { departmentName, gridByCode } from "../state/register.ts";
+import { departmentName, gridByCode, placeNames } from "../state/register.ts";
 import { clock, duration } from "../i18n/format.ts";
 import { type Dict, words } from "../i18n/index.ts";
 import { inWords } from "../i18n/reasons.ts";
@@ -47,6 +47,7 @@ export function told(e: CaseEvent, c: CaseDetail, w: Dict): string {
     about?.kind === "first_look" || d.kind === "first_look" ? w.firstLook : text("department") ? departmentName(text("department")) : null,
     about?.patrol_name ?? null,
     grid ? (gridByCode.value.get(grid)?.name ?? grid) : null,
+    text("works_in") ? w.mission.lentFrom(placeNames(text("works_in") ?? "")) : null,
     who ? ((w.toldWhom as Record<string, string>)[who] ?? inWords(who, w)) : null,
     typeof d.eta_s === "number" ? duration(d.eta_s, w) : null,
     reason ? inWords(reason, w) : null,

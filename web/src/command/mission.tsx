@@ -1,13 +1,15 @@
 /** Several departments on one case: who leads, who is in place, when all are there, and what the commander may order. */
 import { signal } from "@preact/signals";
 import type { CaseDetail, Mission, MissionMember, MissionOrder } from "../api/types.ts";
-import { departmentName, departments } from "../state/register.ts";
+import { departmentName } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
-import { clock, duration } from "../i18n/format.ts";
+import { clock } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { busy, order, type MissionAction } from "./choice.ts";
+import { Cover } from "./cover.tsx";
+import { MoreForm, canSendMore } from "./more.tsx";
 
-/** What waits for a reason or a department before it is ordered. */
+/** What waits for a reason, or for what more is wanted, before it is ordered. */
 const asking = signal<{ of: string; action: "more" | "go" | "recall" } | null>(null);
 const opened = signal<string | null>(null);
 const active = new Set(["offered", "accepted", "en_route", "on_scene"]);
@@ -26,7 +28,7 @@ export function JointMission({ c }: { c: CaseDetail }) {
       {!m.rendezvous && m.meet_at && m.state === "gathering" ? <p class="note">{w.meetAt(clock(m.meet_at))}</p> : null}
       {m.of > 0 ? <div class="m-bar" aria-hidden="true"><i style={{ flex: m.in_place }} /><i class="rest" style={{ flex: m.of - m.in_place }} /></div> : null}
       <ul>{m.members.map((x) => <Member key={x.assignment_id} x={x} may={may} />)}</ul>
-      {m.cover ? <Cover m={m} /> : null}
+      <Cover c={c} />
       {may ? <Orders c={c} m={m} /> : null}
     </section>
   );
@@ -69,19 +71,6 @@ function Member({ x, may }: { x: MissionMember; may: boolean }) {
   );
 }
 
-function Cover({ m }: { m: Mission }) {
-  const all = words.value;
-  const w = all.mission;
-  if (!m.cover) return null;
-  const next = m.cover.next;
-  return (
-    <div class="m-cover" role="note">
-      <b>{w.cover(m.cover.towns.map((t) => t.name || t.code).join("、"))}</b>
-      <span>{next && next.length > 0 ? w.coverNext(next.map((x) => `${departmentName(x.department)} ${x.name}`).join("、"), duration(m.cover.next_latest_s ?? 0, all)) : w.coverNone}</span>
-    </div>
-  );
-}
-
 function Orders({ c, m }: { c: CaseDetail; m: Mission }) {
   const w = words.value.mission;
   const ask = asking.value?.of === c.id ? asking.value.action : null;
@@ -91,31 +80,25 @@ function Orders({ c, m }: { c: CaseDetail; m: Mission }) {
     if (!ask) return;
     const form = new FormData(e.currentTarget as HTMLFormElement);
     const reason = String(form.get("reason") ?? "").trim();
-    const body: MissionOrder = ask === "more" ? { department: String(form.get("department")), people: 1 } : ask === "go" ? { anyway: true } : {};
+    const body: MissionOrder = ask === "go" ? { anyway: true } : {};
     if (reason) body.reason = reason;
     asking.value = null;
     void order(ask, body);
   };
+  if (ask === "more") return <MoreForm c={c} done={() => (asking.value = null)} />;
   if (ask)
     return (
       <form class="m-form" onSubmit={submit}>
-        {ask === "more" ? (
-          <label>{w.moreOf}
-            <select name="department">
-              {[...departments.value.values()].filter((d) => d.code !== "grid").map((d) => <option key={d.code} value={d.code}>{departmentName(d.code)}</option>)}
-            </select>
-          </label>
-        ) : null}
-        <label>{w.reason}<input name="reason" maxLength={500} required={ask !== "more"} autoComplete="off" /></label>
+        <label>{w.reason}<input name="reason" maxLength={500} required autoComplete="off" /></label>
         <div class="m-acts">
           <button type="button" class="button" onClick={() => (asking.value = null)}>{words.value.cancel}</button>
-          <button type="submit" class="button primary" disabled={busy.value}>{ask === "more" ? w.more : ask === "go" ? w.goAnyway : w.recall}</button>
+          <button type="submit" class="button primary" disabled={busy.value}>{ask === "go" ? w.goAnyway : w.recall}</button>
         </div>
       </form>
     );
   return (
     <div class="m-acts">
-      <button type="button" class="button" disabled={busy.value} onClick={() => start("more")}>{w.more}</button>
+      {canSendMore(c) ? null : <button type="button" class="button" disabled={busy.value} onClick={() => start("more")}>{w.more}</button>}
       <button type="button" class="button" disabled={busy.value} onClick={() => start("recall")}>{w.recall}</button>
       {m.state === "in_place" ? (
         <button type="button" id="mission-go" class="button primary" disabled={busy.value} onClick={() => void order("go", {})}>{w.go}</button>

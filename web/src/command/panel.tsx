@@ -3,7 +3,7 @@ import { computed, signal } from "@preact/signals";
 import type { CaseDetail, Responsible } from "../api/types.ts";
 import { patrols, patrolsChanged, counts } from "../state/duty.ts";
 import { isFinished } from "../state/queue.ts";
-import { categoryName, departmentName, departments } from "../state/register.ts";
+import { categoryName, departmentName, departments, withPlaces } from "../state/register.ts";
 import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, distance, percent } from "../i18n/format.ts";
@@ -15,9 +15,11 @@ import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
 import { Course, Moves } from "./course.tsx";
 import { Meet } from "./meet.tsx";
+import { Cover } from "./cover.tsx";
 import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
 import { History } from "./history.tsx";
 import { JointMission } from "./mission.tsx";
+import { Lenders, SendMore, canSendMore } from "./more.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
@@ -165,6 +167,7 @@ function WhoComes({ c }: { c: CaseDetail }) {
         <span>{dispatchNote.value}</span>
       </h3>
       {teams.length === 0 ? <p class="note">{w.nobodyYet}</p> : null}
+      {c.mission ? null : <Cover c={c} />}
       {[...teams].sort((a, b) => Number(a.kind === "first_look") - Number(b.kind === "first_look")).map((a) => (
         <Team key={a.id} c={c} a={a} />
       ))}
@@ -185,13 +188,13 @@ function Lacks({ c }: { c: CaseDetail }) {
             <span>{w.considered(s.considered)}</span>
             <span class="more">
               {[s.people ? w.mission.lacksPeople(s.people) : "", s.skills?.length ? w.mission.lacksSkills(s.skills.join("、")) : "",
-                s.soonest ? w.mission.soonest(s.soonest.name, clock(s.soonest.at), s.soonest.estimated) : w.mission.nobodySoon,
-                ...(s.lenders ?? []).map((l) => w.mission.lender(l.name, l.works_in, l.air_m === null ? "" : distance(l.air_m)))].filter(Boolean).join(" · ")}
+                s.soonest ? w.mission.soonest(s.soonest.name, clock(s.soonest.at), s.soonest.estimated) : w.mission.nobodySoon].filter(Boolean).join(" · ")}
             </span>
+            <Lenders c={c} s={s} />
             {s.who?.length ? (
               <details>
                 <summary>{w.mission.whoNot(s.who.length)}</summary>
-                {s.who.map((p) => <div key={p.patrol_id}>{p.name} · {inWords(p.because, w)}</div>)}
+                {s.who.map((p) => <div key={p.patrol_id}>{p.name} · {inWords(withPlaces(p.because), w)}</div>)}
               </details>
             ) : null}
           </li>
@@ -208,7 +211,7 @@ function Foot({ c }: { c: CaseDetail }) {
   const n = standing(c).filter((a) => a.kind === "department" && a.state === "proposed").length;
   const canClose = may("close_case") && !isFinished(c);
   const canAccount = may("dossier");
-  if (!canSend && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value && c.moves.length === 0 && !covertMine(c)) return null;
+  if (!canSend && !canSendMore(c) && !canClose && !canAccount && undoS <= 0 && !said.value && !trouble.value && c.moves.length === 0 && !covertMine(c)) return null;
   return (
     <div class="foot">
       {trouble.value ? <p class="say bad" role="alert">{trouble.value}</p> : said.value ? <p class="say" role="status">{said.value}</p> : null}
@@ -220,6 +223,7 @@ function Foot({ c }: { c: CaseDetail }) {
           {n > 0 ? w.dispatch(n) : w.dispatchPlan} <span class="key">Enter</span>
         </button>
       ) : null}
+      <SendMore c={c} />
       <Moves c={c} />
       <CovertSwitch c={c} />
       {canAccount && !closing.value ? (

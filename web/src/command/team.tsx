@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 import type { Assignment, Candidate, CaseDetail } from "../api/types.ts";
 import { isFinished } from "../state/queue.ts";
-import { departmentName } from "../state/register.ts";
+import { departmentName, withPlaces } from "../state/register.ts";
 import { may } from "../state/session.ts";
 import { distance, duration, minutes } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
@@ -72,7 +72,7 @@ function Candidates({ c, a, picked }: { c: CaseDetail; a: Assignment; picked: st
   return (
     <div class="candidates">
       {list.map((k) => (
-        <Row key={k.patrol_id} k={k} picked={k.patrol_id === picked} air={k === trap} soonest={k === soonest && k.rank === 1} act={free && k.rank !== null ? () => pick(k) : null} sent={sent} />
+        <Row key={k.patrol_id} k={k} picked={k.patrol_id === picked} air={k === trap} soonest={k === soonest && k.rank === 1 && !ranked.some((o) => o.rank !== null && (o.eta_s ?? Infinity) < (k.eta_s ?? 0))} act={free && k.rank !== null ? () => pick(k) : null} sent={sent} />
       ))}
       {wanted ? (
         <div class="swap" role="alertdialog" aria-label={w.reassign}>
@@ -106,7 +106,7 @@ function bandOf(k: Candidate, w: typeof words.value): string {
 
 function Row({ k, picked, air, soonest, act, sent }: { k: Candidate; picked: boolean; air: boolean; soonest: boolean; act: (() => void) | null; sent: boolean }) {
   const w = words.value;
-  const why = [air ? w.airNearest : "", soonest ? w.soonest : k.rejected_because !== null ? inWords(k.rejected_because, w) : ""].filter(Boolean).join(" · ");
+  const why = [air ? w.airNearest : "", soonest ? w.soonest : k.rejected_because !== null ? inWords(withPlaces(k.rejected_because), w) : ""].filter(Boolean).join(" · ");
   const body = (
     <>
       <span class="n">{picked ? "✓" : (k.rank ?? "–")}</span>

@@ -52,6 +52,16 @@ export function townOf(areaCode: string | null | undefined): Area | null {
   return null;
 }
 
+/** Areas and grids by name, as a working area names them: codes with ", " between. */
+export function placeNames(codes: string): string {
+  return codes.split(", ").map((code) => areas.value.get(code)?.name ?? gridByCode.value.get(code)?.name ?? code).join("、");
+}
+
+/** The planner's reason with the names of the places that it gives by code. */
+export function withPlaces(reason: string): string {
+  return reason.replace(/^works in (.+) only$/, (_, codes: string) => `works in ${placeNames(codes)} only`);
+}
+
 const middle = (g: Grid) => ({ lon: ((g.bbox[0] ?? 0) + (g.bbox[2] ?? 0)) / 2, lat: ((g.bbox[1] ?? 0) + (g.bbox[3] ?? 0)) / 2 });
 
 /** The box around every grid. */

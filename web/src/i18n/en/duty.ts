@@ -163,6 +163,7 @@ export const event: Dict["event"] = {
   "mission.arrived": "At the rendezvous",
   "mission.in_place": "All in place",
   "mission.go": "Order to go",
+  lent: "Lent",
   "mission.cover": "A town is left without police",
   "mission.released": "Released",
   "mission.recalled": "All recalled",

@@ -169,6 +169,7 @@ export const event = {
   "mission.arrived": "到达集合点",
   "mission.in_place": "全部到位",
   "mission.go": "下令行动",
+  lent: "借调",
   "mission.cover": "方案使镇街缺警力",
   "mission.released": "放行",
   "mission.recalled": "全部撤回",
