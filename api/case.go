@@ -163,11 +163,17 @@ func (s *Server) answerAssignment(c echo.Context) error {
 	if !s.spec.isWord("AssignmentAction", string(verb)) {
 		return errNotFound
 	}
-	reason, err := s.readReason(c)
-	if err != nil {
+	var in AssignmentAnswer
+	if err := s.readJSON(c, "AssignmentAnswer", true, &in); err != nil {
 		return err
 	}
-	changed, err := s.cases.Answer(c.Request().Context(), viewer(c), id, aid, verb, version, reason)
+	said := deref(in.Reason)
+	if verb == dispatch.Finish {
+		said = deref(in.Result)
+	} else if in.Result != nil {
+		return invalid(FieldProblem{Pointer: "/result", Detail: "goes with done alone; leave it out, or say done"})
+	}
+	changed, err := s.cases.Answer(c.Request().Context(), viewer(c), id, aid, verb, version, said)
 	return answerCase(c, changed, err)
 }
 

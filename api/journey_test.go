@@ -133,8 +133,25 @@ func TestJourneyOfACase(t *testing.T) {
 		t.Fatalf("nobody of the police goes: %+v", detail.Assignments)
 	}
 	w.want(http.StatusNotFound, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/accept", token: w.as(dispatch.RoleDevice)})
-	for _, step := range []string{"accept", "en_route", "on_scene", "done"} {
+	for _, step := range []string{"accept", "en_route", "on_scene"} {
 		w.want(http.StatusOK, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/" + step, token: w.police})
+	}
+	early := w.want(http.StatusBadRequest, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/on_scene", token: w.police, body: `{"result":"查封"}`})
+	if early.problem().Errors[0].Pointer != "/result" {
+		t.Errorf("a result before the end: %s", early.body)
+	}
+	// Said twice, since the first answer may have been lost on the way, it stands once.
+	for range 2 {
+		w.want(http.StatusOK, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/done", token: w.police, body: `{"result":"已查封，当事人带走"}`})
+	}
+	said := 0
+	for _, e := range read[api.CaseDetail](t, w.want(http.StatusOK, call{path: at, token: operator})).Events {
+		if e.Kind == "result" && e.Detail["result"] == "已查封，当事人带走" && e.Detail["unit"] == "police" {
+			said++
+		}
+	}
+	if said != 1 {
+		t.Errorf("what was done stands %d times in the history", said)
 	}
 	stale := w.want(http.StatusPreconditionFailed, call{method: "POST", path: at + "/close", token: operator, header: map[string]string{"If-Match": `"1"`}})
 	if stale.problem().Errors[0].Pointer != "/header/If-Match" {

@@ -1770,6 +1770,15 @@ type Assignment struct {
 // AssignmentAction defines model for AssignmentAction.
 type AssignmentAction string
 
+// AssignmentAnswer defines model for AssignmentAnswer.
+type AssignmentAnswer struct {
+	// Reason Of decline: why
+	Reason *string `json:"reason,omitempty"`
+
+	// Result Of done, and of no other: what was done and found; it stands in the history of the case
+	Result *string `json:"result,omitempty"`
+}
+
 // AssignmentKind defines model for AssignmentKind.
 type AssignmentKind string
 
@@ -4652,7 +4661,7 @@ type SetDayJSONRequestBody = NewCalendarDay
 type SetHoursJSONRequestBody = WorkHours
 
 // AnswerAssignmentJSONRequestBody defines body for AnswerAssignment for application/json ContentType.
-type AnswerAssignmentJSONRequestBody = Note
+type AnswerAssignmentJSONRequestBody = AssignmentAnswer
 
 // CloseCaseJSONRequestBody defines body for CloseCase for application/json ContentType.
 type CloseCaseJSONRequestBody = Closing

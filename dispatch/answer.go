@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,9 +34,10 @@ var answers = map[Verb]struct {
 	Finish:  {Done, []AssignmentState{There}},
 }
 
-// Answer is what a patrol, or an operator for it, says to an assignment. A declined
-// one goes to the next best at once.
-func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, reason string) (CaseDetail, error) {
+// Answer is what a patrol, or an operator for it, says to an assignment: said is why it
+// is declined, or what was done and found where it is finished. A declined one goes to
+// the next best at once.
+func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, said string) (CaseDetail, error) {
 	if err := allow(v, ActAnswer); err != nil {
 		return CaseDetail{}, err
 	}
@@ -67,9 +69,12 @@ func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 				Detail: fmt.Sprintf("The assignment is %s; %s is not possible from there.", a.State, verb)}
 		}
 		if verb == Decline {
-			t.end(i, Declined, reason)
+			t.end(i, Declined, said)
 			t.replan(s.PlanWithin + time.Second)
 		} else {
+			if result := strings.TrimSpace(said); verb == Finish && result != "" {
+				t.event("result", a.PatrolID, facts{"result": result, "unit": a.Department, "assignment": a.ID})
+			}
 			t.advance(i, rule.to)
 		}
 		return t.done()

@@ -2715,6 +2715,12 @@ export interface components {
         Note: {
             reason?: string;
         };
+        AssignmentAnswer: {
+            /** @description Of decline: why */
+            reason?: string;
+            /** @description Of done, and of no other: what was done and found; it stands in the history of the case */
+            result?: string;
+        };
         Patrol: {
             /** Format: uuid */
             id: string;
@@ -4585,7 +4591,7 @@ export interface operations {
         };
         requestBody?: {
             content: {
-                "application/json": components["schemas"]["Note"];
+                "application/json": components["schemas"]["AssignmentAnswer"];
             };
         };
         responses: {

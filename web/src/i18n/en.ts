@@ -1,6 +1,7 @@
 import { course } from "./en/course.ts";
 import { like } from "./en/like.ts";
 import { covert } from "./en/covert.ts";
+import { work } from "./en/work.ts";
 import { mission } from "./en/mission.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
@@ -311,6 +312,7 @@ export const en: Dict = {
   like,
   covert,
   mission,
+  work,
   stage,
   assignment,
   status,

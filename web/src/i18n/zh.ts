@@ -2,6 +2,7 @@
 import { course } from "./zh/course.ts";
 import { like } from "./zh/like.ts";
 import { covert } from "./zh/covert.ts";
+import { work } from "./zh/work.ts";
 import { mission } from "./zh/mission.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
@@ -311,6 +312,7 @@ export const zh = {
   like,
   covert,
   mission,
+  work,
   stage,
   assignment,
   status,

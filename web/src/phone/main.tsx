@@ -2,6 +2,7 @@
 import "../css/base.css";
 import "../css/phone.css";
 import "../css/meet.css";
+import "../css/work.css";
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { Refused, setBearer } from "../api/client.ts";

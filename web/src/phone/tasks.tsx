@@ -8,17 +8,23 @@ import { session } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
+import { left as leftOf, rungOf } from "../ui/clocks.tsx";
 import { here } from "./here.ts";
 import { loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
 import { MissionNote, type Step, stepOf, waits } from "./mission.tsx";
+import { FinishForm } from "./finish.tsx";
+import { sayRefused, within } from "./refusal.ts";
 import { loadRevisits, Revisits, revisits } from "./revisits.tsx";
 import { reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
+import { CaseWork, freshen, isOpen, loadUnit, openCase, ours, pollUnit, UnitCases } from "./work.tsx";
 
 const list = signal<Case[]>([]);
 const busy = signal(false);
-const trouble = signal("");
+/** What went wrong, and at which task it is to be read. */
+const trouble = signal<{ of: string; text: string } | null>(null);
 const declining = signal<string | null>(null);
+const finishing = signal<string | null>(null);
 const active = new Set(["offered", "accepted", "en_route", "on_scene"]);
 const everyMs = 5_000;
 
@@ -27,6 +33,7 @@ export async function loadTasks(): Promise<void> {
     const { items } = await ask(client.GET("/api/v1/cases", { params: { query: { open: true, limit: 50 } } }));
     list.value = items;
     reachable.value = true;
+    freshen(items);
     await loadMeetings(tasks.peek().filter((t) => t.a.kind === "department").map((t) => t.c.id));
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
@@ -40,6 +47,7 @@ export function pollTasks(): void {
   void loadRevisits().finally(look);
   const again = () => setTimeout(() => void loadTasks().finally(again), everyMs);
   void loadTasks().finally(again);
+  pollUnit();
 }
 
 type Task = { c: Case; a: Assignment };
@@ -49,33 +57,35 @@ export const tasks = computed<Task[]>(() => {
 });
 
 type Action = "accept" | "decline" | "en_route" | "on_scene" | "done";
-async function answer({ c, a }: Task, steps: Action[], reason?: string): Promise<void> {
-  busy.value = true;
-  trouble.value = "";
-  try {
+async function answer({ c, a }: Task, steps: Action[], said: { reason?: string; result?: string } = {}): Promise<boolean> {
+  const done = await tap(a.id, async (signal) => {
     for (const action of steps)
-      await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body: reason ? { reason } : {} }));
-    declining.value = null;
-  } catch (why) {
-    if (!(why instanceof Refused)) throw why;
-    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
-  } finally {
-    await loadTasks();
-    busy.value = false;
-  }
+      await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body: said, signal }));
+  });
+  if (done) declining.value = finishing.value = null;
+  if (done && steps.includes("done")) void loadUnit();
+  return done;
 }
 
-async function together({ c }: Task, step: Step): Promise<void> {
+function together({ c, a }: Task, step: Step): Promise<boolean> {
+  return tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action: step.action } }, body: step.body, signal })));
+}
+
+/** One tap of a task. Said twice it counts once, so what did not get through is simply tapped again. */
+async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>): Promise<boolean> {
+  if (busy.value) return false;
   busy.value = true;
-  trouble.value = "";
+  trouble.value = null;
   try {
-    await ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action: step.action } }, body: step.body }));
+    await within(call);
+    return true;
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
-    trouble.value = why.type === "offline" ? words.value.offlineNow : words.value.failed(why.message);
+    trouble.value = { of, text: sayRefused(why) };
+    return false;
   } finally {
-    await loadTasks();
     busy.value = false;
+    await loadTasks();
   }
 }
 
@@ -86,17 +96,18 @@ export function Tasks() {
       <div class="title">
         <h1>{w.tasks}</h1>
       </div>
-      {trouble.value ? <p class="error" role="alert">{trouble.value}</p> : null}
+      {trouble.value && !tasks.value.some((t) => t.a.id === trouble.value?.of) ? <p class="error" role="alert">{trouble.value.text}</p> : null}
       {tasks.value.map((t) => (
         <TaskSheet key={t.a.id} t={t} />
       ))}
       <Revisits />
-      {tasks.value.length === 0 && revisits.value.length === 0 ? (
+      {tasks.value.length + revisits.value.length + ours.value.length === 0 ? (
         <div class="sheet nothing">
           <h2>{w.noTasks}</h2>
           <p>{session.value?.patrol_id ? w.noTasksHint : w.noPatrol}</p>
         </div>
       ) : null}
+      <UnitCases without={new Set(tasks.value.map((t) => t.c.id))} />
       <button type="button" class="big alert" style={{ marginTop: "0.9rem" }} onClick={() => (tab.value = "report")}>＋ {w.report}</button>
     </>
   );
@@ -106,6 +117,7 @@ function TaskSheet({ t }: { t: Task }) {
   const all = words.value;
   const w = all.phone;
   const { c, a } = t;
+  const k = c.clocks[0];
   const left = a.expires_at ? (Date.parse(a.expires_at) - nowMs.value) / 1000 : null;
   const away = here.value ? distanceM(here.value, c) : null;
   const meeting = meetingFor(c);
@@ -130,6 +142,7 @@ function TaskSheet({ t }: { t: Task }) {
       <p>
         {[away === null ? (a.road_m === null ? "" : w.distance(distance(a.road_m))) : w.distance(distance(away)), a.eta_s === null || meets ? "" : w.eta(a.mode ? all.mode[a.mode] : "", duration(a.eta_s, all))].filter(Boolean).join(" · ")}
       </p>
+      {k && a.state !== "offered" ? <p><span class={`due ${rungOf(k, nowMs.value)}`}>{all.course.clocks[k.name]} {leftOf(k, nowMs.value).text}</span></p> : null}
       {mission && a.state !== "offered" ? <MissionNote m={mission} a={a} /> : null}
       <MeetSheet c={c} a={a} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
@@ -137,10 +150,12 @@ function TaskSheet({ t }: { t: Task }) {
         <div class="field" role="group" aria-label={w.declineWhy}>
           <span class="label">{w.declineWhy}</span>
           {w.declineReasons.map((reason) => (
-            <button key={reason} type="button" class="big" style={{ marginBottom: "0.5rem" }} disabled={busy.value} onClick={() => void answer(t, ["decline"], reason)}>{reason}</button>
+            <button key={reason} type="button" class="big" style={{ marginBottom: "0.5rem" }} disabled={busy.value} onClick={() => void answer(t, ["decline"], { reason })}>{reason}</button>
           ))}
           <button type="button" class="big" onClick={() => (declining.value = null)}>{all.cancel}</button>
         </div>
+      ) : finishing.value === a.id && a.state === "on_scene" ? (
+        <FinishForm id={a.id} busy={busy.value} cancel={() => (finishing.value = null)} send={(result) => answer(t, ["done"], { result })} />
       ) : (
         <div class="acts">
           {a.state === "offered" ? (
@@ -155,9 +170,16 @@ function TaskSheet({ t }: { t: Task }) {
           ) : a.state === "en_route" ? (
             <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["on_scene"])}>{w.onScene}</button>
           ) : (
-            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["done"])}>{w.done}</button>
+            <button type="button" class="big main only" disabled={busy.value} id="task-done" onClick={() => (finishing.value = a.id)}>{w.done}</button>
           )}
         </div>
+      )}
+      {trouble.value?.of === a.id ? <p class="say bad" role="alert">{trouble.value.text}</p> : null}
+      {a.state === "offered" ? null : (
+        <>
+          <button type="button" class="big more" aria-expanded={isOpen(c.id)} onClick={() => openCase(isOpen(c.id) ? null : c.id)}>{isOpen(c.id) ? all.work.close : all.work.openMore}</button>
+          {isOpen(c.id) ? <CaseWork id={c.id} /> : null}
+        </>
       )}
     </article>
   );

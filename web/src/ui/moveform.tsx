@@ -1,11 +1,15 @@
 /** The form of one move of a case, as both pages ask for what it needs: a reason, a result, a unit, a time. */
+import type { ComponentChildren } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import { Refused } from "../api/client.ts";
 import type { CaseDetail, CaseMove, NextMove } from "../api/types.ts";
 import { departmentName, departments } from "../state/register.ts";
 import { inLanguage, words } from "../i18n/index.ts";
 
-type Field = "level" | "hours" | "owner" | "days" | "until" | "document" | "result" | "reason";
+const fields = ["level", "hours", "owner", "days", "until", "document", "result", "reason"] as const;
+type Field = (typeof fields)[number];
+/** Whether a refusal names one of the fields, where it is then said. */
+export const isField = (pointer: string): boolean => fields.some((f) => pointer === `/${f}`);
 
 /** What was written and has not arrived stays, though the page was left meanwhile. */
 const kept = new Map<string, Record<string, string>>();
@@ -38,10 +42,12 @@ type Props = {
   cancel: () => void;
   /** How the buttons look: the command page's, or thumb-sized ones. */
   look?: { row: string; plain: string; main: string };
+  /** What came of the last tap, where the thumb is. */
+  children?: ComponentChildren;
 };
 const desk = { row: "second", plain: "button", main: "button primary" };
 
-export function MoveForm({ c, m, busy, refused, send, cancel, look = desk }: Props) {
+export function MoveForm({ c, m, busy, refused, send, cancel, look = desk, children }: Props) {
   const w = words.value;
   const t = w.course;
   const form = useRef<HTMLFormElement>(null);
@@ -93,6 +99,7 @@ export function MoveForm({ c, m, busy, refused, send, cancel, look = desk }: Pro
       {needs.has("document") ? <>{label("document", t.document)}<input {...marks("document")} maxLength={200} required defaultValue={before.document} />{fault("document")}</> : null}
       {needs.has("result") ? <>{label("result", m.move === "pass" ? t.checked : m.move === "answer" ? t.answer : t.result)}<textarea {...marks("result")} maxLength={1000} required defaultValue={before.result} />{fault("result")}</> : null}
       {needs.has("reason") || m.move === "urge" ? <>{label("reason", t.reason)}<textarea {...marks("reason")} maxLength={1000} required={needs.has("reason")} defaultValue={before.reason} />{fault("reason")}</> : null}
+      {children}
       <div class={look.row}>
         <button type="button" class={look.plain} onClick={cancel}>{w.cancel}</button>
         <button type="submit" class={look.main} disabled={busy} id="move-confirm">{w.confirm} · {inLanguage(m.name)}</button>
