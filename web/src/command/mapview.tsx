@@ -25,12 +25,14 @@ import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
 import { PlaceLink } from "./nearby.tsx";
 import { titleOf } from "./queue.tsx";
+import { WhoseButton } from "./whose.tsx";
 
 export const districtMap = signal<DistrictMap | null>(null);
 const broken = signal<"" | "none" | "lost">("");
 export const layersOn = signal<Record<LayerGroup, boolean>>({ grids: true, towns: true, people: true, places: false, roads: true, heat: false, coverage: false, labels: true });
 const tip = signal<{ hit: Hit; x: number; y: number } | null>(null);
 const gridShown = signal<GridDetail | null>(null);
+const spot = signal<LonLat | null>(null); // where within it somebody pointed
 export const patrolShown = signal<string | null>(null);
 const placeShown = signal<PlaceHit | null>(null);
 const following = signal<string | null>(null);
@@ -205,6 +207,7 @@ async function clicked(hit: Hit): Promise<void> {
     return;
   }
   patrolShown.value = null;
+  spot.value = { lon: hit.lon, lat: hit.lat };
   if (hit.place || hit.cell || hit.covered) {
     gridShown.value = null;
     placeShown.value = hit.place ?? null;
@@ -443,6 +446,7 @@ function GridCard() {
           </li>
         ))}
       </ul>
+      {spot.value ? <WhoseButton at={{ ...spot.value, about: w.whose.ofSpot(g.name), at: nowMs.value }} /> : null}
     </aside>
   );
 }

@@ -23,6 +23,7 @@ import { Lenders, SendMore, canSendMore } from "./more.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
+import { WhoseButton } from "./whose.tsx";
 import { TierBars } from "./tiers.tsx";
 import { titleOf } from "./queue.tsx";
 
@@ -127,6 +128,7 @@ function Where({ c }: { c: CaseDetail }) {
           </>
         )}
       </div>
+      <WhoseButton at={{ lon: c.lon, lat: c.lat, category: c.category, about: w.whose.ofCase(c.number), at: Date.parse(c.made_at) }} />
     </section>
   );
 }

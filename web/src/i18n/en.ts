@@ -5,6 +5,7 @@ import { work } from "./en/work.ts";
 import { mission } from "./en/mission.ts";
 import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
+import { whose } from "./en/whose.ts";
 import { people } from "./en/people.ts";
 import { followUp, heard } from "./en/told.ts";
 import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
@@ -337,6 +338,7 @@ export const en: Dict = {
   position,
 
   meet,
+  whose,
 
   followUp,
   heard,

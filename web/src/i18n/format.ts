@@ -39,6 +39,18 @@ export function dayAndClock(t: Date | string | number, seconds = false): string 
   return today ? clock(d, seconds) : `${d.getMonth() + 1}-${String(d.getDate()).padStart(2, "0")} ${clock(d, seconds)}`;
 }
 
+/** With the year, for what may be long ago: 2026-05-03 21:40. */
+export function dateAndClock(t: Date | string | number): string {
+  return fieldTime(t).replace("T", " ");
+}
+
+/** As a field for a date and a time has it, in the time of this machine. */
+export function fieldTime(t: Date | string | number): string {
+  const d = new Date(t);
+  const two = (n: number) => String(n).padStart(2, "0");
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}T${clock(d)}`;
+}
+
 function trim(n: number): string {
   return n < 9.95 ? n.toFixed(1).replace(/\.0$/, "") : String(Math.round(n));
 }

@@ -6,6 +6,7 @@ import { work } from "./zh/work.ts";
 import { mission } from "./zh/mission.ts";
 import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
+import { whose } from "./zh/whose.ts";
 import { people } from "./zh/people.ts";
 import { followUp, heard } from "./zh/told.ts";
 import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
@@ -337,6 +338,7 @@ export const zh = {
   position,
 
   meet,
+  whose,
 
   followUp,
   heard,

@@ -1,0 +1,25 @@
+import type { whose as zh } from "../zh/whose.ts";
+
+export const whose: typeof zh = {
+  title: "Who was responsible?",
+  ofCase: (n) => `Where case ${n} is`,
+  ofSpot: (grid) => `A spot on the map within ${grid}`,
+  when: "Date and time",
+  ask: "Ask",
+  needTime: "Give a date and a time.",
+  noGrid: (t) => `On ${t} no grid held this place, nor was one near.`,
+  answers: (name, part, grid) => `${name} (${part}, ${grid}) had to come`,
+  nobodyOnDuty: "Nobody had to come: nobody was on duty, and there was no chief",
+  notYours: "The people are outside what you may see",
+  grid: "Grid",
+  version: "Drawn so",
+  span: (from, until) => (from && until ? `${from} to ${until}` : from ? `since ${from}, to this day` : until ? `until ${until}` : "always"),
+  part: "Part",
+  person: "Name",
+  unit: "Patrol",
+  duty: "Then",
+  held: "In the part",
+  onDuty: "on duty",
+  offDuty: "off duty",
+  none: "nobody then",
+};
