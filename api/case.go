@@ -91,6 +91,14 @@ func beside(found dispatch.CaseDetail) (ids []dispatch.CaseID) {
 	for _, k := range found.Holds {
 		ids = append(ids, k.CaseID)
 	}
+	for _, k := range found.Precedents {
+		ids = append(ids, k.CaseID)
+	}
+	for _, r := range found.Revisits {
+		if r.NewCase != nil {
+			ids = append(ids, *r.NewCase)
+		}
+	}
 	if found.Course.Joined != nil {
 		ids = append(ids, found.Course.Joined.CaseID)
 	}

@@ -126,6 +126,8 @@ func setupCovert(t *testing.T, watch func(*dispatch.Service) api.Socket) *covert
 	w.exec(`INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid) VALUES ($1, 'GRID-secret', $2, 'worker', '[2020-01-01,)')`, here, w.visitors[dispatch.RoleGridWorker].Staff)
 	w.marks = []string{w.secret.caseID.String(), w.secret.report.String(), w.secret.photo, "N-secret", "SECRET-", "121.9041239", "28.4041237",
 		"121.7771239", "28.7771237", "121.9072239", "98761.5", "98762.5", "98763.5", w.secret.revisit.String(), cell.At(target, 9).String(), cell.At(onWay, 9).String(), cell.At(stands, 9).String()}
+	// What a store that forgets to ask would answer as the track of anybody.
+	w.desk.fixes = []api.TrackPoint{{T: time.Now().Add(30 * time.Second), Lon: stands.Lon, Lat: stands.Lat}, {T: time.Now().Add(time.Minute), Lon: target.Lon, Lat: target.Lat}}
 	w.cover(time.Now().Add(time.Hour))
 	return w
 }
@@ -183,6 +185,11 @@ func (w *covertWorld) walk() {
 		get("/api/v1/reach?patrol=" + w.going.String() + "&minutes=1&res=9"), get("/api/v1/reach?patrol=" + w.back.String() + "&minutes=1&res=9"),
 		get("/api/v1/reports/N-secret"), get("/api/v1/locate?lon=121.9&lat=28.4"), get("/api/v1/calendar"), get("/metrics"),
 	}
+	tracks := []call{}
+	for _, id := range []dispatch.PatrolID{w.going, w.back} {
+		tracks = append(tracks, get("/api/v1/patrols/"+id.String()+"/track?from="+time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339)))
+	}
+	more = append(more, tracks...)
 	for _, role := range roles {
 		v := w.visitors[role]
 		if knows(v.Viewer) {
@@ -241,7 +248,12 @@ func (w *covertWorld) walk() {
 				t.Errorf("%s: does not see the place %s of who is on it", role, mark)
 			}
 		}
-		for _, path := range []string{"/api/v1/reports", "/api/v1/cases/" + w.neighbour.caseID.String(), "/api/v1/revisits"} { // each shows it
+		for _, c := range tracks {
+			if r := w.want(http.StatusOK, call{path: c.path, token: v.token}); !bytes.Contains(r.body, []byte("121.9041239")) {
+				t.Errorf("%s: does not see the track of who is on it: %s", role, r.body)
+			}
+		}
+		for _, path := range []string{"/api/v1/reports", "/api/v1/cases/" + w.neighbour.caseID.String(), "/api/v1/revisits", "/api/v1/operator-items"} { // each shows it
 			w.asOwner(`DELETE FROM case_views`)
 			w.want(http.StatusOK, call{path: path, token: v.token})
 			if n := ask[int](w.bundle, `SELECT count(*) FROM case_views WHERE case_id = $1 AND viewer_id = $2 AND what = 'list'`, w.secret.caseID, v.Account); n != 1 {

@@ -3,6 +3,7 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -294,7 +295,7 @@ func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from
 }
 
 func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {
-	return d.fixes[:min(limit, len(d.fixes))], d.act(ctx)
+	return slices.Clone(d.fixes[:min(limit, len(d.fixes))]), d.act(ctx)
 }
 
 func (d *desk) Cover(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.CoverOrder) (dispatch.CaseDetail, error) {

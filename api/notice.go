@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
@@ -67,6 +68,13 @@ func (s *Server) listOperatorItems(c echo.Context) error {
 	}
 	page, err := s.notices.OperatorItems(c.Request().Context(), viewer(c), open, ask)
 	if err != nil {
+		return err
+	}
+	of := make([]dispatch.CaseID, len(page.Items))
+	for i, item := range page.Items {
+		of[i] = item.CaseID
+	}
+	if err := s.auth.RecordCovertAmong(c.Request().Context(), viewer(c), pgauth.ViewedInList, of); err != nil {
 		return err
 	}
 	return answer(c, http.StatusOK, page)

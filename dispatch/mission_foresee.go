@@ -62,6 +62,40 @@ func (s *Service) foresee(ctx context.Context, b *brief) error {
 	return err
 }
 
+// foresee asks for what a case is told of a department that falls short by the match
+// alone: who of it is free soonest, those counted who go to the others.
+func (b *batchPlan) foresee(ctx context.Context, going []Leaving) error {
+	var short []string
+	var lacking []*entry
+	for _, e := range b.entries {
+		if e.held != nil {
+			continue
+		}
+		for _, p := range MakePlan(e.b.input).Teams {
+			if p.Shortfall == "" {
+				continue
+			}
+			if !slices.Contains(short, p.Department) {
+				short = append(short, p.Department)
+			}
+			if !slices.Contains(lacking, e) {
+				lacking = append(lacking, e)
+			}
+		}
+	}
+	if len(short) == 0 {
+		return nil
+	}
+	relief, err := b.s.Store.Relief(ctx, short, going)
+	if err != nil {
+		return fmt.Errorf("ask who will be free: %w", err)
+	}
+	for _, e := range lacking {
+		e.b.relief = relief
+	}
+	return nil
+}
+
 // free are the patrols that could be sent somewhere, this case or not.
 func free(runners []Runner) []Runner {
 	return slices.DeleteFunc(slices.Clone(runners), func(r Runner) bool {
