@@ -117,6 +117,10 @@ bench-verdicts: ## Put each fault into tracks of real people: how much the judge
 bench-live: ## Measure live out: 20,000 patrols that move, 200 viewers of a town each, and the index in memory
 	@go run ./cmd/gridbench live
 
+.PHONY: bench-matching
+bench-matching: ## Measure 500 reports matched with 500 patrols: the sum of all arrivals least, and the last arrival soonest
+	@go run ./cmd/gridbench matching
+
 .PHONY: bench-verify
 bench-verify: ## Measure how long a chain of 1 M events takes to verify
 	@go run ./cmd/gridbench verify

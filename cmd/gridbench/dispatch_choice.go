@@ -36,7 +36,7 @@ func chooseOften(seed uint64) chosen {
 	}
 	took := make([]time.Duration, rounds)
 	for i := range took {
-		in := dispatch.PlanInput{Rules: 2, Category: "C01", Place: geo.Point{Lon: 121.4, Lat: 28.6}, Now: time.Unix(1_764_000_000, 0)}
+		in := dispatch.PlanInput{Rules: 3, Category: "C01", Place: geo.Point{Lon: 121.4, Lat: 28.6}, Now: time.Unix(1_764_000_000, 0)}
 		look := dispatch.Team{Kind: dispatch.KindFirstLook, Department: dispatch.GridDepartment}
 		for range workers {
 			look.Runners = append(look.Runners, runner(dispatch.GridDepartment, 4))

@@ -21,6 +21,7 @@ type commands struct {
 	Live       liveCmd       `cmd:"" help:"Live out: 20,000 patrols that move, 200 viewers, and the index in memory."`
 	Dispatch   dispatchCmd   `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
 	Road       roadCmd       `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
+	Matching   matchingCmd   `cmd:"" help:"500 reports on 500 patrols: the sum of all arrivals least, and the last arrival soonest."`
 	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
 	RoadMemory roadMemoryCmd `cmd:"" hidden:"" help:"What serving a network file adds to the memory of this process."`
 	Photo      photoCmd      `cmd:"" help:"Dispatch with and without 1,000 photos of 3 MB beside it."`

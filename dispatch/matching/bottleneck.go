@@ -2,46 +2,125 @@ package matching
 
 import "slices"
 
+// sampled is how many of the costs are looked at to find about where the limit lies.
+const sampled = 1024
+
 // bottleneck is the least limit under which as many pairs are possible as without
-// one: a search by halves over the costs there are, each asked of the algorithm of
-// J. Hopcroft and R. Karp (SIAM Journal on Computing 2, 1973).
+// one: a search over the costs there are, each asked of the algorithm of J. Hopcroft
+// and R. Karp (SIAM Journal on Computing 2, 1973), which goes on from the pairs that
+// the dearest limit so far that was too low left.
+//
+// Most often the limit is the dearest of what each row and each column costs at least,
+// so that is asked first; and it is near the cheap end, so that the rest is searched
+// from there.
 func bottleneck(c Costs) int64 {
-	costs := make([]int64, 0, len(c.Of))
-	for _, v := range c.Of {
-		if v != Never {
-			costs = append(costs, v)
-		}
-	}
-	if len(costs) == 0 {
-		return 0
-	}
-	slices.Sort(costs)
-	costs = slices.Compact(costs)
 	g := newGraph(c)
 	most := g.pairs(Most)
-	at, _ := slices.BinarySearchFunc(costs, most, func(limit int64, most int) int { return g.pairs(limit) - most })
-	return costs[at]
+	if most == 0 {
+		return 0
+	}
+	g.clear()
+	low := needed(c, most)
+	if g.enough(low, most) {
+		return low
+	}
+	var above []int64
+	for _, v := range c.Of {
+		if v > low && v != Never {
+			above = append(above, v)
+		}
+	}
+	sample := make([]int64, 0, sampled)
+	for k := 0; k < len(above); k += len(above)/sampled + 1 {
+		sample = append(sample, above[k])
+	}
+	slices.Sort(sample)
+	high := int64(Most)
+	for k := 0; k < len(sample); k = 2*k + 1 {
+		if sample[k] > low {
+			if g.enough(sample[k], most) {
+				high = sample[k]
+				break
+			}
+			low = sample[k]
+		}
+	}
+	above = slices.DeleteFunc(above, func(v int64) bool { return v <= low || v > high })
+	slices.Sort(above)
+	above = slices.Compact(above)
+	at, _ := slices.BinarySearchFunc(above, most, func(limit int64, most int) int {
+		if g.enough(limit, most) {
+			return 0
+		}
+		return -1
+	})
+	return above[at]
 }
 
-// graph is the scratch of Hopcroft and Karp.
+// needed is a limit below which there cannot be so many pairs: some row of theirs, or
+// some column, costs more whatever it is paired with.
+func needed(c Costs, pairs int) int64 {
+	rows, columns := make([]int64, c.Rows), make([]int64, c.Columns)
+	for i := range rows {
+		rows[i] = Never
+	}
+	for j := range columns {
+		columns[j] = Never
+	}
+	for i := range rows {
+		for j, v := range c.Of[i*c.Columns:][:c.Columns] {
+			rows[i], columns[j] = min(rows[i], v), min(columns[j], v)
+		}
+	}
+	slices.Sort(rows)
+	slices.Sort(columns)
+	return max(rows[pairs-1], columns[pairs-1])
+}
+
+// graph is the scratch of Hopcroft and Karp, and the pairs that it goes on from.
 type graph struct {
 	Costs
 	columnOf, rowOf, level, queue, tried []int
+	keptColumn, keptRow                  []int
 }
 
 func newGraph(c Costs) *graph {
-	return &graph{Costs: c, columnOf: make([]int, c.Rows), rowOf: make([]int, c.Columns), level: make([]int, c.Rows), tried: make([]int, c.Rows)}
+	g := &graph{Costs: c, columnOf: make([]int, c.Rows), rowOf: make([]int, c.Columns), level: make([]int, c.Rows), tried: make([]int, c.Rows)}
+	g.clear()
+	return g
 }
 
-// pairs is how many pairs are possible at once, each at most at limit.
-func (g *graph) pairs(limit int64) int {
+func (g *graph) clear() {
 	for i := range g.columnOf {
 		g.columnOf[i] = None
 	}
 	for j := range g.rowOf {
 		g.rowOf[j] = None
 	}
+}
+
+// enough says whether so many pairs are possible at a limit. If they are not, the next
+// question goes on from those that are, and must be for a limit above this one; if they
+// are, from where this one began.
+func (g *graph) enough(limit int64, pairs int) bool {
+	g.keptColumn, g.keptRow = append(g.keptColumn[:0], g.columnOf...), append(g.keptRow[:0], g.rowOf...)
+	if g.pairs(limit) < pairs {
+		return false
+	}
+	copy(g.columnOf, g.keptColumn)
+	copy(g.rowOf, g.keptRow)
+	return true
+}
+
+// pairs is how many pairs are possible at once, each at most at limit, going on from
+// those that there are.
+func (g *graph) pairs(limit int64) int {
 	n := 0
+	for _, j := range g.columnOf {
+		if j != None {
+			n++
+		}
+	}
 	for g.levels(limit) {
 		clear(g.tried)
 		for i, j := range g.columnOf {

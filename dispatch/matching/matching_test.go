@@ -95,6 +95,36 @@ func TestBothAreAsGoodAsEveryPairingThereIs(t *testing.T) {
 	})
 }
 
+// The limit of a pairing that is as even as can be is one under which so many pairs are
+// possible, and the cost below it is none, on tables of which only a part is sampled.
+func TestTheLimitIsTheLeast(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(60) {
+		rnd := rand.New(rand.NewPCG(seed, 3))
+		c := random(rnd, 35+rnd.IntN(20), 35+rnd.IntN(20), []int64{3, 1000, 1_000_000}[seed%3])
+		for i := range c.Of {
+			if seed%4 > 0 && rnd.IntN(10) < 8 { // few pairs, so that not all rows are paired by what is cheap
+				c.Of[i] = Never
+			}
+			if seed%5 == 0 && i/c.Columns < 8 && i%c.Columns > 6 { // eight rows that share seven cheap columns
+				c.Of[i] = Most
+			}
+		}
+		if seed%7 == 0 {
+			for i := range c.Of {
+				c.Of[i] = max(c.Of[i], c.At(i/c.Columns, 0)) // nobody may have less than its first
+			}
+		}
+		limit, most := bottleneck(c), newGraph(c).pairs(Most)
+		if got := newGraph(c).pairs(limit); got != most {
+			t.Errorf("seed %d: %d pairs at the limit %d, %d without one", seed, got, limit, most)
+		}
+		if most > 0 && newGraph(c).pairs(limit-1) == most {
+			t.Errorf("seed %d: the limit %d is not the least", seed, limit)
+		}
+	}
+}
+
 // The prices prove a large pairing: no pair is cheaper than its row and its column
 // are priced, every pair there is costs just that, and a column without a row is
 // worth nothing. That is the duality of linear programs.
