@@ -27,6 +27,25 @@ type body struct {
 	offDuty  bool
 	brisk    bool // its devices were told to send at IntervalAssigned
 	taken    bool // somebody has this number
+	datum    uint8
+	battery  uint8 // in half percents, rounded down; noBattery if the device did not say
+}
+
+const noBattery = 255
+
+// keepSmall is what there is room for in this line and not in the details'.
+func (b *body) keepSmall(p *Place) {
+	b.datum, b.battery = datumByte(p.Datum), noBattery
+	if p.Battery >= 0 && p.Battery <= 1 {
+		b.battery = uint8(p.Battery * 200)
+	}
+}
+
+func (b *body) small(p *Place) {
+	p.Datum, p.Battery = datums[b.datum], math.NaN()
+	if b.battery != noBattery {
+		p.Battery = float64(b.battery) / 200
+	}
 }
 
 // detail is the rest, in two lines: a move writes it and reads none of it.

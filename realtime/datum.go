@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"slices"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -12,8 +13,12 @@ import (
 // south-east. The step is too long to be driven and is, to some tens of metres, the
 // shift of that place: that gives it away.
 const (
-	// datumWithin is the longest between two fixes that tells a shift from a drive.
-	datumWithin = 15 * time.Second
+	// datumWithin is the longest between two fixes that tells a shift from a drive, and
+	// datumStillWithin the same for who was no faster than at a walk, walkMS, before.
+	datumWithin      = 15 * time.Second
+	datumStillWithin = 30*time.Second + datumJitter
+	datumJitter      = 2 * time.Second // of a device that was told to send so often
+	walkMS           = 2.0
 	// datumStepM is below every shift within China.
 	datumStepM = 150.0
 	// datumSlackM and datumAccelMS2 are how far off the expected place a fix may be.
@@ -23,7 +28,7 @@ const (
 	datumSupport = 3
 )
 
-// verdict names a device that sends in a datum it did not begin with.
+// datumVerdict names a device that sends in a datum it did not begin with.
 func datumVerdict(crs geo.CRS) Verdict {
 	switch crs {
 	case geo.GCJ02:
@@ -33,6 +38,23 @@ func datumVerdict(crs geo.CRS) Verdict {
 	}
 	return 0
 }
+
+// datum is the one that a fix with these doubts was sent in; empty for that in which
+// its device began.
+func (v Verdict) datum() geo.CRS {
+	switch {
+	case v&GCJ02 != 0:
+		return geo.GCJ02
+	case v&BD09 != 0:
+		return geo.BD09
+	}
+	return ""
+}
+
+// datums are those of a place by the byte that the index keeps.
+var datums = [...]geo.CRS{"", geo.GCJ02, geo.BD09}
+
+func datumByte(crs geo.CRS) uint8 { return uint8(max(0, slices.Index(datums[:], crs))) }
 
 // convert reads a fix's place in a datum.
 func convert(f beacon.Fix, crs geo.CRS) geo.Point {
@@ -47,7 +69,11 @@ func convert(f beacon.Fix, crs geo.CRS) geo.Point {
 // it was expected is exactly that to another.
 func (j *judge) datumOf(f beacon.Fix) geo.CRS {
 	after := j.lived(j.last.T, f.T)
-	if !j.hasLast || j.support < datumSupport || after > datumWithin || after <= 0 {
+	within := datumWithin
+	if j.still {
+		within = datumStillWithin
+	}
+	if !j.hasLast || after > within || after <= 0 {
 		return j.datum
 	}
 	s := after.Seconds()
@@ -57,6 +83,9 @@ func (j *judge) datumOf(f beacon.Fix) geo.CRS {
 		return j.datum
 	}
 	slack := datumSlackM + datumAccelMS2*s*s/2
+	if after > datumWithin || j.support < datumSupport {
+		slack = datumSlackM + walkMS*s // a drive that began meanwhile could end anywhere
+	}
 	if f.AccuracyM > 0 {
 		slack += min(f.AccuracyM, 50)
 	}

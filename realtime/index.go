@@ -178,6 +178,7 @@ func (x *Index) move(p *Place, number uint32, onDuty bool, now int64, s *Standin
 		b.anchor, b.anchorAt = p.Point, t
 	}
 	b.t = t
+	b.keepSmall(p)
 	if b.placed {
 		x.crowds[b.crowd].moved(x.bodies, number, d.point, p.Point)
 		d.keep(p)
@@ -292,7 +293,7 @@ func (x *Index) enter(id dispatch.PatrolID) uint32 {
 		number = uint32(len(x.bodies))
 		x.bodies, x.details = x.bodies[:number+1], x.details[:number+1]
 	}
-	x.bodies[number] = body{id: id.UUID, taken: true}
+	x.bodies[number] = body{id: id.UUID, taken: true, battery: noBattery}
 	x.details[number] = detail{enrolled: &nobody}
 	x.numbers.put(hashOf(&id.UUID), number)
 	return number
@@ -308,7 +309,9 @@ func (x *Index) strike(number uint32) {
 // standing is a patrol with its presence as it was judged last.
 func (x *Index) standing(number uint32) Standing {
 	b, d := &x.bodies[number], &x.details[number]
-	return Standing{Place: d.place(b.id), Placed: b.placed, Presence: presences[b.presence], Enrolled: d.enrolled}
+	s := Standing{Place: d.place(b.id), Placed: b.placed, Presence: presences[b.presence], Enrolled: d.enrolled}
+	b.small(&s.Place)
+	return s
 }
 
 // at is the standing with its presence judged at now: the sweep may be a moment old.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
@@ -109,8 +111,24 @@ type judge struct {
 	lonS    float64 // degrees a second of life, of the last step
 	latS    float64
 	datum   geo.CRS // that the device sends in; empty for the one it began with
+	still   bool    // last was reached no faster than at a walk, if at all
 	clock   clock
 	speed   float64 // how many times faster than life the stream plays; 0 is 1
+}
+
+// resume takes up where an earlier socket of the same device left off, so that the
+// first fix of this one is compared with something. The datum is that of the stream: a
+// new install begins anew.
+func (j *judge) resume(at *Standing, stream uuid.UUID) {
+	sent := at.T.Add(-at.Off)
+	j.newest = sent
+	if at.Stream == stream {
+		j.datum = at.Datum
+	}
+	// It was shown, so that it counts as agreed on: else no step from it would mean anything.
+	j.believe(seen{T: sent, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}, datumSupport)
+	j.still = at.Presence == dispatch.Still || at.SpeedMS <= walkMS
+	j.clock.remember(at.Off)
 }
 
 // hear measures the device's clock by a message before its fixes are judged.
@@ -236,12 +254,15 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 	if f.T.Before(j.newest) {
 		return Late, convert(f, j.datum) // out of order: nothing to compare it with
 	}
+	again := f.T.Equal(j.newest)
 	j.newest = f.T
 	if own&(Mock|Accuracy) != 0 {
 		return 0, convert(f, j.datum) // and it tells nothing about the next one
 	}
 	if j.hasLast && f.Lon == j.sent.Lon && f.Lat == j.sent.Lat {
-		j.repeats++
+		if !again { // a fix that is sent again is not a place that froze
+			j.repeats++
+		}
 	} else {
 		j.repeats = 0
 	}
@@ -249,7 +270,9 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 	if j.repeats >= frozenAfter && f.SpeedMS >= frozenMS {
 		v |= Frozen
 	}
-	j.datum = j.datumOf(f)
+	if j.support >= datumSupport {
+		j.datum = j.datumOf(f)
+	}
 	at = convert(f, j.datum)
 	s := seen{T: f.T, Lon: at.Lon, Lat: at.Lat, AccuracyM: f.AccuracyM}
 	switch {
@@ -263,7 +286,14 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 			v |= Jump
 			break
 		}
-		// It was the old place that was wrong, or the device was away for long.
+		// It was the old place that was wrong, or the device was away for long; or too few
+		// fixes had agreed on it for a step to tell, and the new place is the old one in
+		// another datum.
+		if j.support < datumSupport {
+			j.datum = j.datumOf(f)
+			at = convert(f, j.datum)
+			s.Lon, s.Lat = at.Lon, at.Lat
+		}
 		j.believe(s, j.agree)
 	default:
 		v |= Jump
@@ -274,9 +304,12 @@ func (j *judge) doubts(f beacon.Fix, own Verdict, mode dispatch.Mode) (v Verdict
 
 // believe makes a place the one that the next is compared with.
 func (j *judge) believe(s seen, support int) {
-	j.lonS, j.latS = 0, 0
-	if step := j.lived(j.last.T, s.T); j.hasLast && support > 1 && step > 0 && step <= datumWithin {
-		j.lonS, j.latS = (s.Lon-j.last.Lon)/step.Seconds(), (s.Lat-j.last.Lat)/step.Seconds()
+	j.lonS, j.latS, j.still = 0, 0, false
+	if step := j.lived(j.last.T, s.T); j.hasLast && support > 1 && step > 0 {
+		if step <= datumWithin {
+			j.lonS, j.latS = (s.Lon-j.last.Lon)/step.Seconds(), (s.Lat-j.last.Lat)/step.Seconds()
+		}
+		j.still = !strays(geo.Point{Lon: j.last.Lon, Lat: j.last.Lat}, geo.Point{Lon: s.Lon, Lat: s.Lat}, walkMS*step.Seconds())
 	}
 	j.last, j.hasLast, j.support, j.agree = s, true, support, 0
 }
@@ -299,8 +332,9 @@ func (j *judge) plausible(a, b *seen, mode dispatch.Mode) bool {
 func (f *TrackFix) place() Place {
 	return Place{
 		Patrol: f.Patrol, Device: f.Key.Device, Stream: f.Key.Stream, Seq: f.Fix.Seq, T: f.shown.T, Off: f.shown.Off,
-		Point: f.shown.Point, Cell: f.shown.Cell,
+		Point: f.shown.Point, Cell: f.shown.Cell, Datum: f.Verdict.datum(),
 		AccuracyM: f.Fix.AccuracyM, SpeedMS: f.Fix.SpeedMS, HeadingDeg: f.Fix.HeadingDeg,
+		Battery: f.Fix.Battery,
 	}
 }
 

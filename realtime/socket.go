@@ -131,18 +131,14 @@ func (s *socket) start(ctx context.Context, m beacon.Start, received time.Time) 
 	return err
 }
 
-// recall takes up where an earlier socket of this device left off, so that the
-// first fix of this one is compared with something.
+// recall lets the judge go on from where the device was seen last.
 func (s *socket) recall(now time.Time) {
 	p := s.server.roster.Load().PatrolAt(s.device.ID, now)
 	if p == nil {
 		return
 	}
 	if at, known := s.server.index.Standing(p.ID); known && at.Placed && at.Device == s.device.ID {
-		sent := at.T.Add(-at.Off)
-		s.judge.newest = sent
-		s.judge.believe(seen{T: sent, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}, 1)
-		s.judge.clock.remember(at.Off)
+		s.judge.resume(&at, s.key.Stream)
 	}
 }
 

@@ -20,11 +20,13 @@ type Place struct {
 	Seq        int64
 	T          time.Time     // by the service's clock
 	Off        time.Duration // T less what the device sent: how far its clock is behind
-	Point      geo.Point
+	Point      geo.Point     // in WGS-84
 	Cell       cell.Cell
+	Datum      geo.CRS // that the device sent it in; empty for the one it began with
 	AccuracyM  float64
 	SpeedMS    float64
 	HeadingDeg float64
+	Battery    float64 // of the device, of 1; an index keeps it to half a percent
 }
 
 // Found is where an index keeps a patrol; the zero value is not known. Whoever gives it

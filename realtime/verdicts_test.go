@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -8,8 +9,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -116,57 +115,86 @@ func TestVerdictsOnRealTracks(t *testing.T) {
 	t.Logf("%-34s %-6s %8s %8s %9s %12s", "fault", "mode", "fixes", "spoiled", "recall", "false alarms")
 	clean := map[dispatch.Mode][][]string{} // what is said of the tracks as they are
 	for mode := range parts {
-		for _, part := range parts[mode] {
-			clean[mode] = append(clean[mode], sayOf(mode, part, nil))
-		}
+		clean[mode] = saidOf(mode, parts[mode])
 	}
 	for _, s := range spoilings {
 		for _, mode := range s.modes {
-			var spoiled, named, others, alarms, of int
-			for n, part := range parts[mode] {
-				said := clean[mode][n]
-				if s.name == spoilings[0].name {
-					for i := range said {
-						of++
-						if said[i] != "" {
-							alarms++
-						}
-					}
-					continue
-				}
-				bad := spoilPart(s, part, uint64(n))
-				var off []Span
-				if s.want == "off_duty" {
-					off = offDuty(bad)
-				}
-				for i, v := range sayOf(mode, bad, off) {
-					switch has := hasWord(v, s.want); {
-					case bad[i].spoiled:
-						spoiled++
-						if has {
-							named++
-						}
-					default:
-						others++
-						if has && !hasWord(said[i], s.want) {
-							alarms++
-						}
-					}
+			s.row(t, mode, parts[mode], clean[mode])
+		}
+	}
+	sparseRows(t, parts)
+	sentAgainRow(t, parts[dispatch.Car], clean[dispatch.Car])
+	clockRows(t, parts[dispatch.Car])
+}
+
+func saidOf(mode dispatch.Mode, parts [][]arrival) (said [][]string) {
+	for _, part := range parts {
+		said = append(said, sayOf(mode, part, nil))
+	}
+	return said
+}
+
+// row puts the fault into the parts and prints what was named.
+func (s *spoiling) row(t *testing.T, mode dispatch.Mode, parts [][]arrival, clean [][]string) {
+	var r result
+	for n, part := range parts {
+		said := clean[n]
+		if s.long == 0 {
+			for i := range said {
+				r.others++
+				if said[i] != "" && (s.want == "" || hasWord(said[i], s.want)) {
+					r.alarms++
 				}
 			}
-			recall := float64(named) / float64(max(1, spoiled))
-			if s.name == spoilings[0].name {
-				others, recall = of, math.NaN()
-			}
-			rate := float64(alarms) / float64(max(1, others))
-			t.Logf("%-34s %-6s %8d %8d %8.2f%% %12.3f%%", s.name, mode, spoiled+others, spoiled, 100*recall, 100*rate)
-			if recall < s.leastRecall {
-				t.Errorf("%s, %s: %.2f%% are named, want %.2f%%", s.name, mode, 100*recall, 100*s.leastRecall)
-			}
-			if rate > s.mostAlarms {
-				t.Errorf("%s, %s: %.3f%% false alarms, want no more than %.3f%%", s.name, mode, 100*rate, 100*s.mostAlarms)
+			continue
+		}
+		bad := spoilPart(*s, part, uint64(n))
+		var off []Span
+		if s.want == "off_duty" {
+			off = offDuty(bad)
+		}
+		for i, v := range sayOf(mode, bad, off) {
+			switch has := hasWord(v, s.want); {
+			case bad[i].spoiled:
+				r.spoiled++
+				if has {
+					r.named++
+				}
+			default:
+				r.others++
+				if has && !hasWord(said[i], s.want) {
+					r.alarms++
+				}
 			}
 		}
+	}
+	r.print(t, s.name, string(mode), s.leastRecall, s.mostAlarms)
+}
+
+// result is a line of the table.
+type result struct {
+	fixes                          int // those spoiled and all others, if 0
+	spoiled, named, others, alarms int
+}
+
+func (r result) print(t *testing.T, name, mode string, leastRecall, mostAlarms float64) {
+	t.Helper()
+	recall, rate := "", float64(r.alarms)/float64(max(1, r.others))
+	if r.spoiled > 0 {
+		share := float64(r.named) / float64(r.spoiled)
+		recall = fmt.Sprintf("%.2f%%", 100*share)
+		if share < leastRecall {
+			t.Errorf("%s, %s: %.2f%% are named, want %.2f%%", name, mode, 100*share, 100*leastRecall)
+		}
+	} else if leastRecall > 0 {
+		t.Errorf("%s, %s: nothing was spoiled", name, mode)
+	}
+	if r.fixes == 0 {
+		r.fixes = r.spoiled + r.others
+	}
+	t.Logf("%-34s %-6s %8d %8d %9s %11.3f%%", name, mode, r.fixes, r.spoiled, recall, 100*rate)
+	if rate > mostAlarms {
+		t.Errorf("%s, %s: %.3f%% false alarms, want no more than %.3f%%", name, mode, 100*rate, 100*mostAlarms)
 	}
 }
 
@@ -204,17 +232,7 @@ func offDuty(part []arrival) (duty []Span) {
 
 // sayOf answers what is said of each fix: its verdict, or the code it is refused by.
 func sayOf(mode dispatch.Mode, part []arrival, duty []Span) []string {
-	device := dispatch.DeviceID{UUID: uuid.UUID{1}}
-	patrol := &Patrol{ID: dispatch.PatrolID{UUID: uuid.UUID{2}}, Mode: mode}
-	if duty == nil {
-		duty = []Span{{}}
-	}
-	roster := &Roster{
-		Patrols:  map[dispatch.PatrolID]*Patrol{patrol.ID: patrol},
-		Bindings: map[dispatch.DeviceID][]Binding{device: {{Patrol: patrol.ID}}},
-		Duties:   map[dispatch.PatrolID][]Span{patrol.ID: duty},
-	}
-	var j judge
+	j, device, roster := judgeAlone(mode, duty)
 	said := make([]string, len(part))
 	for i, a := range part {
 		j.hear([]beacon.Fix{a.fix}, a.received)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -45,9 +46,10 @@ const (
 )
 
 const (
-	placeSize = 92
-	claimSize = 40
-	// recordsAtOnce bounds a message: 4,096 places are 377 KB, and NATS carries 1 MB.
+	placeLeast = 92 // as the first release sent it
+	placeSize  = 101
+	claimSize  = 40
+	// recordsAtOnce bounds a message: 4,096 places are 414 KB, and NATS carries 1 MB.
 	recordsAtOnce = 4096
 )
 
@@ -92,7 +94,7 @@ func openMessage(b []byte) (head, records, error) {
 	}
 	h := head{kind: kind(b[3]), node: uuid.UUID(b[4:20]), seq: binary.BigEndian.Uint64(b[20:])}
 	r := records{count: int(binary.BigEndian.Uint32(b[28:])), size: int(binary.BigEndian.Uint16(b[32:])), body: b[headSize:]}
-	least, known := map[kind]int{kindPulse: 0, kindPlaces: placeSize, kindClaims: claimSize, kindRing: 0, kindBye: 0}[h.kind]
+	least, known := map[kind]int{kindPulse: 0, kindPlaces: placeLeast, kindClaims: claimSize, kindRing: 0, kindBye: 0}[h.kind]
 	switch {
 	case !known:
 		return h, records{}, errKind
@@ -113,10 +115,15 @@ func appendPlace(b []byte, p *realtime.Place) []byte {
 	for _, v := range [...]float64{p.AccuracyM, p.SpeedMS, p.HeadingDeg} {
 		b = binary.BigEndian.AppendUint32(b, math.Float32bits(float32(v)))
 	}
-	return b
+	b = binary.BigEndian.AppendUint32(b, uint32(int32(p.Off/time.Millisecond)))
+	b = append(b, byte(max(0, slices.Index(datums[:], p.Datum))))
+	return binary.BigEndian.AppendUint32(b, math.Float32bits(float32(p.Battery)))
 }
 
-// readPlace takes a record of placeSize bytes or more. The cell is worked out anew: it
+// datums are those of a place by their byte; one that is not known counts as the first.
+var datums = [...]geo.CRS{"", geo.GCJ02, geo.BD09}
+
+// readPlace takes a record of placeLeast bytes or more. The cell is worked out anew: it
 // follows from the point.
 func readPlace(b []byte) (realtime.Place, error) {
 	p := realtime.Place{
@@ -124,6 +131,14 @@ func readPlace(b []byte) (realtime.Place, error) {
 		Seq: int64(binary.BigEndian.Uint64(b[48:])), T: time.UnixMicro(int64(binary.BigEndian.Uint64(b[56:]))).UTC(),
 		Point:     geo.Point{Lon: math.Float64frombits(binary.BigEndian.Uint64(b[64:])), Lat: math.Float64frombits(binary.BigEndian.Uint64(b[72:]))},
 		AccuracyM: measure(b[80:]), SpeedMS: measure(b[84:]), HeadingDeg: measure(b[88:]),
+		Battery: math.NaN(),
+	}
+	if len(b) >= placeSize {
+		p.Off = time.Duration(int32(binary.BigEndian.Uint32(b[92:]))) * time.Millisecond
+		if d := int(b[96]); d < len(datums) {
+			p.Datum = datums[d]
+		}
+		p.Battery = measure(b[97:])
 	}
 	// Comparisons that fail for NaN too.
 	if !(math.Abs(p.Point.Lon) <= 180) || !(math.Abs(p.Point.Lat) <= 90) || p.Seq < 0 || p.T.Year() < 2000 || p.T.Year() > 9999 {

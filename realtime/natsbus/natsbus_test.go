@@ -122,13 +122,14 @@ func somewhere() realtime.Place {
 	p := geo.Point{Lon: 121.38, Lat: 28.58}
 	return realtime.Place{
 		Patrol: dispatch.PatrolID{UUID: uuid.New()}, Device: dispatch.DeviceID{UUID: uuid.New()}, Stream: uuid.New(), Seq: 7,
-		T: time.Now().UTC().Truncate(time.Microsecond), Point: p, Cell: cell.At(p, cell.Res), AccuracyM: 8, SpeedMS: math.NaN(), HeadingDeg: 90,
+		T: time.Now().UTC().Truncate(time.Microsecond), Point: p, Cell: cell.At(p, cell.Res), AccuracyM: 8, SpeedMS: math.NaN(), HeadingDeg: 90, Battery: 0.25,
+		Off: -3 * time.Minute, Datum: geo.GCJ02,
 	}
 }
 
 // sameAs compares places whose absent measures are NaN.
 func sameAs(p, q realtime.Place) bool {
-	for _, m := range [][2]*float64{{&p.AccuracyM, &q.AccuracyM}, {&p.SpeedMS, &q.SpeedMS}, {&p.HeadingDeg, &q.HeadingDeg}} {
+	for _, m := range [][2]*float64{{&p.AccuracyM, &q.AccuracyM}, {&p.SpeedMS, &q.SpeedMS}, {&p.HeadingDeg, &q.HeadingDeg}, {&p.Battery, &q.Battery}} {
 		if math.IsNaN(*m[0]) && math.IsNaN(*m[1]) {
 			*m[0], *m[1] = 0, 0
 		}
@@ -319,9 +320,17 @@ func TestPlacesRoundTrip(t *testing.T) {
 		p.Seq = rapid.Int64Min(0).Draw(t, "seq")
 		p.Cell = cell.At(p.Point, cell.Res)
 		p.AccuracyM = float64(rapid.Float32Range(0, 1e6).Draw(t, "accuracy"))
-		got, err := readPlace(appendPlace(nil, &p))
-		if err != nil || !sameAs(got, p) {
+		p.Off = time.Duration(rapid.Int32().Draw(t, "off")) * time.Millisecond
+		p.Datum = rapid.SampledFrom(datums[:]).Draw(t, "datum")
+		record := appendPlace(nil, &p)
+		got, err := readPlace(record)
+		if err != nil || !sameAs(got, p) || len(record) != placeSize {
 			t.Fatalf("%+v, %v, want %+v", got, err, p)
+		}
+		// The release before says less of it.
+		p.Off, p.Datum, p.Battery = 0, "", math.NaN()
+		if got, err := readPlace(record[:placeLeast]); err != nil || !sameAs(got, p) {
+			t.Fatalf("of an older node: %+v, %v, want %+v", got, err, p)
 		}
 	})
 }

@@ -228,9 +228,11 @@ func TestPlacesKeepTheNewest(t *testing.T) {
 	b := setup(t)
 	place := func(seq int64, at time.Time) realtime.Place {
 		return realtime.Place{Patrol: b.unit.Patrol, Device: b.unit.Device, Stream: b.key.Stream, Seq: seq, T: at,
-			Point: geo.Point{Lon: 121.38, Lat: 28.58}, Cell: 1, AccuracyM: 8, SpeedMS: 1.5, HeadingDeg: 90}
+			Point: geo.Point{Lon: 121.38, Lat: 28.58}, Cell: 1, AccuracyM: 8, SpeedMS: 1.5, HeadingDeg: 90, Datum: geo.GCJ02, Battery: 0.25}
 	}
-	for _, p := range []realtime.Place{place(5, b.now), place(4, b.now.Add(-time.Second)), place(3, b.now)} {
+	before := place(2, b.now.Add(-time.Minute))
+	before.Datum, before.Battery = geo.BD09, math.NaN()
+	for _, p := range []realtime.Place{before, place(5, b.now), place(4, b.now.Add(-time.Second)), place(3, b.now)} {
 		if err := b.store.SavePlaces(t.Context(), []realtime.Place{p}); err != nil {
 			t.Fatal(err)
 		}

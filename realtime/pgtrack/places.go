@@ -14,12 +14,13 @@ import (
 	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
-const upsertPlaces = `INSERT INTO last_positions AS l (district_id, patrol_id, device_id, stream, seq, t, lon, lat, cell, accuracy_m, speed_ms, heading_deg)
+const upsertPlaces = `INSERT INTO last_positions AS l (district_id, patrol_id, device_id, stream, seq, t, lon, lat, cell, accuracy_m, speed_ms, heading_deg, datum, battery)
 SELECT $1, * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::bigint[], $6::timestamptz[], $7::float8[], $8::float8[],
-  $9::bigint[], $10::real[], $11::real[], $12::real[])
+  $9::bigint[], $10::real[], $11::real[], $12::real[], $13::text[], $14::real[])
 ON CONFLICT (patrol_id) DO UPDATE
   SET device_id = excluded.device_id, stream = excluded.stream, seq = excluded.seq, t = excluded.t, lon = excluded.lon, lat = excluded.lat,
-      cell = excluded.cell, accuracy_m = excluded.accuracy_m, speed_ms = excluded.speed_ms, heading_deg = excluded.heading_deg
+      cell = excluded.cell, accuracy_m = excluded.accuracy_m, speed_ms = excluded.speed_ms, heading_deg = excluded.heading_deg,
+      datum = excluded.datum, battery = excluded.battery
   WHERE (excluded.t, excluded.stream, excluded.seq) > (l.t, l.stream, l.seq)`
 
 // SavePlaces keeps the places that are newer than what is kept; at most one of each
@@ -29,21 +30,23 @@ func (s *Store) SavePlaces(ctx context.Context, places []realtime.Place) error {
 	var seqs, cells []int64
 	var ts []time.Time
 	var lons, lats []float64
-	var accuracies, speeds, headings []*float32
+	var accuracies, speeds, headings, batteries []*float32
+	var datums []*string
 	for _, p := range places {
 		patrols, devices, streams = append(patrols, p.Patrol.UUID), append(devices, p.Device.UUID), append(streams, p.Stream)
 		seqs, cells, ts = append(seqs, p.Seq), append(cells, int64(p.Cell)), append(ts, p.T.Add(-p.Off)) // as it was sent
 		lons, lats = append(lons, p.Point.Lon), append(lats, p.Point.Lat)
 		accuracies, speeds, headings = append(accuracies, realOrNil(p.AccuracyM)), append(speeds, realOrNil(p.SpeedMS)), append(headings, realOrNil(p.HeadingDeg))
+		datums, batteries = append(datums, textOrNil(string(p.Datum))), append(batteries, realOrNil(p.Battery))
 	}
-	_, err := s.db.Exec(ctx, upsertPlaces, s.district.UUID, patrols, devices, streams, seqs, ts, lons, lats, cells, accuracies, speeds, headings)
+	_, err := s.db.Exec(ctx, upsertPlaces, s.district.UUID, patrols, devices, streams, seqs, ts, lons, lats, cells, accuracies, speeds, headings, datums, batteries)
 	if err != nil {
 		return fmt.Errorf("save last positions: %w", err)
 	}
 	return nil
 }
 
-const selectPlaces = `SELECT patrol_id, device_id, stream, seq, t, lon, lat, cell, accuracy_m, speed_ms, heading_deg
+const selectPlaces = `SELECT patrol_id, device_id, stream, seq, t, lon, lat, cell, accuracy_m, speed_ms, heading_deg, coalesce(datum, ''), battery
 FROM last_positions WHERE district_id = $1`
 
 // Places is the newest place of each patrol.
@@ -57,16 +60,25 @@ func (s *Store) Places(ctx context.Context) ([]realtime.Place, error) {
 		var seq, h3 int64
 		var t time.Time
 		var point geo.Point
-		var accuracy, speed, heading *float32
-		err := row.Scan(&patrol, &device, &stream, &seq, &t, &point.Lon, &point.Lat, &h3, &accuracy, &speed, &heading)
+		var accuracy, speed, heading, battery *float32
+		var datum geo.CRS
+		err := row.Scan(&patrol, &device, &stream, &seq, &t, &point.Lon, &point.Lat, &h3, &accuracy, &speed, &heading, (*string)(&datum), &battery)
 		return realtime.Place{
 			Patrol: dispatch.PatrolID{UUID: patrol}, Device: dispatch.DeviceID{UUID: device}, Stream: stream, Seq: seq,
 			T: t.UTC(), Point: point, Cell: cell.Cell(h3),
 			AccuracyM: nanOr(accuracy), SpeedMS: nanOr(speed), HeadingDeg: nanOr(heading),
+			Datum: datum, Battery: nanOr(battery),
 		}, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read last positions: %w", err)
 	}
 	return places, nil
+}
+
+func textOrNil(v string) *string {
+	if v == "" {
+		return nil
+	}
+	return &v
 }
