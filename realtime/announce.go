@@ -1,8 +1,6 @@
 package realtime
 
 import (
-	"time"
-
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
 )
@@ -13,15 +11,12 @@ import (
 func (b *BeaconServer) Announce(a dispatch.Announcement) {
 	switch {
 	case a.Patrol != nil:
-		before, _ := b.index.Standing(a.Patrol.ID)
 		s, changed := b.index.Apply(*a.Patrol)
 		if !changed {
 			return
 		}
 		b.bus.Publish(Message{Moved: &s})
-		if told := intervalFor(s.Status); told != intervalFor(before.Status) {
-			b.Push(a.Patrol.ID, beacon.Interval{IntervalS: int(told / time.Second)})
-		}
+		b.retell(&s)
 	case a.Case != nil:
 		// Before the case is told: whoever hears of it must find the places hidden.
 		for _, s := range b.index.SetSecret(a.Case.ID, a.Case.Version, a.Case.Secret()) {

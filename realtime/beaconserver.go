@@ -193,6 +193,7 @@ func (b *BeaconServer) tick(ctx context.Context) {
 		}
 		for _, s := range b.index.Sweep() {
 			b.bus.Publish(Message{Moved: &s})
+			b.retell(&s)
 		}
 		revision, err := b.rosters.Revision(ctx)
 		if err == nil && revision != b.roster.Load().Revision {
@@ -250,6 +251,7 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 	b.roster.Store(r)
 	for _, s := range changed {
 		b.bus.Publish(Message{Moved: &s})
+		b.retell(&s)
 	}
 	for _, id := range gone {
 		b.bus.Publish(Message{Moved: &Standing{Place: Place{Patrol: id}, Enrolled: &nobody}})
@@ -273,14 +275,18 @@ func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) 
 	return b.roster.Load().Simulated[device]
 }
 
-// move shows a place to whoever looks, on any node.
-func (b *BeaconServer) move(at *Found, p Place) {
+// move shows a place to whoever looks, on any node, and answers what the patrol is by it.
+func (b *BeaconServer) move(at *Found, p Place) (Standing, bool) {
 	s, newest := b.index.MoveFound(at, p)
 	if !newest {
-		return
+		return s, false
 	}
 	b.bus.Publish(Message{Moved: &s})
 	b.peers.Tell(p)
+	if s.turned {
+		b.retell(&s)
+	}
+	return s, true
 }
 
 // kept notes which places the next snapshot must hold. Only what is on disk gets
@@ -358,14 +364,4 @@ func goneIsFine(err error) error {
 		return nil
 	}
 	return err
-}
-
-// intervalOf is what a device is told to send at now.
-func (b *BeaconServer) intervalOf(device dispatch.DeviceID) time.Duration {
-	if p := b.roster.Load().PatrolAt(device, b.now()); p != nil {
-		if at, known := b.index.Standing(p.ID); known {
-			return intervalFor(at.Status)
-		}
-	}
-	return IntervalNormal
 }

@@ -25,7 +25,6 @@ type body struct {
 	presence presenceCode
 	placed   bool
 	offDuty  bool
-	brisk    bool // its devices were told to send at IntervalAssigned
 	taken    bool // somebody has this number
 	datum    uint8
 	battery  uint8 // in half percents, rounded down; noBattery if the device did not say
@@ -80,11 +79,8 @@ func (b *body) judge(now int64) presenceCode {
 	if !b.placed {
 		return codeLost
 	}
-	interval := IntervalNormal
-	if b.brisk {
-		interval = IntervalAssigned
-	}
-	return presenceOf(time.Duration(now-b.t), time.Duration(b.t-b.anchorAt), interval)
+	// Of what devices are told the longest: it makes no difference.
+	return presenceOf(time.Duration(now-b.t), time.Duration(b.t-b.anchorAt), IntervalLow)
 }
 
 // nanos is a moment in nanoseconds since 1970. What lies further off than a century and

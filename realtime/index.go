@@ -100,20 +100,11 @@ func (x *Index) enrol(number uint32, e *Enrolled) {
 	b, d := &x.bodies[number], &x.details[number]
 	renewed := e.Version > d.enrolled.Version
 	d.enrolled = e
-	b.offDuty, b.brisk = e.Status == dispatch.OffDuty, intervalFor(e.Status) == IntervalAssigned
+	b.offDuty = e.Status == dispatch.OffDuty
 	if renewed && b.offDuty {
 		x.leave(number)
 		b.placed, b.presence = false, codeLost
 	}
-}
-
-// intervalFor is how often a patrol in this status is asked to send.
-func intervalFor(s dispatch.Status) time.Duration {
-	switch s {
-	case dispatch.Assigned, dispatch.EnRoute, dispatch.OnScene:
-		return IntervalAssigned
-	}
-	return IntervalNormal
 }
 
 // Move takes a place over if it is the patrol's newest.
@@ -187,7 +178,9 @@ func (x *Index) move(p *Place, number uint32, onDuty bool, now int64, s *Standin
 		d.keep(p)
 		x.join(number)
 	}
+	was := b.presence
 	b.presence = b.judge(now)
+	s.turned = was != b.presence
 	s.Place, s.Placed, s.Presence, s.Enrolled = *p, true, presences[b.presence], d.enrolled
 	return true
 }

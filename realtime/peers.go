@@ -39,7 +39,12 @@ type LinkState struct {
 
 // HearPlaces takes over where devices of other nodes were.
 func (b *BeaconServer) HearPlaces(places []Place) {
-	b.index.MoveAll(places, func(s Standing) { b.bus.Publish(Message{Moved: &s}) })
+	b.index.MoveAll(places, func(s Standing) {
+		b.bus.Publish(Message{Moved: &s})
+		if s.turned {
+			b.retell(&s)
+		}
+	})
 }
 
 // HearClaims closes the sockets of streams that have moved on to another node.

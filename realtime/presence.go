@@ -15,11 +15,30 @@ const (
 	StillWithinM = 30.0
 )
 
-// The intervals that a device is told to send at.
+// The intervals that a device is told to send at. Whoever stands and waits costs less,
+// but is heard often enough for a device that begins to send in another datum to be
+// found out by the step (datumStillWithin).
 const (
 	IntervalNormal   = 5 * time.Second
 	IntervalAssigned = 2 * time.Second
+	IntervalStill    = 15 * time.Second
+	IntervalLow      = 30 * time.Second
+	LowBattery       = 0.2 // of 1; below it IntervalLow
 )
+
+// intervalFor is how often a device is asked to send whose patrol is in this status and
+// presence. The battery is the device's own, NaN if it does not say.
+func intervalFor(status dispatch.Status, presence dispatch.Presence, battery float64) time.Duration {
+	switch {
+	case status == dispatch.Assigned, status == dispatch.EnRoute, status == dispatch.OnScene:
+		return IntervalAssigned // it is waited for, at whatever price
+	case battery < LowBattery:
+		return IntervalLow
+	case presence == dispatch.Still:
+		return IntervalStill
+	}
+	return IntervalNormal
+}
 
 // FreshFor is how old a fix may be and still count as fresh, given the interval
 // the device was told.

@@ -3,6 +3,7 @@ package realtime
 import (
 	"context"
 	"errors"
+	"math"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -59,8 +60,10 @@ type socket struct {
 	queued  []posted
 	size    int // of queued
 	writing bool
-	said    bool // hello
-	code    int  // of the close frame, once closing
+	said    bool          // hello
+	told    time.Duration // how often to send; 0 before hello
+	battery float32       // of the device, as its newest place said; NaN unknown
+	code    int           // of the close frame, once closing
 	reason  string
 	over    bool // finished
 	helloAt *time.Timer
@@ -114,6 +117,7 @@ func (s *socket) start(ctx context.Context, m beacon.Start, received time.Time) 
 	s.lowest, s.judge.speed = max(s.lowest, m.LowestHeld), m.Speed
 	if !s.started {
 		s.key, s.started, s.writer = key, true, s.server.writerFor(key)
+		s.power(math.NaN())
 		s.recall(received)
 		s.server.claim(s)
 	}
@@ -139,6 +143,7 @@ func (s *socket) recall(now time.Time) {
 	}
 	if at, known := s.server.index.Standing(p.ID); known && at.Placed && at.Device == s.device.ID {
 		s.judge.resume(&at, s.key.Stream)
+		s.power(at.Battery)
 	}
 }
 
@@ -160,7 +165,10 @@ func (s *socket) fixes(ctx context.Context, m beacon.Fixes, received time.Time) 
 	// The live map first: it does not wait for the disk.
 	if newest != nil {
 		kept := newest.track(s.key, received)
-		s.server.move(&s.found, kept.place())
+		s.power(newest.fix.Battery)
+		if at, moved := s.server.move(&s.found, kept.place()); moved {
+			s.tell(&at)
+		}
 	}
 	err := s.writer.submit(ctx, sub)
 	if errors.Is(err, errAway) {
@@ -176,8 +184,8 @@ func (s *socket) fixes(ctx context.Context, m beacon.Fixes, received time.Time) 
 // hello answers a start, once; it says whether it was this time.
 func (s *socket) hello(acked int64) bool {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.said {
-		s.mu.Unlock()
 		return false
 	}
 	s.said = true
@@ -185,11 +193,10 @@ func (s *socket) hello(acked int64) bool {
 		s.helloAt.Stop()
 		s.helloAt = nil
 	}
-	s.mu.Unlock()
-	return s.send(beacon.Append(nil, beacon.Hello{
-		Stream: s.key.Stream, Acked: acked, ServerTime: s.server.now(),
-		IntervalS: int(s.server.intervalOf(s.device.ID) / time.Second),
-	}))
+	s.told = s.server.intervalOf(s.device.ID, float64(s.battery))
+	return s.queueLocked(posted{websocket.TextMessage, beacon.Append(nil, beacon.Hello{
+		Stream: s.key.Stream, Acked: acked, ServerTime: s.server.now(), IntervalS: int(s.told / time.Second),
+	})})
 }
 
 // ack says what is safe, in the words of the device's subprotocol.
@@ -213,6 +220,10 @@ func (s *socket) send(text []byte) bool { return s.queue(posted{websocket.TextMe
 func (s *socket) queue(p posted) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.queueLocked(p)
+}
+
+func (s *socket) queueLocked(p posted) bool {
 	if s.code != 0 {
 		return false
 	}

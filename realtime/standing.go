@@ -70,6 +70,7 @@ type Standing struct {
 	Placed   bool
 	Presence dispatch.Presence
 	*Enrolled
+	turned  bool // in what a move answered: the presence is another one by it
 	secrets []dispatch.Secret
 }
 
