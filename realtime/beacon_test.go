@@ -156,6 +156,28 @@ func TestRejectsByName(t *testing.T) {
 	b.want(1, `SELECT sum(fixes) FROM off_duty_counts`)
 }
 
+// What is doubtful about the fixes that are kept is counted by its name, and what can be
+// mended on the device is noted with its stream.
+func TestDoubtsAreCountedAndNoted(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	now := b.clock.now()
+	p, _ := b.node.open(t, b.units[0], uuid.New(), 1)
+	coarse, mock, both := at(2, now.Add(-2*time.Second)), at(3, now.Add(-time.Second)), at(4, now)
+	coarse.AccuracyM, both.AccuracyM = 900, 900
+	mock.Mock, both.Mock = true, true
+	p.fixes(at(1, now.Add(-3*time.Second)), coarse)
+	p.ack(2)
+	b.want(0, `SELECT count(*) FROM beacon_streams WHERE doubts IS NOT NULL`)
+	p.fixes(mock, both)
+	p.ack(4)
+	b.want(1, `SELECT count(*) FROM beacon_streams WHERE doubts = 'mock' AND doubted_at = written_at`)
+	want := map[string]int64{"accuracy": 2, "mock": 2, "jump": 0, "frozen": 0, "late": 0, "gcj02": 0, "bd09": 0}
+	if d := cmp.Diff(want, b.node.beacons.Stats().Doubtful); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestUnboundDevice(t *testing.T) {
 	t.Parallel()
 	b := setup(t, 1)

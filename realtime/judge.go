@@ -29,6 +29,9 @@ const (
 	BD09                         // the same, in BD-09
 )
 
+// Mendable are the doubts that somebody can do something about on the device.
+const Mendable = Mock | Frozen | GCJ02 | BD09
+
 var verdictNames = [...]string{"jump", "mock", "accuracy", "frozen", "late", "gcj02", "bd09"}
 
 // shows says whether a fix with these doubts moves the live dot.

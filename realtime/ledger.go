@@ -30,7 +30,8 @@ type StreamRecord struct {
 type StreamUpdate struct {
 	Key StreamKey
 	Progress
-	Was int64
+	Was    int64
+	Doubts Verdict // of the batch's fixes that are kept, those that are Mendable
 }
 
 // TrackFix is a fix that is kept.

@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"math/bits"
 	"sync/atomic"
 	"time"
 
@@ -13,7 +14,8 @@ type Stats struct {
 	Commits    int64
 	Kept       int64
 	Duplicates int64
-	Doubtful   int64
+	// Doubtful fixes were kept all the same; one with two doubts counts for each.
+	Doubtful map[string]int64
 	// Quarantined fixes are among the rejected, by name too; they are kept aside.
 	Quarantined int64
 	Rejected    map[beacon.Code]int64
@@ -52,8 +54,9 @@ func (l *LiveServer) Stats() LiveStats {
 }
 
 type stats struct {
-	commits, kept, duplicates, doubtful, quarantined atomic.Int64
-	rejected                                         [len(codes)]atomic.Int64
+	commits, kept, duplicates, quarantined atomic.Int64
+	doubtful                               [len(verdictNames)]atomic.Int64
+	rejected                               [len(codes)]atomic.Int64
 }
 
 var codes = [...]beacon.Code{
@@ -68,8 +71,8 @@ func (b *BeaconServer) count(p *plan) {
 	b.stats.duplicates.Add(int64(p.duplicates))
 	b.stats.quarantined.Add(int64(len(p.quarantine)))
 	for i := range p.track {
-		if p.track[i].Verdict != 0 {
-			b.stats.doubtful.Add(1)
+		for doubts := p.track[i].Verdict; doubts != 0; doubts &= doubts - 1 {
+			b.stats.doubtful[bits.TrailingZeros8(uint8(doubts))].Add(1)
 		}
 	}
 	for _, rejects := range p.rejects {
@@ -87,7 +90,10 @@ func (b *BeaconServer) count(p *plan) {
 func (b *BeaconServer) Stats() Stats {
 	s := Stats{
 		Commits: b.stats.commits.Load(), Kept: b.stats.kept.Load(), Duplicates: b.stats.duplicates.Load(),
-		Doubtful: b.stats.doubtful.Load(), Quarantined: b.stats.quarantined.Load(), Rejected: map[beacon.Code]int64{},
+		Doubtful: map[string]int64{}, Quarantined: b.stats.quarantined.Load(), Rejected: map[beacon.Code]int64{},
+	}
+	for i, name := range verdictNames {
+		s.Doubtful[name] = b.stats.doubtful[i].Load()
 	}
 	for i, code := range codes {
 		s.Rejected[code] = b.stats.rejected[i].Load()

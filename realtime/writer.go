@@ -364,6 +364,7 @@ type plan struct {
 	track      []TrackFix
 	quarantine []QuarantinedFix
 	offDuty    map[OffDutyCount]int64 // by device and day
+	doubts     map[StreamKey]Verdict  // those that are Mendable
 	duplicates int
 	moved      []Place           // kept after all by a newer roster
 	rejects    [][]beacon.Reject // by submission
@@ -414,6 +415,12 @@ func (p *plan) addFix(i int, s *submission, d judged) {
 	switch d.reject.Code {
 	case "":
 		p.track = append(p.track, d.track(s.key, s.received))
+		if doubts := d.verdict & Mendable; doubts != 0 {
+			if p.doubts == nil {
+				p.doubts = map[StreamKey]Verdict{}
+			}
+			p.doubts[s.key] |= doubts
+		}
 		return
 	case beacon.Future, beacon.TooOld:
 		p.quarantine = append(p.quarantine, QuarantinedFix{Key: s.key, Fix: d.fix, Code: d.reject.Code, ReceivedAt: s.received})
@@ -436,7 +443,7 @@ func (p *plan) batch() *Batch {
 	b := &Batch{RosterRevision: p.roster.Revision, Track: p.track, Quarantine: p.quarantine}
 	for key := range p.changed {
 		record := p.streams[key]
-		b.Streams = append(b.Streams, StreamUpdate{Key: key, Progress: record.Progress, Was: record.Version})
+		b.Streams = append(b.Streams, StreamUpdate{Key: key, Progress: record.Progress, Was: record.Version, Doubts: p.doubts[key]})
 	}
 	slices.SortFunc(b.Streams, func(x, y StreamUpdate) int {
 		if c := bytes.Compare(x.Key.Device.UUID[:], y.Key.Device.UUID[:]); c != 0 {

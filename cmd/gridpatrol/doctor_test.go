@@ -91,6 +91,9 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		{"no roads", "roads", doctor.Warn, `DELETE FROM road_networks`, "No roads"},
 		{"stale roads", "roads", doctor.Warn, `UPDATE road_networks SET made_at = gp_now() - interval '200 days'`, "200 days"},
 		{"a dead device", "devices", doctor.Warn, `UPDATE beacon_streams SET written_at = gp_now() - interval '8 days'`, "V1"},
+		{"a device that sends in another datum", "positions", doctor.Warn, `UPDATE beacon_streams SET doubts = 'frozen,gcj02', doubted_at = gp_now() - interval '23 h'`, "V1 (frozen,gcj02)"},
+		{"a device that did so the day before", "", doctor.OK, `UPDATE beacon_streams SET doubts = 'mock', doubted_at = gp_now() - interval '25 h'`, ""},
+		{"a program that does so", "", doctor.OK, `UPDATE beacon_streams SET doubts = 'mock', doubted_at = gp_now(); UPDATE devices SET simulated = true`, ""},
 		{"nobody can sign in as operator", "accounts", doctor.Warn, `UPDATE accounts SET disabled_at = gp_now() WHERE role = 'operator'`, "operator"},
 		{"a token without an end", "tokens", doctor.Warn, `UPDATE tokens SET expires_at = NULL`, "never expire"},
 	} {

@@ -76,11 +76,13 @@ const (
 
 	// Answers one row for each stream that stood as it was read. Keys come sorted, so
 	// that two nodes lock them in one order.
-	upsertStreams = `INSERT INTO beacon_streams AS s (district_id, device_id, stream, acked, beyond, version, written_at)
-SELECT $1, k.device_id, k.stream, k.acked, k.beyond::bigint[], k.was + 1, gp_now()
-FROM unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[]) AS k (device_id, stream, acked, beyond, was)
+	upsertStreams = `INSERT INTO beacon_streams AS s (district_id, device_id, stream, acked, beyond, version, written_at, doubts, doubted_at)
+SELECT $1, k.device_id, k.stream, k.acked, k.beyond::bigint[], k.was + 1, n.t, k.doubts, CASE WHEN k.doubts IS NOT NULL THEN n.t END
+FROM (SELECT gp_now() AS t) n,
+  unnest($2::uuid[], $3::uuid[], $4::bigint[], $5::text[], $6::bigint[], $7::text[]) AS k (device_id, stream, acked, beyond, was, doubts)
 ON CONFLICT (device_id, stream) DO UPDATE
-  SET acked = excluded.acked, beyond = excluded.beyond, version = excluded.version, written_at = excluded.written_at
+  SET acked = excluded.acked, beyond = excluded.beyond, version = excluded.version, written_at = excluded.written_at,
+      doubts = coalesce(excluded.doubts, s.doubts), doubted_at = coalesce(excluded.doubted_at, s.doubted_at)
   WHERE s.version = excluded.version - 1`
 
 	insertQuarantine = `INSERT INTO quarantined_fixes (district_id, device_id, stream, seq, code, t, received_at, lon, lat, accuracy_m)
@@ -139,12 +141,13 @@ func (s *Store) streamArgs(updates []realtime.StreamUpdate) []any {
 	var devices, streams []uuid.UUID
 	var acked, was []int64
 	var beyond []string
+	var doubts []*string
 	for _, u := range updates {
 		devices, streams = append(devices, u.Key.Device.UUID), append(streams, u.Key.Stream)
 		acked, was = append(acked, u.Acked), append(was, u.Was)
-		beyond = append(beyond, rangesText(u.Beyond))
+		beyond, doubts = append(beyond, rangesText(u.Beyond)), append(doubts, textOrNil(u.Doubts.String()))
 	}
-	return []any{s.district.UUID, devices, streams, acked, beyond, was}
+	return []any{s.district.UUID, devices, streams, acked, beyond, was, doubts}
 }
 
 // rangesText is a one-dimensional array in PostgreSQL's text form: an array of

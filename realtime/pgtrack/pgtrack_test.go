@@ -107,6 +107,25 @@ func TestCommitKeepsWhatItWasGiven(t *testing.T) {
 	}
 }
 
+// What was last doubtful about a stream stays until something else is.
+func TestCommitKeepsTheLastDoubts(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	for i, c := range []struct {
+		said realtime.Verdict
+		want string
+	}{{0, ""}, {realtime.GCJ02 | realtime.Mock, "mock,gcj02"}, {0, "mock,gcj02"}, {realtime.Frozen, "frozen"}} {
+		batch := b.batch(t, int64(i)+1, int64(i), b.fix(int64(i)+1, b.now.Add(time.Duration(i)*time.Second)))
+		batch.Streams[0].Doubts = c.said
+		if err := b.store.Commit(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.count(t, `SELECT count(*) FROM beacon_streams WHERE coalesce(doubts, '') = $1 AND (doubted_at IS NULL) = ($1 = '')`, c.want); n != 1 {
+			t.Errorf("after %d batches the doubts are not %q", i+1, c.want)
+		}
+	}
+}
+
 func TestCommitPassesOverDuplicates(t *testing.T) {
 	t.Parallel()
 	b := setup(t)

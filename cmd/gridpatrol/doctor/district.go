@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -172,6 +174,48 @@ func devices(ctx context.Context, p *Patient) (Finding, error) {
 			"Ask who carries it; report a lost one with `gridpatrol device revoke CODE`."), nil
 	}
 	return ok("Every device that speaks for a patrol was heard within %d days.", deviceSilentDays), nil
+}
+
+// doubtful are the devices that sent, within a day, what somebody can mend on them: the
+// last such doubts of each stream. What a program plays is no matter.
+const doubtful = `SELECT d.code, string_agg(DISTINCT w, ',' ORDER BY w) FROM beacon_streams s JOIN devices d ON d.id = s.device_id,
+  unnest(string_to_array(s.doubts, ',')) w
+WHERE s.doubted_at > gp_now() - interval '24 h' AND d.revoked_at IS NULL AND NOT d.simulated GROUP BY d.code`
+
+const wrongDatum = "gcj02, bd09: the app asks a map library for its place and must send WGS-84 (docs/beacon.md); the patrol is shown where it is, but its track keeps what was sent."
+
+var mending = []struct{ word, remedy string }{
+	{"gcj02", wrongDatum},
+	{"bd09", wrongDatum},
+	{"frozen", "frozen: let the app use the position while in the background, take it out of battery saving, restart the phone; the patrol stands where it was last."},
+	{"mock", "mock: take away \"mock location app\" in the phone's developer options, and ask who carries it why it was set; the patrol is not moved by it."},
+}
+
+func positions(ctx context.Context, p *Patient) (Finding, error) {
+	rows, err := p.Conn.Query(ctx, doubtful)
+	if err != nil {
+		return Finding{}, err
+	}
+	var code, words string
+	var who, remedies []string
+	_, err = pgx.ForEachRow(rows, []any{&code, &words}, func() error {
+		who = append(who, code+" ("+words+")")
+		for _, m := range mending {
+			if slices.Contains(strings.Split(words, ","), m.word) && !slices.Contains(remedies, m.remedy) {
+				remedies = append(remedies, m.remedy)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Finding{}, err
+	}
+	if len(who) > 0 {
+		slices.Sort(remedies)
+		return warn(fmt.Sprintf("%d devices sent positions within 24 hours that are not to be believed as they were sent: %s.", len(who), some(who)),
+			strings.Join(remedies, " ")), nil
+	}
+	return ok("No device sent positions of another datum, frozen or mock ones within 24 hours."), nil
 }
 
 func accounts(ctx context.Context, p *Patient) (Finding, error) {

@@ -75,6 +75,7 @@ var checks = []check{
 	{"categories", categories},
 	{"roads", roads},
 	{"devices", devices},
+	{"positions", positions},
 	{"accounts", accounts},
 	{"tokens", tokens},
 }

@@ -61,7 +61,7 @@ var (
 	beaconAway     = desc("beacon_database_away", "1 while no fix can be written and nothing is acknowledged.")
 	fixesKept      = desc("fixes_kept_total", "Fixes written to tracks and acknowledged.")
 	fixesDuplicate = desc("fixes_duplicate_total", "Fixes that were there already.")
-	fixesDoubtful  = desc("fixes_doubtful_total", "Fixes kept with a doubt.")
+	fixesDoubtful  = desc("fixes_doubtful_total", "Fixes kept with a doubt, once for each doubt that they have.", "verdict")
 	fixesAside     = desc("fixes_quarantined_total", "Fixes kept aside because their time cannot be believed.")
 	fixesRejected  = desc("fixes_rejected_total", "Fixes rejected by name.", "code")
 	liveViewers    = desc("live_viewers", "Viewers connected to this node.")
@@ -98,7 +98,9 @@ func (m *memory) Collect(out chan<- prometheus.Metric) {
 	gauge(beaconAway, oneIf(b.Away))
 	counter(fixesKept, float64(b.Kept))
 	counter(fixesDuplicate, float64(b.Duplicates))
-	counter(fixesDoubtful, float64(b.Doubtful))
+	for verdict, n := range b.Doubtful {
+		counter(fixesDoubtful, float64(n), verdict)
+	}
 	counter(fixesAside, float64(b.Quarantined))
 	for code, n := range b.Rejected {
 		counter(fixesRejected, float64(n), string(code))
