@@ -5,7 +5,8 @@ import { departmentName } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
-import { busy, order, type MissionAction } from "./choice.ts";
+import { MissionForm } from "../ui/missionform.tsx";
+import { busy, order, refused, type MissionAction } from "./choice.ts";
 import { Cover } from "./cover.tsx";
 import { MoreForm, canSendMore } from "./more.tsx";
 
@@ -75,26 +76,11 @@ function Orders({ c, m }: { c: CaseDetail; m: Mission }) {
   const w = words.value.mission;
   const ask = asking.value?.of === c.id ? asking.value.action : null;
   const start = (action: "more" | "go" | "recall") => (asking.value = { of: c.id, action });
-  const submit = (e: Event) => {
-    e.preventDefault();
-    if (!ask) return;
-    const form = new FormData(e.currentTarget as HTMLFormElement);
-    const reason = String(form.get("reason") ?? "").trim();
-    const body: MissionOrder = ask === "go" ? { anyway: true } : {};
-    if (reason) body.reason = reason;
-    asking.value = null;
-    void order(ask, body);
-  };
   if (ask === "more") return <MoreForm c={c} done={() => (asking.value = null)} />;
   if (ask)
     return (
-      <form class="m-form" onSubmit={submit}>
-        <label>{w.reason}<input name="reason" maxLength={500} required autoComplete="off" /></label>
-        <div class="m-acts">
-          <button type="button" class="button" onClick={() => (asking.value = null)}>{words.value.cancel}</button>
-          <button type="submit" class="button primary" disabled={busy.value}>{ask === "go" ? w.goAnyway : w.recall}</button>
-        </div>
-      </form>
+      <MissionForm m={m} asking={{ action: ask }} busy={busy.value} refused={refused.value} cancel={() => (asking.value = null)}
+        send={(body) => void order(ask, body).then((ok) => ok && (asking.value = null))} />
     );
   return (
     <div class="m-acts">

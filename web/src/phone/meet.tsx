@@ -39,6 +39,12 @@ export function missionFor(c: Case): Mission | null {
   return m && m.state !== "ended" && m.of > 1 ? m : null;
 }
 
+/** The mission of a case that is under way, though one may be alone on it by now: whoever commands can ask for more. */
+export function commandedFor(c: Case): Mission | null {
+  const m = known.value.get(c.id)?.mission;
+  return m && m.state !== "ended" && m.may_command ? m : null;
+}
+
 export function meetingFor(c: Case): Rendezvous | null {
   const m = known.value.get(c.id)?.mission;
   return m && (m.state === "gathering" || m.state === "in_place") ? m.rendezvous : null;

@@ -37,7 +37,7 @@ export function sayRefused(why: Refused, now?: CaseDetail | null, move?: string)
   if (why.type === "/problems/no-such-move" || why.type === "/problems/assignment-moved-on" || why.type === "/problems/case-closed") return w.refused.moved;
   if (why.status === 403) return w.refused.role;
   if (why.status === 429 || why.status >= 500) return why.retryAfterS ? w.refused.later(why.retryAfterS) : w.refused.busy;
-  const field = why.problem?.errors[0]?.pointer.slice(1);
+  const field = why.problem?.errors[0]?.pointer.split("/")[1];
   const fault = field ? (words.value.course.wrong as Record<string, string>)[field] : undefined;
   if (fault) return fault;
   return w.refused.other(why.message);

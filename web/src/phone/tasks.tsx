@@ -1,28 +1,32 @@
 /** What this patrol is asked to do: how far, how long, who else comes, and the next step. */
 import { computed, signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
-import type { Assignment, Case } from "../api/types.ts";
+import type { Assignment, Case, MissionOrder } from "../api/types.ts";
 import { distanceM } from "../map/mercator.ts";
 import { categoryName, departmentName } from "../state/register.ts";
 import { session } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
+import type { OrderAction } from "../ui/missionform.tsx";
 import { left as leftOf, rungOf } from "../ui/clocks.tsx";
 import { here } from "./here.ts";
-import { loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
+import { commandedFor, loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
 import { MissionNote, type Step, stepOf, waits } from "./mission.tsx";
+import { CommanderOrders } from "./command.tsx";
 import { FinishForm } from "./finish.tsx";
 import { sayRefused, within } from "./refusal.ts";
 import { loadRevisits, Revisits, revisits } from "./revisits.tsx";
 import { reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
-import { CaseWork, freshen, isOpen, loadUnit, openCase, ours, pollUnit, UnitCases } from "./work.tsx";
+import { CaseWork, freshen, isOpen, isOurs, loadUnit, openCase, ours, pollUnit, UnitCases } from "./work.tsx";
 
 const list = signal<Case[]>([]);
 const busy = signal(false);
 /** What went wrong, and at which task it is to be read. */
-const trouble = signal<{ of: string; text: string } | null>(null);
+const trouble = signal<{ of: string; text: string; why: Refused; ordering: boolean } | null>(null);
+/** What was done last, and of which task. */
+const said = signal<{ of: string; text: string } | null>(null);
 const declining = signal<string | null>(null);
 const finishing = signal<string | null>(null);
 const active = new Set(["offered", "accepted", "en_route", "on_scene"]);
@@ -57,13 +61,16 @@ export const tasks = computed<Task[]>(() => {
 });
 
 type Action = "accept" | "decline" | "en_route" | "on_scene" | "done";
-async function answer({ c, a }: Task, steps: Action[], said: { reason?: string; result?: string } = {}): Promise<boolean> {
+async function answer({ c, a }: Task, steps: Action[], body: { reason?: string; result?: string } = {}): Promise<boolean> {
   const done = await tap(a.id, async (signal) => {
     for (const action of steps)
-      await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body: said, signal }));
+      await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body, signal }));
   });
   if (done) declining.value = finishing.value = null;
-  if (done && steps.includes("done")) void loadUnit();
+  if (done && steps.includes("done")) {
+    said.value = { of: a.id, text: words.value.course.moved(words.value.phone.done) };
+    void loadUnit();
+  }
   return done;
 }
 
@@ -71,17 +78,26 @@ function together({ c, a }: Task, step: Step): Promise<boolean> {
   return tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action: step.action } }, body: step.body, signal })));
 }
 
+/** More said twice would be twice as many: once it may have been heard it is for the case as it was before. */
+async function command({ c, a }: Task, action: OrderAction, body: MissionOrder, since: number | null): Promise<Refused | null> {
+  const header = action === "more" && since !== null ? { "If-Match": `"${since}"` } : {};
+  const done = await tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action }, header }, body, signal })), true);
+  if (done) said.value = { of: a.id, text: words.value.mission.done[action] };
+  else if (trouble.value?.why.status === 412) trouble.value = { ...trouble.value, text: words.value.work.command.maybe };
+  return done ? null : (trouble.value?.why ?? new Refused(0, "busy", ""));
+}
+
 /** One tap of a task. Said twice it counts once, so what did not get through is simply tapped again. */
-async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>): Promise<boolean> {
+async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>, ordering = false): Promise<boolean> {
   if (busy.value) return false;
   busy.value = true;
-  trouble.value = null;
+  trouble.value = said.value = null;
   try {
     await within(call);
     return true;
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
-    trouble.value = { of, text: sayRefused(why) };
+    trouble.value = { of, text: sayRefused(why), why, ordering };
     return false;
   } finally {
     busy.value = false;
@@ -97,6 +113,7 @@ export function Tasks() {
         <h1>{w.tasks}</h1>
       </div>
       {trouble.value && !tasks.value.some((t) => t.a.id === trouble.value?.of) ? <p class="error" role="alert">{trouble.value.text}</p> : null}
+      {said.value && !tasks.value.some((t) => t.a.id === said.value?.of) ? <p class="say" role="status">{said.value.text}</p> : null}
       {tasks.value.map((t) => (
         <TaskSheet key={t.a.id} t={t} />
       ))}
@@ -123,6 +140,9 @@ function TaskSheet({ t }: { t: Task }) {
   const meeting = meetingFor(c);
   const meets = meeting !== null;
   const mission = missionFor(c);
+  const commanded = commandedFor(c);
+  const says = trouble.value?.of === a.id && trouble.value.ordering ? <p class="say bad" role="alert">{trouble.value.text}</p>
+    : said.value?.of === a.id ? <p class="say" role="status">{said.value.text}</p> : null;
   const step = mission ? stepOf(mission, a) : null;
   const departAt = meeting?.members.find((m) => m.assignment_id === a.id)?.depart_at ?? null;
   const leavesLater = departAt !== null && Date.parse(departAt) > nowMs.value;
@@ -174,10 +194,14 @@ function TaskSheet({ t }: { t: Task }) {
           )}
         </div>
       )}
-      {trouble.value?.of === a.id ? <p class="say bad" role="alert">{trouble.value.text}</p> : null}
-      {a.state === "offered" ? null : (
+      {trouble.value?.of === a.id && !trouble.value.ordering ? <p class="say bad" role="alert">{trouble.value.text}</p> : null}
+      {a.state === "offered" || finishing.value === a.id || declining.value === a.id ? null : (
         <>
-          <button type="button" class="big more" aria-expanded={isOpen(c.id)} onClick={() => openCase(isOpen(c.id) ? null : c.id)}>{isOpen(c.id) ? all.work.close : all.work.openMore}</button>
+          {commanded ? (
+            <CommanderOrders c={c} m={commanded} busy={busy.value} refused={trouble.value?.of === a.id ? trouble.value.why : null} says={says} clear={() => (trouble.value = said.value = null)}
+              send={(action, body, since) => command(t, action, body, since)} />
+          ) : null}
+          <button type="button" class="big more" aria-expanded={isOpen(c.id)} onClick={() => openCase(isOpen(c.id) ? null : c.id)}>{isOpen(c.id) ? all.work.close : isOurs(c) ? all.work.openMore : all.work.openCourse}</button>
           {isOpen(c.id) ? <CaseWork id={c.id} /> : null}
         </>
       )}

@@ -65,7 +65,7 @@ function partIn(c: Case): boolean {
 }
 
 /** Whose turn it is: ours, where the unit that has the case is ours, or it is settled locally by who looked first. */
-function isOurs(c: Case): boolean {
+export function isOurs(c: Case): boolean {
   const code = c.owner.code ?? "";
   if (c.owner.kind !== "unit") return false;
   return code === session.value?.scope.department || went(c).some((a) => a.department === code || (local.has(code) && a.kind === "first_look"));

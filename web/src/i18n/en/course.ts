@@ -62,6 +62,7 @@ export const course: Dict["course"] = {
   wrong: {
     reason: "Say why, in 1000 characters at most", result: "Say what was done and found, in 1000 characters at most", owner: "Choose a unit other than the one that returns it", days: "1 to 15 working days",
     until: "A time from now within a year", document: "The number of the written approval, 1000 characters at most", hours: "1 to 360 hours", level: "Choose a level",
+    department: "Choose a department; the people of the grid come anyway", people: "1 to 32 people", skills: "1 to 32 characters",
   },
   attention: "Waiting for me",
   lists: { overdue: "Overdue", warned: "Warned", ruling: "To rule", approval: "To approve", verification: "To check", supervised: "Supervised" },

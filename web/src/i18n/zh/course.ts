@@ -61,6 +61,7 @@ export const course = {
   wrong: {
     reason: "请写明理由，1000 字以内", result: "请写明做了什么、结果怎样，1000 字以内", owner: "请选择承办单位，不能是退单单位自己", days: "请填 1 到 15 个工作日",
     until: "请填现在以后、一年以内的时间", document: "请填书面批准文号，1000 字以内", hours: "请填 1 到 360 小时", level: "请选择督办级别",
+    department: "请选择部门，网格自己的人不用请", people: "请填 1 到 32 人", skills: "技能填 1 到 32 个字",
   },
   attention: "待我处理",
   lists: { overdue: "超时", warned: "预警", ruling: "待裁定", approval: "待审批", verification: "待核查", supervised: "督办中" },
