@@ -7,7 +7,7 @@ import { categories, departmentName, departments, placeNames } from "../state/re
 import { may } from "../state/session.ts";
 import { distance } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
-import { busy, order, sendChosen } from "./choice.ts";
+import { busy, detail, order, said, sendChosen } from "./choice.ts";
 
 const open = signal<string | null>(null);
 const mostPeople = 32, mostSkills = 4;
@@ -39,6 +39,9 @@ function freeOf(department: string): number {
   return n;
 }
 
+/** While it is filled in nothing else stands in the foot: on a small screen there is no room for it. */
+export const asksMore = (c: CaseDetail): boolean => open.value === c.id && canSendMore(c);
+
 export function SendMore({ c }: { c: CaseDetail }) {
   const w = words.value.mission;
   if (!canSendMore(c)) return null;
@@ -64,7 +67,12 @@ export function MoreForm({ c, done }: { c: CaseDetail; done: () => void }) {
     const wanted = [...new Set(text("skills").split(/[;,，、；\s]+/).filter(Boolean))];
     if (wanted.length > 0) body.skills = wanted;
     if (text("reason")) body.reason = text("reason");
-    void order("more", body).then((ok) => ok && done());
+    void order("more", body).then((ok) => {
+      if (!ok) return;
+      done();
+      const short = detail.value?.shortfalls.find((s) => s.department === body.department);
+      if (short && detail.value?.id === c.id) said.value = w.moreShort(departmentName(short.department), whyShort(short));
+    });
   };
   return (
     <form class="close-form" id="more-form" onSubmit={submit}>
@@ -95,6 +103,12 @@ export function MoreForm({ c, done }: { c: CaseDetail; done: () => void }) {
       </div>
     </form>
   );
+}
+
+/** Why somebody is lacking, in a word: no road is to blame where all who are free work elsewhere. */
+export function whyShort(s: Shortfall): string {
+  const w = words.value;
+  return s.reason === "out_of_reach" && s.lenders?.length ? w.mission.allElsewhere : w.shortfall[s.reason];
 }
 
 /** Who of elsewhere could be lent; an operator may do it. */

@@ -19,7 +19,7 @@ import { Cover } from "./cover.tsx";
 import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
 import { History } from "./history.tsx";
 import { JointMission } from "./mission.tsx";
-import { Lenders, SendMore, canSendMore } from "./more.tsx";
+import { Lenders, SendMore, asksMore, canSendMore, whyShort } from "./more.tsx";
 import { Nearby } from "./nearby.tsx";
 import { Photos } from "./photos.tsx";
 import { Team } from "./team.tsx";
@@ -186,7 +186,7 @@ function Lacks({ c }: { c: CaseDetail }) {
       <ul class="lacks">
         {c.shortfalls.map((s) => (
           <li key={s.department}>
-            <span>{departmentName(s.department)} · {w.shortfall[s.reason]}</span>
+            <span>{departmentName(s.department)} · {whyShort(s)}</span>
             <span>{w.considered(s.considered)}</span>
             <span class="more">
               {[s.people ? w.mission.lacksPeople(s.people) : "", s.skills?.length ? w.mission.lacksSkills(s.skills.join("、")) : "",
@@ -226,19 +226,28 @@ function Foot({ c }: { c: CaseDetail }) {
         </button>
       ) : null}
       <SendMore c={c} />
+      {asksMore(c) ? null : <Rest c={c} />}
+    </div>
+  );
+}
+
+function Rest({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  return (
+    <>
       <Moves c={c} />
       <CovertSwitch c={c} />
-      {canAccount && !closing.value ? (
+      {may("dossier") && !closing.value ? (
         <div class="second">
           <a class="button" id="dossier" href={`/api/v1/cases/${c.id}/dossier?lang=${language.value}`} target="_blank" rel="noreferrer" title={w.dossierHint}>{w.dossier}</a>
         </div>
       ) : null}
-      {canClose ? closing.value ? <CloseForm /> : (
+      {may("close_case") && !isFinished(c) ? closing.value ? <CloseForm /> : (
         <div class="second">
           <button type="button" class="button" id="close-case" disabled={busy.value} onClick={() => (closing.value = true)}>{w.closeCase}</button>
         </div>
       ) : null}
-    </div>
+    </>
   );
 }
 

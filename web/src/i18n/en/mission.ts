@@ -49,6 +49,8 @@ export const mission: Dict["mission"] = {
   moreSkills: "Skills (optional)",
   moreSkillsHint: "several with , between",
   moreWithPlan: "Nobody was sent yet: the plan goes with it.",
+  moreShort: (department, why) => `Asked for, but ${department} cannot send all of it now: ${why}; see what is missing`,
+  allElsewhere: "all work elsewhere",
   adopt: "Take this one",
   adoptHint: "sends the next best instead; can be undone for 5 s",
   adopted: "The next best goes instead",

@@ -47,6 +47,8 @@ export const mission = {
   moreSkills: "技能（可不填）",
   moreSkillsHint: "多项用、隔开",
   moreWithPlan: "本案尚未派出，将连同方案一并派出。",
+  moreShort: (department: string, why: string) => `已请求，但${department}目前派不齐：${why}，见力量缺口`,
+  allElsewhere: "都在别处执勤",
   adopt: "采用",
   adoptHint: "改派次优方案，5 秒内可撤销",
   adopted: "已改派次优方案",
