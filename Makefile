@@ -56,6 +56,7 @@ lint: prereqs web/node_modules/.package-lock.json ## Check format, types, genera
 generate: web/node_modules/.package-lock.json ## Make the generated code again from the API description
 	@go generate ./api
 	@go run ./cmd/drawflow > docs/state-machine.md
+	@go run ./cmd/drawwords > web/src/i18n/events.gen.ts.new && mv web/src/i18n/events.gen.ts.new web/src/i18n/events.gen.ts
 	@cd web && npm run --silent generate
 
 .PHONY: check-fresh

@@ -26,6 +26,11 @@ type frame struct {
 
 func frameOf(c dispatch.CaseDetail, tracks []dossierTrack) frame {
 	low, high := c.Place(), c.Place()
+	if m := c.Mission; m != nil && m.Rendezvous != nil {
+		p := m.Rendezvous
+		low.Lon, low.Lat = min(low.Lon, p.Lon), min(low.Lat, p.Lat)
+		high.Lon, high.Lat = max(high.Lon, p.Lon), max(high.Lat, p.Lat)
+	}
 	for _, t := range tracks {
 		for _, p := range t.fixes {
 			low.Lon, low.Lat = min(low.Lon, p.Lon), min(low.Lat, p.Lat)
@@ -121,6 +126,11 @@ func drawMap(in dossierContext) template.HTML {
 		fmt.Fprintf(&b, `<circle class="accuracy" cx="%.1f" cy="%.1f" r="%.1f"/>`, x, y, max(6, *in.c.AccuracyM/111_195*f.scale))
 	}
 	fmt.Fprintf(&b, `<path class="target" d="M%.1f %.1fl9 9l-9 9l-9 -9z"/><text class="n bang" x="%.1f" y="%.1f">!</text>`, x, y-9, x, y+4)
+	if m := in.c.Mission; m != nil && m.Rendezvous != nil {
+		x, y := f.at(m.Rendezvous.Lon, m.Rendezvous.Lat)
+		fmt.Fprintf(&b, `<path class="meet" d="M%.1f %.1fv-22h14l-4 5l4 5h-14"/><circle class="meet" cx="%.1f" cy="%.1f" r="3"/><text class="name" x="%.1f" y="%.1f">%s</text>`,
+			x, y, x, y, x, y+15, template.HTMLEscapeString(in.words.Meet))
+	}
 	f.ruler(&b)
 	b.WriteString(`</svg>`)
 	return template.HTML(b.String())

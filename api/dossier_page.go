@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
@@ -64,7 +62,7 @@ type dossierPage struct {
 	Number, Category, Stage, Now, By, Zone, Seal                      string
 	SealedAll                                                         bool
 	ReportedAt, ClosedAt, Place, Cell, Grid, Departments, Description string
-	Shortfalls, TracksNote, EventsCut, FirstKey                       string
+	Shortfalls, TracksNote, EventsCut, FirstKey, Meet                 string
 	Tracks                                                            []dossierWay
 	People                                                            []dossierPerson
 	Sent                                                              []dossierSent
@@ -125,6 +123,9 @@ func newDossierPage(in dossierContext) dossierPage {
 		if x.Code == c.Category {
 			p.Category = c.Category + " " + in.text.pick(x.NameZh, x.NameEn)
 		}
+	}
+	if m := c.Mission; m != nil && m.Rendezvous != nil {
+		p.Meet = strings.TrimSpace(w.Meet + " " + m.Rendezvous.Name)
 	}
 	p.Grid = in.grid()
 	var departments, short []string
@@ -273,7 +274,7 @@ func (in *dossierContext) events(p *dossierPage) {
 	}
 	for _, e := range in.record.Events {
 		at := e.At.In(in.zone)
-		line := dossierLine{At: at.Format("15:04:05"), Kind: or(w.Kinds, e.Kind), Position: w.NotYet, Sealed: e.Position > 0,
+		line := dossierLine{At: at.Format("15:04:05"), Kind: in.kind(e.Kind), Position: w.NotYet, Sealed: e.Position > 0,
 			Actor: in.who(e.Body["actor"]), OnBehalf: in.who(e.Body["on_behalf"]), Simulated: e.Body["simulated"] == true}
 		if d := at.Format("2006-01-02"); d != day {
 			day, line.Day = d, d
@@ -282,7 +283,7 @@ func (in *dossierContext) events(p *dossierPage) {
 			line.Role = or(w.Roles, role)
 		}
 		why, _ := e.Body["why"].(string)
-		line.Why = or(in.words.States, why)
+		line.Why = in.reason(why)
 		if line.Sealed {
 			sealed++
 			line.Position, line.Hash = fmt.Sprint(e.Position), e.Hash[:16]+"…"
@@ -331,11 +332,16 @@ func (in *dossierContext) who(v any) string {
 	return name
 }
 
-// details are what an event says beside what changed, as far as a reader gains by it.
+// details are what an event says beside what changed: whom it concerns, then each field
+// in its own line.
 func (in *dossierContext) details(e DossierEvent) (out []string) {
 	d, _ := e.Body["detail"].(map[string]any)
 	if department, ok := d["department"].(string); ok {
-		out = append(out, named(in.names, department))
+		who := in.word("unit", department)
+		if d["kind"] == dispatch.KindFirstLook {
+			who = in.words.FirstLook
+		}
+		out = append(out, who)
 	}
 	if id, ok := e.Body["patrol"].(string); ok {
 		if name, there := in.record.Names["patrol:"+id]; there {
@@ -353,10 +359,10 @@ func (in *dossierContext) details(e DossierEvent) (out []string) {
 	if reason, ok := d["reason"].(string); ok && e.Kind == "shortfall" {
 		out = append(out, or(in.words.States, reason))
 	}
-	if len(out) == 0 {
-		return nil
+	if len(out) > 0 {
+		out = []string{strings.Join(out, " · ")}
 	}
-	return []string{strings.Join(out, " · ")}
+	return append(out, in.says(e.Kind, d)...)
 }
 
 // changes are the fields of before and after, in words.
@@ -365,15 +371,19 @@ func (in *dossierContext) changes(before, after any) (out []dossierChange) {
 	is, _ := after.(map[string]any)
 	for _, key := range slices.Sorted(maps.Keys(is)) {
 		switch key {
-		case "assignments":
+		case "assignments", "clocks":
 			old, _ := was[key].(map[string]any)
 			now, _ := is[key].(map[string]any)
-			for _, id := range slices.Sorted(maps.Keys(now)) {
-				out = append(out, dossierChange{in.assignment(id), in.value("", old[id]), in.value("", now[id])})
+			for _, one := range slices.Sorted(maps.Keys(now)) {
+				name := in.assignment(one)
+				if key == "clocks" {
+					name = in.word(key, one)
+				}
+				out = append(out, dossierChange{name, in.value("", old[one]), cmp.Or(in.value("", now[one]), in.words.None)})
 			}
 		case "map", "undo_until": // of no use to a reader
 		default:
-			out = append(out, dossierChange{or(in.words.Fields, key), in.value(key, was[key]), cmp.Or(in.value(key, is[key]), in.words.None)})
+			out = append(out, dossierChange{in.field(key), in.value(key, was[key]), cmp.Or(in.value(key, is[key]), in.words.None)})
 		}
 	}
 	return out
@@ -385,47 +395,21 @@ func (in *dossierContext) assignment(id string) string {
 			return in.part(a) + " " + a.PatrolName
 		}
 	}
-	return or(in.words.Fields, "assignments")
+	return in.field("assignments")
 }
 
 func (in *dossierContext) value(key string, v any) string {
 	switch v := v.(type) {
 	case nil:
 		return ""
+	case bool:
+		return in.words.yes(v)
+	case float64:
+		return in.figure(key, v)
 	case string:
-		if key == "stage" {
-			return in.stage(v)
-		}
-		if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return in.time(&t)
-		}
-		if name, there := in.record.Names[key+":"+v]; there {
-			return name
-		}
-		if part, code, ok := strings.Cut(v, ":"); ok && (key == "departments" || key == "shortfalls") {
-			switch part {
-			case dispatch.PartLead:
-				return named(in.names, code) + " (" + in.words.Lead + ")"
-			case dispatch.PartAssist:
-				return named(in.names, code) + " (" + in.words.Assist + ")"
-			}
-			return named(in.names, part) + " (" + or(in.words.States, code) + ")"
-		}
-		if _, err := uuid.Parse(v); err == nil {
-			return v[:8] + "…"
-		}
-		return or(in.words.States, v)
-	case map[string]any: // such as whose turn it is: a kind, and a code of that kind
-		var all []string
-		for _, k := range slices.Sorted(maps.Keys(v)) {
-			word := in.value(k, v[k])
-			if k == "code" {
-				word = named(in.names, word)
-			}
-			all = append(all, word)
-		}
-		slices.Reverse(all)
-		return strings.Join(all, " ")
+		return in.word(key, v)
+	case map[string]any:
+		return in.object(key, v)
 	case []any:
 		var all []string
 		for _, e := range v {
@@ -434,6 +418,34 @@ func (in *dossierContext) value(key string, v any) string {
 		return strings.Join(all, in.words.And)
 	}
 	return fmt.Sprint(v)
+}
+
+// object is a value of several fields, such as whose turn it is: a kind, and a code of
+// that kind.
+func (in *dossierContext) object(key string, v map[string]any) string {
+	if kind, ok := v["kind"].(string); ok && key == "owner" {
+		code, _ := v["code"].(string)
+		return strings.TrimSpace(in.word("code", code) + " " + or(in.words.States, kind))
+	}
+	if why, ok := v["why"].(string); ok && key == "reasons" {
+		return in.word(key, why)
+	}
+	if name, ok := v["name"].(string); ok && name != "" {
+		return name
+	}
+	var all []string
+	for _, k := range slices.Sorted(maps.Keys(v)) {
+		text := in.value(k, v[k])
+		if text == "" {
+			continue
+		}
+		name := in.field(k)
+		if _, known := fieldWords[k]; !known {
+			name = in.word("", k)
+		}
+		all = append(all, name+" "+text)
+	}
+	return strings.Join(all, in.words.Comma)
 }
 
 // or is a word in the page's language, or the word itself.

@@ -14,7 +14,8 @@ type dossierText struct {
 	Far, Old, Ahead                                                                                    string
 	Timeline, Time, What, Who, Position, Why, For, Simulated, Colon, NotYet, System, Command, Resident string
 	EventsCut, Heads, SignedAt, Key, HashAndSig, NoHeads, Verify, Register, And, None                  string
-	Kinds, Fields, Parts, Roles, States                                                                map[string]string
+	Yes, No, Comma, Meet                                                                               string
+	Parts, Roles, States                                                                               map[string]string
 }
 
 var dossierWords = map[string]*dossierText{
@@ -35,19 +36,7 @@ var dossierWords = map[string]*dossierText{
 		Timeline: "全过程", Time: "时间", What: "发生了什么", Who: "谁", Position: "链位", Why: "理由", For: "代表", Simulated: "模拟", Colon: "：", NotYet: "待封存", System: "系统", Command: "管理员命令", Resident: "居民（查询码）",
 		EventsCut: "只列出前 5000 条。", Heads: "签名链头", SignedAt: "签名时间", Key: "密钥", HashAndSig: "链头散列值与签名", NoHeads: "这些记录之后还没有签名链头；链头每小时签一次。",
 		Verify:   "核验：把全部记录导出，用任一台装有本程序的机器核对，不需要数据库。链位与散列值应与上表一致，链头应与另处保存的 heads.jsonl 一致。",
-		Register: "姓名取自当前名册；记录本身只含编号，改名或离任不改变记录。", And: "、", None: "无",
-		Kinds: map[string]string{
-			"joined": "并案", "joined_in": "并入一件上报", "split": "拆案", "split_off": "拆出一件上报", "combined": "综合查一次", "linked": "关联旧事件", "came_back": "又有新上报",
-			"revisits.planned": "安排回访", "revisits.stopped": "回访停止", "revisit.open": "回访提醒", "revisit.missed": "回访未完成，告知网格长", "revisit.climbed": "回访逾期，上报镇街", "revisit.clear": "回访未见复发", "revisit.found": "回访又发现",
-			"reported": "上报", "located": "定位责任网格", "told": "告知", "plan": "派遣方案", "plan.proposed": "拟定方案", "stage": "流转", "shortfall": "无人可派", "answered": "答复上报人",
-			"undone": "撤销派遣", "changed": "变更", "item_settled": "值班事项已处理", "notice.seen": "已阅知", "photo.original_seen": "查看照片原件",
-			"assignment.offered": "派单", "assignment.accepted": "接单", "assignment.en_route": "出发", "assignment.on_scene": "到场", "assignment.done": "完成",
-			"assignment.declined": "拒单", "assignment.expired": "超时未接", "assignment.recalled": "撤回", "assignment.offer_left": "派单送达", "assignment.proposed": "拟派",
-			"viewed.dossier": "查看案卷", "viewed.contact": "查看联系人", "viewed.case": "查看隐蔽案件", "viewed.photo": "查看隐蔽案件照片",
-			"covert": "设为隐蔽行动", "covert.until": "调整解密时间", "covert.released": "解密",
-		},
-		Fields: map[string]string{"stage": "阶段", "dispatch": "派遣", "category": "类别", "urgency": "紧急程度", "due_at": "时限", "undo_until": "可撤销至", "grid": "责任网格", "map": "网格版本",
-			"departments": "部门", "shortfalls": "缺口", "assignments": "派单", "owner": "当前责任方", "clocks": "时钟", "staff": "人员", "department": "部门", "reason": "原因", "share": "占比", "basis": "依据", "eta_s": "预计秒", "road_m": "路程米", "note": "备注"},
+		Register: "姓名取自当前名册；记录本身只含编号，改名或离任不改变记录。", And: "、", None: "无", Yes: "是", No: "否", Comma: "，", Meet: "集合点",
 		Parts: map[string]string{"worker": "专职网格员", "substitute": "替班", "part_timer": "兼职网格员", "chief": "网格长", "instructor": "网格指导员"},
 		Roles: map[string]string{"admin": "管理员", "operator": "值班员", "duty_leader": "值班领导", "town_leader": "镇街领导", "district_supervisor": "区级督查", "officer": "执法人员", "grid_worker": "专职网格员", "part_timer": "兼职网格员", "grid_chief": "网格长", "instructor": "网格指导员", "auditor": "审计员", "device": "设备"},
 		States: map[string]string{"proposed": "拟派", "offered": "待接单", "accepted": "已接单", "en_route": "赶赴途中", "on_scene": "已到场", "done": "已完成", "declined": "拒单", "expired": "超时未接", "recalled": "已撤回", "pending": "待派", "none": "未派", "urgent": "紧急", "ordinary": "一般", "hard": "疑难", "inside": "在网格内", "nearest": "最近",
@@ -71,20 +60,9 @@ var dossierWords = map[string]*dossierText{
 		Timeline: "What happened", Time: "Time", What: "What", Who: "Who", Position: "Chain", Why: "Reason", For: "for", Simulated: "simulated", Colon: ": ", NotYet: "not sealed yet", System: "system", Command: "administrator's command", Resident: "resident (follow-up code)",
 		EventsCut: "Only the first 5,000 are listed.", Heads: "Signed heads", SignedAt: "Signed", Key: "Key", HashAndSig: "Hash of the head, and signature", NoHeads: "No head was signed after these records yet; one is every hour.",
 		Verify:   "To verify: export all records and check them on any machine that has this program, without a database. Positions and hashes must be those above, heads those of the heads.jsonl that is kept elsewhere.",
-		Register: "Names are those of the register today; the records hold ids alone, so they do not change with a name.", And: ", ", None: "none",
-		Kinds: map[string]string{
-			"joined": "Joined to another case", "joined_in": "A report was joined", "split": "Split again", "split_off": "A report was split off", "combined": "Visits combined", "linked": "Linked with an older case", "came_back": "Reported again",
-			"revisits.planned": "Looks planned", "revisits.stopped": "Looks stopped", "revisit.open": "Reminded to look again", "revisit.missed": "Nobody looked; the chief was told", "revisit.climbed": "Still nobody looked; the town was told", "revisit.clear": "Looked again, nothing found", "revisit.found": "Looked again, found",
-			"reported": "reported", "located": "grid found", "told": "told", "plan": "plan", "plan.proposed": "plan proposed", "stage": "stage", "shortfall": "nobody to send", "answered": "reporters answered",
-			"undone": "dispatch taken back", "changed": "changed", "item_settled": "operator's item settled", "notice.seen": "notice read", "photo.original_seen": "original photo seen",
-			"assignment.offered": "offered", "assignment.accepted": "accepted", "assignment.en_route": "on the way", "assignment.on_scene": "on scene", "assignment.done": "done",
-			"assignment.declined": "declined", "assignment.expired": "not answered in time", "assignment.recalled": "recalled", "assignment.offer_left": "offer delivered", "assignment.proposed": "proposed",
-			"viewed.dossier": "dossier seen", "viewed.contact": "contact seen", "viewed.case": "covert case seen", "viewed.photo": "photo of a covert case seen",
-			"covert": "made covert", "covert.until": "release time changed", "covert.released": "released",
-		},
-		Fields: map[string]string{"due_at": "due", "undo_until": "can be taken back until", "eta_s": "eta (s)", "road_m": "road (m)"},
-		Parts:  map[string]string{"worker": "grid worker", "substitute": "substitute", "part_timer": "part-timer", "chief": "chief", "instructor": "instructor"},
-		Roles:  map[string]string{"duty_leader": "duty leader", "town_leader": "town leader", "district_supervisor": "district supervisor", "grid_worker": "grid worker", "part_timer": "part-timer", "grid_chief": "grid chief"},
+		Register: "Names are those of the register today; the records hold ids alone, so they do not change with a name.", And: ", ", None: "none", Yes: "yes", No: "no", Comma: ", ", Meet: "where they met",
+		Parts: map[string]string{"worker": "grid worker", "substitute": "substitute", "part_timer": "part-timer", "chief": "chief", "instructor": "instructor"},
+		Roles: map[string]string{"duty_leader": "duty leader", "town_leader": "town leader", "district_supervisor": "district supervisor", "grid_worker": "grid worker", "part_timer": "part-timer", "grid_chief": "grid chief"},
 		States: map[string]string{"en_route": "on the way", "on_scene": "on scene", "nobody_on_duty": "nobody on duty", "all_busy": "all busy", "all_stale": "none heard of lately", "out_of_reach": "out of reach",
 			"no_skill": "without the skill", "grid_chief": "grid chief", "town_leader": "town leader"},
 	},

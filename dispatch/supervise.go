@@ -73,6 +73,18 @@ var clockWords = map[ClockName]Words{
 	ClockCheck: {"核查", "the check"}, ClockRework: {"返工", "rework"}, ClockResume: {"挂账", "the suspension"}, ClockSupervision: {"督办答复", "the answer to supervision"},
 }
 
+// ClockWords is what a clock measures; false where there is no such clock.
+func ClockWords(n ClockName) (Words, bool) {
+	w, there := clockWords[n]
+	return w, there
+}
+
+// LevelWords is a level of supervision; false where there is no such level.
+func LevelWords(level string) (Words, bool) {
+	w, there := levelWords[level]
+	return w, there
+}
+
 var levelWords = map[string]Words{LevelTown: {"镇街督办", "town level"}, LevelDistrict: {"区级督办", "district level"}, LevelListed: {"挂牌督办", "listed"}}
 
 func saidUrged(c Case, reason string) Words {

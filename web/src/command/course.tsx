@@ -4,6 +4,7 @@ import type { CaseDetail } from "../api/types.ts";
 import { distance } from "../i18n/format.ts";
 import { inLanguage, words } from "../i18n/index.ts";
 import { ClockLine, CourseNotes, ownerName, unitName } from "../ui/clocks.tsx";
+import { LastFeedback } from "../ui/feedback.tsx";
 import { MoveForm } from "../ui/moveform.tsx";
 import { busy, choose, refused, takeMove } from "./choice.ts";
 import { Like } from "./like.tsx";
@@ -48,15 +49,19 @@ export function Moves({ c }: { c: CaseDetail }) {
   if (all.length === 0) return null;
   if (open)
     return (
-      <MoveForm c={c} m={open} busy={busy.value} refused={refused.value} cancel={() => (form.value = null)}
-        send={async (order) => {
-          const ok = await takeMove(order, inLanguage(open.name));
-          if (ok) form.value = null;
-          return ok;
-        }} />
+      <>
+        <LastFeedback c={c} />
+        <MoveForm c={c} m={open} busy={busy.value} refused={refused.value} cancel={() => (form.value = null)}
+          send={async (order) => {
+            const ok = await takeMove(order, inLanguage(open.name));
+            if (ok) form.value = null;
+            return ok;
+          }} />
+      </>
     );
   return (
     <div class="moves">
+      <LastFeedback c={c} />
       <div class="second">
         {can.map((m) => (
           <button key={m.move} type="button" class={`button ${m.move === "urge" || m.move === "supervise" ? "warn" : ""}`} id={`move-${m.move}`} disabled={busy.value}

@@ -7,6 +7,7 @@ import { inWords } from "../i18n/reasons.ts";
 import { played } from "../state/duty.ts";
 import { session } from "../state/session.ts";
 import { PlayedTag } from "../ui/played.tsx";
+import { saysOf } from "./record.ts";
 
 export function History({ c }: { c: CaseDetail }) {
   const w = words.value;
@@ -20,6 +21,9 @@ export function History({ c }: { c: CaseDetail }) {
             <time dateTime={e.at} title={new Date(e.at).toLocaleString()}>{clock(e.at)}</time>
             <span>
               {told(e, c, w)} <span class="by">{byWhom(e.actor, w)}</span> {e.simulated && !played.value.all ? <PlayedTag /> : null}
+              {saysOf(e.kind, e.detail as Record<string, unknown>, w).map(([name, value]) => (
+                <span key={name} class="said"><i>{name}</i>{w.colon}{value}</span>
+              ))}
             </span>
           </li>
         ))}
@@ -37,9 +41,7 @@ export function told(e: CaseEvent, c: CaseDetail, w: Dict): string {
     const stages = w.stage as Record<string, string>;
     return [stages[text("to") ?? ""] ?? text("to"), reason ? inWords(reason, w) : null].filter(Boolean).join(w.colon);
   }
-  const kinds = w.event as Record<string, string>;
-  const tail = e.kind.split(".").at(-1) ?? e.kind;
-  const head = kinds[e.kind] ?? kinds[tail] ?? (w.assignment as Record<string, string>)[tail] ?? e.kind;
+  const head = (w.event as Record<string, string>)[e.kind] ?? e.kind;
   const about = c.assignments.find((a) => a.id === d.assignment);
   const who = text("why");
   const grid = text("grid");

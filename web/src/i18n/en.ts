@@ -8,7 +8,8 @@ import { meet } from "./en/meet.ts";
 import { whose } from "./en/whose.ts";
 import { people } from "./en/people.ts";
 import { followUp, heard } from "./en/told.ts";
-import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
+import { eventEn, saidEn } from "./events.gen.ts";
+import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
 import type { Dict } from "./zh.ts";
 
 export const en: Dict = {
@@ -328,7 +329,17 @@ export const en: Dict = {
   byDevice: "a phone",
   elsewhere,
   bySystem: "system",
-  event,
+  event: eventEn,
+  said: saidEn,
+  record: {
+    and: ", ",
+    last: "What was fed back",
+    failed: "The last check failed",
+    yes: "yes",
+    no: "no",
+    askFor: { extension: "an extension", suspension: "a suspension" },
+    basis: { inside: "inside it", nearest: "the nearest grid", none: "no grid is near" },
+  },
   toldWhom,
   role,
 

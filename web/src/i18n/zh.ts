@@ -9,7 +9,8 @@ import { meet } from "./zh/meet.ts";
 import { whose } from "./zh/whose.ts";
 import { people } from "./zh/people.ts";
 import { followUp, heard } from "./zh/told.ts";
-import { assignment, elsewhere, event, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
+import { eventZh, saidZh } from "./events.gen.ts";
+import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
 
 export const zh = {
   appName: "网格指挥台",
@@ -328,7 +329,17 @@ export const zh = {
   byDevice: "手机",
   elsewhere,
   bySystem: "系统",
-  event,
+  event: eventZh,
+  said: saidZh,
+  record: {
+    and: "、",
+    last: "反馈的处置结果",
+    failed: "上次核查未通过",
+    yes: "是",
+    no: "否",
+    askFor: { extension: "延期", suspension: "挂账" },
+    basis: { inside: "在网格内", nearest: "最近的网格", none: "附近无网格" },
+  },
   toldWhom,
   role,
 
