@@ -128,7 +128,7 @@ func (in *dossierContext) word(key, v string) string {
 	if text, there := in.code(key, v); there {
 		return text
 	}
-	if part, code, ok := strings.Cut(v, ":"); ok && (key == "departments" || key == "shortfalls" || key == "crews") {
+	if part, code, ok := strings.Cut(v, ":"); ok && (key == "departments" || key == "shortfalls" || key == "item" || key == "crews") {
 		switch part {
 		case dispatch.PartLead:
 			return named(in.names, code) + " (" + in.words.Lead + ")"

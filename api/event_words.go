@@ -93,5 +93,5 @@ var fieldWords = map[string]dispatch.Words{
 	"supervision": {ZH: "督办", EN: "Supervision"}, "ask": {ZH: "申请", EN: "Request"}, "extensions": {ZH: "已延期次数", EN: "Extensions"}, "urged": {ZH: "已催办次数", EN: "Urged"}, "urged_at": {ZH: "最近催办", EN: "Last urged"},
 	"returns": {ZH: "已退单次数", EN: "Returns"}, "return": {ZH: "退单", EN: "Return"}, "ruled": {ZH: "裁定承办", EN: "Ruled to"}, "suspended_until": {ZH: "挂账至", EN: "Suspended until"}, "reopened": {ZH: "已重开次数", EN: "Reopened"},
 	"drawn": {ZH: "是否抽中", EN: "Drawn"}, "joined": {ZH: "并入", EN: "Joined to"}, "answered_at": {ZH: "答复时间", EN: "Answered at"}, "answer": {ZH: "答复", EN: "Answer"}, "reason": {ZH: "理由", EN: "Reason"}, "by": {ZH: "由谁", EN: "By"},
-	"rung": {ZH: "进度", EN: "Rung"}, "paused": {ZH: "暂停", EN: "Stands still"}, "since": {ZH: "自", EN: "Since"}, "revisits": {ZH: "回访", EN: "Looks"}, "reporter_told": {ZH: "已告知上报人", EN: "Reporters told"},
+	"rung": {ZH: "进度", EN: "Rung"}, "item": {ZH: "值班事项", EN: "Operator's item"}, "direct": {ZH: "直达现场", EN: "Straight to the case"}, "settled_at": {ZH: "处理时间", EN: "Settled at"}, "seen": {ZH: "已阅", EN: "Read"}, "expires_at": {ZH: "失效时间", EN: "Expires"}, "paused": {ZH: "暂停", EN: "Stands still"}, "since": {ZH: "自", EN: "Since"}, "revisits": {ZH: "回访", EN: "Looks"}, "reporter_told": {ZH: "已告知上报人", EN: "Reporters told"},
 }

@@ -10,6 +10,9 @@ import (
 // Routes is what the router knows, for the tests that walk all of it.
 func (s *Server) Routes() []*echo.Route { return s.echo.Routes() }
 
+// KnownKind says whether a kind of event has words.
+func KnownKind(kind string) bool { return eventWords[kind].ZH != "" }
+
 // SetVigil changes how often the right of a socket is asked for again, before there
 // is one.
 func (s *Server) SetVigil(every time.Duration) { s.vigilEvery = every }

@@ -2,12 +2,15 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -93,10 +96,13 @@ var deeds = map[string]deed{
 		p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
 		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"urge","reason":"已过半小时"}`)
 	},
-	"PUT /api/v1/category-rules/:code":  byDutyLeader,
-	"PUT /api/v1/calendar/hours":        byDutyLeader,
-	"PUT /api/v1/calendar/days/:day":    byDutyLeader,
-	"DELETE /api/v1/calendar/days/:day": byDutyLeader,
+	"PUT /api/v1/category-rules/:code": byDutyLeader,
+	"PUT /api/v1/calendar/hours":       byDutyLeader,
+	"PUT /api/v1/calendar/days/:day":   byDutyLeader,
+	"DELETE /api/v1/calendar/days/:day": func(w *scopeWorld, name string) call {
+		w.want(http.StatusOK, byDutyLeader(w, "PUT /api/v1/calendar/days/:day"))
+		return byDutyLeader(w, name)
+	},
 	"POST /api/v1/roads/closures": func(w *scopeWorld, _ string) call {
 		w.withRoads()
 		return send("POST", "/api/v1/roads/closures", overTheBridge)
@@ -168,6 +174,87 @@ func TestEveryChangeIsAnEvent(t *testing.T) {
 			t.Errorf("%s: %d, and no event says who did it and from where: %s", name, r.status,
 				ask[string](w.bundle, `SELECT coalesce(string_agg(body::text, E'\n'), 'none') FROM case_events WHERE id > $1`, before))
 		}
+		w.everyEventSaysWhatChanged(name, before)
+	}
+}
+
+// tells are kinds of events in which nothing changes: they tell of something beside the
+// events that changed it.
+var tells = map[string]string{
+	"told":                  "people were told; the case is as it was",
+	"answered":              "reporters were told; that it ended is the event after",
+	"plan":                  "a plan was made; whom it claims is in the events of assignments",
+	"assignment.offer_left": "the offer of before left",
+	"result":                "what was done is said; where the case goes with it is the event after",
+	"checked":               "what was found is said; where the case goes with it is the event after",
+}
+
+// made are kinds of something that was not there before.
+var made = []string{"reported", "session.opened", "enrolment.opened", "closure.made", "speeds.set", "device.enrolled"}
+
+// about is the field that an event of a kind is about: that another changed with it, such
+// as a clock, is not enough.
+var about = map[string]string{
+	"stage": "stage", "urged": "urged", "supervised": "supervision", "supervision.answered": "supervision", "asked": "ask", "refused": "ask", "granted": "ask",
+	"returned": "returns", "ruled": "ruled", "settled": "tier", "undone": "undo_until", "item_settled": "settled_at", "shortfall": "item", "notice.seen": "seen",
+	"revisit.clear": "revisits", "mission.rendezvous": "mission", "mission.go": "mission", "covert": "covert", "covert.until": "covert", "covert.released": "covert",
+	"assignment.offered": "assignments", "assignment.accepted": "assignments", "assignment.en_route": "assignments", "assignment.on_scene": "assignments",
+	"assignment.done": "assignments", "assignment.declined": "assignments", "assignment.recalled": "assignments",
+}
+
+// said says whether there is anything in what was before or is after.
+func said(v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) > 0
+	case []any:
+		return len(v) > 0
+	}
+	return v != nil
+}
+
+// everyEventSaysWhatChanged holds every event that somebody's deed wrote after a number to
+// what it changed: something before, something else after, each of the same fields.
+func (w *scopeWorld) everyEventSaysWhatChanged(deed string, since int64) {
+	w.t.Helper()
+	rows, err := w.db.Query(w.t.Context(), `SELECT kind, body FROM case_events WHERE id > $1 AND body->>'actor' <> 'system' AND kind NOT LIKE 'viewed.%' ORDER BY id`, since)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var kind string
+		var body struct{ Before, After any }
+		if err := rows.Scan(&kind, &body); err != nil {
+			w.t.Fatal(err)
+		}
+		switch {
+		case tells[kind] != "":
+		case slices.Contains(made, kind):
+			if !said(body.After) {
+				w.t.Errorf("%s: %s does not say what it made", deed, kind)
+			}
+		case !said(body.Before) || !said(body.After):
+			w.t.Errorf("%s: %s does not say what was before and after: %v > %v", deed, kind, body.Before, body.After)
+		case reflect.DeepEqual(body.Before, body.After):
+			w.t.Errorf("%s: %s says that nothing changed: %v", deed, kind, body.After)
+		default:
+			was, _ := body.Before.(map[string]any)
+			if is, _ := body.After.(map[string]any); about[kind] != "" {
+				if _, there := is[about[kind]]; !there {
+					w.t.Errorf("%s: %s does not say what became of %s: %v", deed, kind, about[kind], is)
+				}
+			}
+			is, _ := body.After.(map[string]any) // of the people of a patrol they are lists
+			for _, field := range slices.Sorted(maps.Keys(is)) {
+				if _, there := was[field]; !there {
+					w.t.Errorf("%s: %s does not say what %s was before", deed, kind, field)
+				}
+			}
+		}
+	}
+	if err := rows.Err(); err != nil {
+		w.t.Fatal(err)
 	}
 }
 
@@ -186,6 +273,58 @@ func TestEventsSayWhatChanged(t *testing.T) {
 	for _, want := range []string{"assignment.recalled -", "offered>recalled", "stage dispatched>signed", "stage verifying>closed", "已查处"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the history does not say %q:\n%s", want, got)
+		}
+	}
+}
+
+// So does every move of a case's course: orders, requests and what was said to them,
+// returns, rulings, urges, checks.
+func TestEveryMoveSaysWhatChanged(t *testing.T) {
+	t.Parallel()
+	w := setupScope(t, nil)
+	operator, leader := w.visitors[dispatch.RoleOperator], w.visitors[dispatch.RoleDutyLeader]
+	w.exec(`UPDATE accounts SET area_code = NULL, department = NULL WHERE id = ANY ($1)`, []string{operator.Account.String(), leader.Account.String()})
+	p := w.plant("moves", operator.District, home, "police", visitor{})
+	w.exec(`UPDATE cases SET urgency = 'hard' WHERE id = $1`, p.caseID)
+	wrote := map[string]bool{}
+	later := ask[time.Time](w.bundle, `SELECT gp_now()`).Add(72 * time.Hour).UTC().Format(time.RFC3339)
+	for _, m := range []struct{ by, body string }{
+		{operator.token, `{"move":"urge","reason":"已过半小时"}`},
+		{operator.token, `{"move":"return","owner":"town","reason":"不属本单位"}`},
+		{operator.token, `{"move":"dispatch","owner":"town"}`},
+		{operator.token, `{"move":"return","owner":"village","reason":"由村里办"}`},
+		{leader.token, `{"move":"rule","owner":"police","reason":"三定方案"}`},
+		{operator.token, `{"move":"dispatch"}`},
+		{leader.token, `{"move":"supervise","level":"district","reason":"群众反映强烈"}`},
+		{operator.token, `{"move":"sign"}`},
+		{operator.token, `{"move":"start"}`},
+		{operator.token, `{"move":"answer","result":"已约谈业主"}`},
+		{operator.token, `{"move":"ask_suspension","until":"` + later + `","reason":"业主在外"}`},
+		{leader.token, `{"move":"refuse","reason":"理由不足"}`},
+		{operator.token, `{"move":"ask_extension","days":3,"reason":"需委托检测"}`},
+		{leader.token, `{"move":"grant"}`},
+		{operator.token, `{"move":"resume"}`},
+		{operator.token, `{"move":"feedback","result":"已查封"}`},
+		{leader.token, `{"move":"fail","reason":"槽还在"}`},
+		{operator.token, `{"move":"feedback","result":"已拆除"}`},
+		{leader.token, `{"move":"pass","result":"复核无槽"}`},
+		{leader.token, `{"move":"reopen","reason":"又有举报"}`},
+	} {
+		before := ask[int64](w.bundle, `SELECT coalesce(max(id), 0) FROM case_events`)
+		w.want(http.StatusOK, call{method: "POST", path: "/api/v1/cases/" + p.caseID.String() + "/moves", token: m.by, body: m.body})
+		w.everyEventSaysWhatChanged(m.body, before)
+		for kind := range strings.SplitSeq(ask[string](w.bundle, `SELECT coalesce(string_agg(kind, ' '), '') FROM case_events WHERE id > $1`, before), " ") {
+			wrote[kind] = true
+		}
+	}
+	for _, kind := range []string{"urged", "returned", "handed_over", "ruled", "supervised", "supervision.answered", "asked", "refused", "granted", "result", "checked", "settled", "stage"} {
+		if !wrote[kind] {
+			t.Errorf("no move wrote %s", kind)
+		}
+	}
+	for kind := range wrote {
+		if !api.KnownKind(kind) {
+			t.Errorf("%s has no words", kind)
 		}
 	}
 }

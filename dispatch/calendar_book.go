@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -58,12 +59,12 @@ func (s *Service) SetDay(ctx context.Context, v Viewer, d CalendarDay) (Calendar
 	if utf8.RuneCountInString(d.Name) > maxDayName {
 		return CalendarBook{}, invalid("/name", "may have 100 characters at most")
 	}
-	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, facts) {
-		said := facts{"day": d.Day, "kind": d.Kind, "name": d.Name}
+	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, calendarChange) {
+		c := calendarChange{said: facts{"day": d.Day, "kind": d.Kind, "name": d.Name}, before: was.dayFacts(d.Day), after: dayFacts(d)}
 		if d.Kind == "" {
-			return CalendarEdit{Clear: []Day{d.Day}}, said
+			return CalendarEdit{Clear: []Day{d.Day}}, c
 		}
-		return CalendarEdit{Set: []CalendarDay{d}}, said
+		return CalendarEdit{Set: []CalendarDay{d}}, c
 	})
 }
 
@@ -75,15 +76,37 @@ func (s *Service) SetHours(ctx context.Context, v Viewer, hours []WorkSpan) (Cal
 	if err := CheckHours(hours); err != nil {
 		return CalendarBook{}, err
 	}
-	return s.editCalendar(ctx, v, func(CalendarBook) (CalendarEdit, facts) {
-		return CalendarEdit{Hours: hours}, facts{"hours": hours}
+	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, calendarChange) {
+		had := was.Hours
+		if len(had) == 0 {
+			had = usualHours
+		}
+		return CalendarEdit{Hours: hours}, calendarChange{said: facts{"hours": hours}, before: facts{"hours": had}, after: facts{"hours": hours}}
 	})
 }
 
-func (s *Service) editCalendar(ctx context.Context, v Viewer, edit func(CalendarBook) (CalendarEdit, facts)) (CalendarBook, error) {
+// calendarChange is what the event of an edit says, and what was before and is after.
+type calendarChange struct{ said, before, after facts }
+
+// dayFacts is a day as events have it: one that goes by the week has neither kind nor name.
+func dayFacts(d CalendarDay) facts {
+	if d.Kind == "" {
+		return facts{d.Day.String(): nil}
+	}
+	return facts{d.Day.String(): facts{"kind": d.Kind, "name": d.Name}}
+}
+
+func (b CalendarBook) dayFacts(day Day) facts {
+	if i := slices.IndexFunc(b.Days, func(d CalendarDay) bool { return d.Day == day }); i >= 0 {
+		return dayFacts(b.Days[i])
+	}
+	return dayFacts(CalendarDay{Day: day})
+}
+
+func (s *Service) editCalendar(ctx context.Context, v Viewer, edit func(CalendarBook) (CalendarEdit, calendarChange)) (CalendarBook, error) {
 	book, err := s.Store.EditCalendar(ctx, func(was CalendarBook, now time.Time) (CalendarEdit, error) {
-		e, said := edit(was)
-		event, err := newEvent("calendar", now, s.District, CaseID{}, PatrolID{}, v, said)
+		e, c := edit(was)
+		event, err := newChange("calendar", now, s.District, CaseID{}, PatrolID{}, v, c.said, c.before, c.after)
 		e.Events = []Event{event}
 		return e, err
 	})
@@ -94,7 +117,12 @@ func (s *Service) editCalendar(ctx context.Context, v Viewer, edit func(Calendar
 	return s.Calendar(ctx)
 }
 
-// CalendarImported is the event of an import of days.
-func CalendarImported(district DistrictID, now time.Time, changes int) (Event, error) {
-	return newEvent("calendar", now, district, CaseID{}, PatrolID{}, Viewer{From: FromCommand}, facts{"imported": changes})
+// CalendarImported is the event of an import of days: was and is are those that changed.
+func CalendarImported(district DistrictID, now time.Time, was CalendarBook, is []CalendarDay) (Event, error) {
+	before, after := facts{}, facts{}
+	for _, d := range is {
+		maps.Copy(before, was.dayFacts(d.Day))
+		maps.Copy(after, dayFacts(d))
+	}
+	return newChange("calendar", now, district, CaseID{}, PatrolID{}, Viewer{From: FromCommand}, facts{"imported": len(is)}, before, after)
 }

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -30,8 +31,9 @@ type CategoryRules struct {
 // RuleStore keeps them.
 type RuleStore interface {
 	CategoryRules(ctx context.Context) ([]CategoryRules, error)
-	// SetCategoryRules answers NotFound where there is no such category.
-	SetCategoryRules(ctx context.Context, r CategoryRules, event func(now time.Time) (Event, error)) error
+	// SetCategoryRules answers NotFound where there is no such category. Event is told what
+	// the rules were, under the lock under which they are changed.
+	SetCategoryRules(ctx context.Context, r CategoryRules, event func(was CategoryRules, now time.Time) (Event, error)) error
 	// Tiers counts cases that were closed in a span by their tier, and answers the span.
 	Tiers(ctx context.Context, v Viewer, from, to time.Time) (Tiers, map[string]int, error)
 	Past(ctx context.Context, v Viewer, c Case, withinM float64, days, limit int) ([]PastCase, error)
@@ -66,14 +68,37 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 	if faults := CategoryRuleFaults(r); len(faults) > 0 {
 		return &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: " + faults[0].Detail + ".", Fields: faults}
 	}
-	return s.Store.SetCategoryRules(ctx, r, func(now time.Time) (Event, error) {
-		return newEvent("category_rules", now, s.District, CaseID{}, PatrolID{}, v, facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
-			"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours, "crews": r.Crews})
+	return s.Store.SetCategoryRules(ctx, r, func(was CategoryRules, now time.Time) (Event, error) {
+		said := r.facts()
+		is := r
+		if is.Crews == nil {
+			is.Crews = was.Crews
+		}
+		before, after := is.changed(was)
+		return newChange("category_rules", now, s.District, CaseID{}, PatrolID{}, v, said, before, after)
 	})
 }
 
 // UsualRules are the rules of a category that says nothing.
 var UsualRules = CategoryRules{CheckPercent: UsualCheckPercent, Listed: true, Same: UsualSame, RevisitDays: []int{}, Crews: []Crew{}}
+
+// facts are the rules as events have them.
+func (r CategoryRules) facts() facts {
+	return facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
+		"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours, "crews": r.Crews}
+}
+
+// changed answers what is not as it was, as it was and as it is.
+func (r CategoryRules) changed(old CategoryRules) (before, after facts) {
+	before, after = facts{}, facts{}
+	was := old.facts()
+	for key, is := range r.facts() {
+		if !reflect.DeepEqual(was[key], is) {
+			before[key], after[key] = was[key], is
+		}
+	}
+	return before, after
+}
 
 // UsualCheckPercent of what is settled on the spot is checked.
 const UsualCheckPercent = 20

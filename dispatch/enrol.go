@@ -69,7 +69,8 @@ func (s *Service) OpenEnrolment(ctx context.Context, v Viewer, patrol PatrolID, 
 	}
 	in := NewEnrolment{ID: NewID[enrolmentKind](), CodeHash: codeHash, Patrol: patrol, Staff: staff, MadeBy: v.Account, TTL: EnrolWithin}
 	made, err := s.Store.OpenEnrolment(ctx, in, func(now time.Time) (PeopleTurn, error) {
-		e, err := newEvent("enrolment.opened", now, s.District, CaseID{}, patrol, v, facts{"enrolment": in.ID, "staff": staff.OrNull()})
+		e, err := newChange("enrolment.opened", now, s.District, CaseID{}, patrol, v, facts{"enrolment": in.ID, "staff": staff.OrNull()},
+			nil, facts{"state": "open", "expires_at": now.Add(in.TTL).UTC()})
 		return PeopleTurn{Events: []Event{e}}, err
 	})
 	made.state()
@@ -101,7 +102,8 @@ func (s *Service) WithdrawEnrolment(ctx context.Context, v Viewer, id EnrolmentI
 		if e.state(); e.State == "used" {
 			return PeopleTurn{}, &Fault{Kind: Conflict, Code: "enrolment-used", Detail: "The code was used already; report the device lost if it should not have been."}
 		}
-		event, err := newEvent("enrolment.withdrawn", e.Now, s.District, CaseID{}, e.Patrol.ID, v, facts{"enrolment": id})
+		event, err := newChange("enrolment.withdrawn", e.Now, s.District, CaseID{}, e.Patrol.ID, v, facts{"enrolment": id},
+			facts{"state": e.State}, facts{"state": "withdrawn"})
 		return PeopleTurn{Events: []Event{event}}, err
 	})
 }

@@ -194,6 +194,9 @@ func (c Case) missionState() any {
 	if m.Rendezvous != nil {
 		out["rendezvous"] = *m.Rendezvous
 	}
+	if m.Meeting != nil {
+		out["direct"], out["by_hand"] = m.Meeting.Direct, m.Meeting.ByHand
+	}
 	var crews []string
 	for _, crew := range m.Crews {
 		crews = append(crews, fmt.Sprintf("%s:%d:%s", crew.Department, crew.People, strings.Join(crew.Skills, ",")))

@@ -177,8 +177,9 @@ func (t *turn) take(s *Service, r Rule, o MoveOrder, told Audience) (plan bool) 
 	case MoveGrant:
 		t.grant(o)
 	case MoveRefuse:
-		t.event("refused", PatrolID{}, facts{"for": f.Ask.For, "reason": because})
+		asked := f.Ask.For
 		f.Ask = nil
+		t.event("refused", PatrolID{}, facts{"for": asked, "reason": because})
 	case MoveResume:
 		f.Until = nil
 	case MoveFeedback:

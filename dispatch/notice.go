@@ -118,7 +118,8 @@ func (s *Service) SettleItem(ctx context.Context, v Viewer, id int64, note strin
 	err = s.Store.Change(ctx, item.CaseID, nil, func(d Docket) (Turn, error) {
 		t := newTurn(d, v)
 		t.SettleItem = &ItemSettled{ID: id, By: v.Account, Note: note}
-		t.event("item_settled", PatrolID{}, facts{"department": item.Department, "reason": item.Reason, "note": note})
+		t.change("item_settled", PatrolID{}, facts{"department": item.Department, "reason": item.Reason, "note": note},
+			facts{"settled_at": nil}, facts{"settled_at": t.now.UTC()})
 		return t.done()
 	})
 	if err != nil && !errors.Is(err, errNothingToDo) {

@@ -109,6 +109,7 @@ func (t *turn) undo(s *Service) {
 			undone = append(undone, a)
 		}
 	}
+	c.UndoUntil = nil
 	t.event("undone", PatrolID{}, facts{"assignments": len(undone)})
 	for _, u := range undone {
 		for _, old := range c.Assignments {
@@ -120,7 +121,6 @@ func (t *turn) undo(s *Service) {
 			}
 		}
 	}
-	c.UndoUntil = nil
 	if !slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.State.Active() || a.State == Done }) {
 		c.Dispatch = DispatchNone
 		if c.Stage == StageDispatched {

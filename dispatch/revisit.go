@@ -118,6 +118,35 @@ func (t *turn) planRevisits() {
 	t.armRevisits()
 }
 
+// looksOf is what of revisits an event speaks of when it changed.
+func looksOf(all []Revisit) map[RevisitID]RevisitState {
+	out := make(map[RevisitID]RevisitState, len(all))
+	for _, r := range all {
+		out[r.ID] = r.State
+	}
+	return out
+}
+
+// looked answers which revisits are not as the last event left them, and takes them as
+// known from here on. Both are nil where none is.
+func (t *turn) looked() (was, is facts) {
+	now := looksOf(t.revisits)
+	for id, state := range now {
+		had, there := t.looks[id]
+		if there && had == state {
+			continue
+		}
+		if is == nil {
+			was, is = facts{}, facts{}
+		}
+		if was[id.String()], is[id.String()] = any(had), state; !there {
+			was[id.String()] = nil
+		}
+	}
+	t.looks = now
+	return was, is
+}
+
 // setRevisit notes a revisit that is new or has changed.
 func (t *turn) setRevisit(r Revisit) {
 	for _, list := range []*[]Revisit{&t.revisits, &t.SetRevisits} {
@@ -226,7 +255,6 @@ func (s *Service) climbRevisits(ctx context.Context, d Deadline) error {
 		for _, r := range slices.Clone(t.revisits) {
 			for r.State.Waits() && r.NextAt != nil && !r.NextAt.After(t.now) {
 				t.climbRevisit(&r, at.Responsible.Code, duty, know)
-				t.setRevisit(r)
 				moved = true
 			}
 		}
@@ -304,6 +332,7 @@ func (t *turn) climbRevisit(r *Revisit, grid *string, duty Duty, know []StaffID)
 	if !next.IsZero() {
 		r.NextAt = &next
 	}
+	t.setRevisit(*r)
 	tell := t.toStaff
 	if t.Case.Covert != nil {
 		told, tell = know, t.toKnowing

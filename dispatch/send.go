@@ -345,7 +345,7 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 			if pick.Closed != "" {
 				said["because"] = pick.Closed
 			}
-			t.event("shortfall", PatrolID{}, said)
+			t.change("shortfall", PatrolID{}, said, facts{"item": nil}, facts{"item": gap.Department + ":" + string(gap.Reason)})
 		}
 		if team.Wanted != nil && !team.Adds {
 			t.replace(pick)

@@ -19,7 +19,9 @@ type turn struct {
 	patrols   map[PatrolID]Held
 	names     Names
 	reporters []Reporter
-	was       state // of the case as the last event left it
+	was       state                      // of the case as the last event left it
+	looks     map[RevisitID]RevisitState // as the last event left them
+	said      proof.Entry                // the last event, which the end of the turn may add to
 	calendar  *Calendar
 	rule      CheckRule
 	revisits  []Revisit
@@ -30,7 +32,7 @@ type turn struct {
 
 func newTurn(d Docket, actor Viewer) *turn {
 	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
-		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits}
+		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits, looks: looksOf(d.Revisits)}
 }
 
 // done closes the turn: the case has a new version, and everybody is told. A change
@@ -40,7 +42,7 @@ func (t *turn) done() (Turn, error) {
 	t.keepCover()
 	t.keepTime()
 	if t.was.differs(t.Case) {
-		t.event("changed", PatrolID{}, nil)
+		t.last()
 	}
 	if t.err != nil {
 		return Turn{}, t.err
@@ -102,9 +104,13 @@ func newEvent(kind string, at time.Time, district DistrictID, c CaseID, p Patrol
 	return newChange(kind, at, district, c, p, actor, detail, nil, nil)
 }
 
-// newChange writes an event that says what was changed, from what to what. Why is what
-// the detail gives as its reason.
+// newChange writes an event that says what was changed, from what to what.
 func newChange(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail, before, after any) (Event, error) {
+	return proof.Write(newEntry(kind, at, district, c, p, actor, detail, before, after))
+}
+
+// newEntry is an event before it is written. Why is what the detail gives as its reason.
+func newEntry(kind string, at time.Time, district DistrictID, c CaseID, p PatrolID, actor Viewer, detail, before, after any) proof.Entry {
 	e := proof.Entry{Kind: kind, At: at, District: district.UUID, Case: c.UUID, Patrol: p.UUID, Actor: ActorOf(actor),
 		Detail: detail, Before: before, After: after}
 	if f, ok := detail.(facts); ok {
@@ -114,18 +120,53 @@ func newChange(kind string, at time.Time, district DistrictID, c CaseID, p Patro
 			}
 		}
 	}
-	return proof.Write(e)
+	return e
 }
 
 // event writes down what the decision did since the event before it: what changed in
 // the case between the two stands in it as before and after.
 func (t *turn) event(kind string, patrol PatrolID, detail any) {
+	t.change(kind, patrol, detail, nil, nil)
+}
+
+// change is an event of something that changed beside the case, from what to what.
+func (t *turn) change(kind string, patrol PatrolID, detail any, from, to facts) {
 	before, after := t.was.changes(t.Case)
-	e, err := newChange(kind, t.now, t.Case.Scope.District, t.Case.ID, patrol, t.actor, detail, before, after)
+	if was, is := t.looked(); is != nil {
+		before, after = merged(before, after, facts{"revisits": was}, facts{"revisits": is})
+	}
+	if to != nil {
+		before, after = merged(before, after, from, to)
+	}
+	t.said = newEntry(kind, t.now, t.Case.Scope.District, t.Case.ID, patrol, t.actor, detail, before, after)
+	t.Events = append(t.Events, t.written(t.said))
+}
+
+func (t *turn) written(entry proof.Entry) Event {
+	e, err := proof.Write(entry)
 	if err != nil && t.err == nil {
 		t.err = err
 	}
-	t.Events = append(t.Events, e)
+	return e
+}
+
+// last says what the end of the turn changed beside: the clocks that follow from what
+// was decided belong to the decision's last event, anything else has one of its own.
+func (t *turn) last() {
+	was := t.was
+	before, after := was.changes(t.Case)
+	if changed, ok := after.(facts); ok && len(t.Events) > 0 {
+		clocksOnly := true
+		for key := range changed {
+			clocksOnly = clocksOnly && (key == "clocks" || key == "due_at")
+		}
+		if clocksOnly {
+			t.said.Before, t.said.After = merged(t.said.Before, t.said.After, before, after)
+			t.Events[len(t.Events)-1], t.was = t.written(t.said), was
+			return
+		}
+	}
+	t.event("changed", PatrolID{}, nil)
 }
 
 type facts map[string]any
@@ -143,9 +184,6 @@ func (t *turn) stage(to Stage, because string) {
 	case StageSuspended:
 		t.Case.Flow.Until = nil
 	}
-	if from == StageClosed || to == StageVoid {
-		t.stopRevisits(because)
-	}
 	switch to {
 	case StageReopened, StageReported:
 		t.Case.ClosedAt = nil
@@ -157,6 +195,9 @@ func (t *turn) stage(to Stage, because string) {
 	}
 	t.keepTime()
 	t.event("stage", PatrolID{}, facts{"from": from, "to": to, "because": because, "owner": t.Case.OwnerOf()})
+	if from == StageClosed || to == StageVoid {
+		t.stopRevisits(because)
+	}
 	if turns[to] {
 		t.toReporters(WhyStage, saidStage(to))
 	}

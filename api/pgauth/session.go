@@ -78,7 +78,8 @@ func (s *Store) SignIn(ctx context.Context, username, password, address string) 
 			return err
 		}
 		return pgproof.Record(ctx, tx, proof.Entry{Kind: "session.opened",
-			Actor: dispatch.ActorOf(dispatch.Viewer{Account: account, From: address}), Detail: map[string]any{"until": until.UTC()}})
+			Actor: dispatch.ActorOf(dispatch.Viewer{Account: account, From: address}), Detail: map[string]any{"until": until.UTC()},
+			After: map[string]any{"until": until.UTC()}})
 	})
 	if err != nil {
 		return Session{}, fmt.Errorf("open session: %w", err)
@@ -112,14 +113,16 @@ func (s *Store) BySession(ctx context.Context, secret string) (Identity, error) 
 // SignOut ends a session; ending one that is gone is no error.
 func (s *Store) SignOut(ctx context.Context, v dispatch.Viewer, secret string) error {
 	return s.db.Tx(ctx, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, `DELETE FROM sessions WHERE secret_hash = $1`, hashSecret(secret))
+		var until time.Time
+		err := tx.QueryRow(ctx, `DELETE FROM sessions WHERE secret_hash = $1 RETURNING expires_at`, hashSecret(secret)).Scan(&until)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("end session: %w", err)
 		}
-		if tag.RowsAffected() == 0 {
-			return nil
-		}
-		return pgproof.Record(ctx, tx, proof.Entry{Kind: "session.ended", Actor: dispatch.ActorOf(v)})
+		return pgproof.Record(ctx, tx, proof.Entry{Kind: "session.ended", Actor: dispatch.ActorOf(v),
+			Before: map[string]any{"until": until.UTC()}, After: map[string]any{"until": nil}})
 	})
 }
 

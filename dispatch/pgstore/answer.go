@@ -334,7 +334,7 @@ func (s *Store) SeeNotices(ctx context.Context, v dispatch.Viewer, upTo int64, i
 		for _, id := range slices.SortedFunc(maps.Keys(byCase), func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) }) {
 			slices.Sort(byCase[id])
 			entries = append(entries, proof.Entry{Kind: "notice.seen", District: s.district.UUID, Case: id, Actor: dispatch.ActorOf(v),
-				Detail: map[string]any{"notices": byCase[id]}})
+				Detail: map[string]any{"notices": byCase[id]}, Before: map[string]any{"seen": false}, After: map[string]any{"seen": true}})
 		}
 		if err := pgproof.Record(ctx, tx, entries...); err != nil {
 			return err

@@ -100,6 +100,11 @@ func (g *Register) CalendarDays(ctx context.Context, in io.Reader, o RegisterOpt
 			had[d.Day.Format(time.DateOnly)] = d
 		}
 		batch := &pgx.Batch{}
+		var book dispatch.CalendarBook
+		for _, d := range before {
+			book.Days = append(book.Days, dispatch.CalendarDay{Day: dispatch.DayOf(d.Day, time.UTC), Kind: d.Kind, Name: d.Name})
+		}
+		var changed []dispatch.CalendarDay
 		for _, d := range good {
 			was, there := had[d.Day.String()]
 			if there && was.Kind == d.Kind && was.Name == d.Name {
@@ -110,12 +115,13 @@ func (g *Register) CalendarDays(ctx context.Context, in io.Reader, o RegisterOpt
 				change.Change = roster.Changed
 			}
 			result.Changes = append(result.Changes, change)
+			changed = append(changed, dispatch.CalendarDay{Day: d.Day, Kind: d.Kind, Name: d.Name})
 			batch.Queue(setDay, pgdb.District, d.Day.Time(), d.Kind, d.Name)
 		}
 		if len(result.Changes) == 0 {
 			return nil
 		}
-		event, err := dispatch.CalendarImported(dispatch.DistrictID{UUID: pgdb.District}, now.UTC(), len(result.Changes))
+		event, err := dispatch.CalendarImported(dispatch.DistrictID{UUID: pgdb.District}, now.UTC(), book, changed)
 		if err != nil {
 			return err
 		}

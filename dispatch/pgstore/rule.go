@@ -67,16 +67,24 @@ ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_per
   crews = CASE WHEN $12::jsonb IS NULL THEN category_rules.crews ELSE excluded.crews END`
 
 // SetCategoryRules implements dispatch.RuleStore.
-func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(time.Time) (dispatch.Event, error)) error {
+func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(dispatch.CategoryRules, time.Time) (dispatch.Event, error)) error {
 	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
 		var now time.Time
-		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
+		if err := tx.QueryRow(ctx, lockCalendar, s.district.UUID).Scan(&now); err != nil { // rules are changed one at a time, too
 			return err
+		}
+		all, err := readCategoryRules(ctx, tx, s.district)
+		if err != nil {
+			return err
+		}
+		i := slices.IndexFunc(all, func(had dispatch.CategoryRules) bool { return had.Code == r.Code })
+		if i < 0 {
+			return missing("category")
 		}
 		if err := writeCategoryRules(ctx, tx, s.district, r); err != nil {
 			return err
 		}
-		e, err := event(now.UTC())
+		e, err := event(all[i], now.UTC())
 		if err != nil {
 			return err
 		}

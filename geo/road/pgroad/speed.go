@@ -89,7 +89,7 @@ func AddSpeeds(ctx context.Context, db *pgdb.DB, rules []pace.Rule, by *uuid.UUI
 			for i, s := range some {
 				facts[i] = speedFacts(s)
 			}
-			if err := pgproof.Record(ctx, tx, proof.Entry{Kind: "speeds.set", At: some[0].MadeAt, Actor: actor, Detail: map[string]any{"speeds": facts}}); err != nil {
+			if err := pgproof.Record(ctx, tx, proof.Entry{Kind: "speeds.set", At: some[0].MadeAt, Actor: actor, Detail: map[string]any{"speeds": facts}, After: map[string]any{"speeds": facts}}); err != nil {
 				return err
 			}
 		}
