@@ -47,6 +47,7 @@ export const eventZh = {
   "item_settled": "值班事项已处理",
   "joined": "并案",
   "joined_in": "并入一件上报",
+  "lent": "借调",
   "linked": "关联旧事件",
   "located": "确定责任网格",
   "map.activated": "启用新网格图",
@@ -166,6 +167,7 @@ export const eventEn = {
   "item_settled": "Operator's item settled",
   "joined": "Joined to another case",
   "joined_in": "A report was joined",
+  "lent": "Lent",
   "linked": "Linked with an older case",
   "located": "Grid found",
   "map.activated": "Grid map activated",
@@ -289,6 +291,7 @@ export const saidZh = {
   "unit": "承办单位",
   "until": "截止",
   "within_s": "时间范围",
+  "works_in": "所属辖区",
 };
 
 export const saidEn = {
@@ -342,7 +345,8 @@ export const saidEn = {
   "unit": "Unit",
   "until": "Until",
   "within_s": "Within",
+  "works_in": "Works in",
 };
 
 /** The fields of an event in the order in which they are said. */
-export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"];
+export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"];
