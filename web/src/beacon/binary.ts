@@ -3,7 +3,7 @@
  * down; all else is the JSON of message.ts. docs/beacon.md has the layout and test vectors,
  * realtime/beacon/binary.go is the twin.
  */
-import type { Ack, Held, Range } from "./message.ts";
+import { type Ack, type Held, mostFixes, type Range } from "./message.ts";
 
 export const binarySubprotocol = "gridpatrol.beacon.v1.bin";
 
@@ -31,6 +31,12 @@ export function encodeFixes(fixes: readonly Recorded[]): ArrayBuffer {
     out.setUint8(at + 31, f.mock ? flagMock : 0);
   });
   return out.buffer;
+}
+
+/** The records of as many fixes from an index on as a bad line carries at once. */
+export function binaryBurst(held: readonly Held[], from: number, most = mostFixes): { message: ArrayBuffer; last: number } | null {
+  const fixes = held.slice(from, from + Math.min(most, mostFixes));
+  return fixes.length === 0 ? null : { message: encodeFixes(fixes), last: fixes.at(-1)?.seq ?? 0 };
 }
 
 /** Reads a burst, as the service does. */

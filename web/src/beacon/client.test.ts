@@ -1,35 +1,55 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { binaryBurst, binarySubprotocol, decodeFixes, encodeAck } from "./binary.ts";
 import { BeaconClient, type Options } from "./client.ts";
-import { burst, type Fix, type Held, type Range } from "./message.ts";
+import { type Ack, burst, type Fix, type Held, type Range, subprotocol } from "./message.ts";
 import type { Kept, Store } from "./store.ts";
 
+/** A socket to a service that speaks one of the two, or both. */
 class FakeSocket {
   static all: FakeSocket[] = [];
+  static speaks = [binarySubprotocol, subprotocol];
+  /** Lets nobody in whose first offer is not spoken, as a release before the binary. */
+  static strict = false;
+  protocol = "";
+  binaryType = "blob";
   readyState = 0;
   sent: Record<string, unknown>[] = [];
   closedBy: number | undefined;
   onopen: (() => void) | null = null;
   onclose: ((e: { code: number }) => void) | null = null;
-  onmessage: ((e: { data: string }) => void) | null = null;
+  onmessage: ((e: { data: unknown }) => void) | null = null;
+  bytes = 0;
   constructor(
     readonly url: string,
     readonly protocols: string[],
   ) {
     FakeSocket.all.push(this);
   }
-  send(text: string) {
-    this.sent.push(JSON.parse(text) as Record<string, unknown>);
+  send(data: string | ArrayBuffer) {
+    const text = typeof data === "string";
+    this.bytes += text ? data.length : data.byteLength;
+    const message = text ? (JSON.parse(data) as Record<string, unknown>) : { type: "fixes", fixes: decodeFixes(data) };
+    if (message.type === "fixes") expect(text).toBe(this.protocol !== binarySubprotocol);
+    this.sent.push(message);
   }
   close(code: number) {
     this.readyState = 3;
     this.closedBy = code;
   }
   open() {
+    const spoken = (FakeSocket.strict ? this.protocols.slice(0, 1) : this.protocols).find((p) => FakeSocket.speaks.includes(p));
+    if (!spoken) {
+      this.drop();
+      return;
+    }
+    this.protocol = spoken;
     this.readyState = 1;
     this.onopen?.();
   }
-  say(frame: unknown) {
-    this.onmessage?.({ data: JSON.stringify(frame) });
+  say(frame: { type: string; [more: string]: unknown }) {
+    const binary = this.protocol === binarySubprotocol && frame.type === "ack";
+    if (binary) expect(this.binaryType).toBe("arraybuffer");
+    this.onmessage?.({ data: binary ? encodeAck(frame as unknown as Ack) : JSON.stringify(frame) });
   }
   drop(code = 1006) {
     this.readyState = 3;
@@ -90,10 +110,12 @@ async function up(disk?: Disk, more?: Partial<Options>, acked = 0) {
   return b;
 }
 
-describe("the beacon client", () => {
+const both = [binarySubprotocol, subprotocol];
+describe.each([{ name: "binary", speaks: both }, { name: "JSON", speaks: [subprotocol] }])("the beacon client over $name", ({ speaks }) => {
   beforeEach(() => {
     vi.useFakeTimers();
     FakeSocket.all = [];
+    FakeSocket.speaks = speaks;
   });
   afterEach(() => {
     vi.useRealTimers();
@@ -102,7 +124,7 @@ describe("the beacon client", () => {
   it("brings its ticket as the second subprotocol, starts with what it holds, and sends only after the hello", async () => {
     const { client } = await begin();
     await client.add(fix(0));
-    expect(last().protocols).toEqual(["gridpatrol.beacon.v1.json", "ticket.t1"]);
+    expect(last().protocols[1]).toBe("ticket.t1");
     last().open();
     expect(last().sent).toEqual([{ type: "start", stream: "s-1", lowest_held: 1 }]);
     last().say(hello(0, 2));
@@ -266,15 +288,74 @@ describe("the beacon client", () => {
   });
 });
 
-it("makes bursts within the bounds of a message", () => {
-  const held = Array.from({ length: 1_000 }, (_, i): Held => ({ seq: i + 1, ...fix(i), accuracy_m: 12.5, speed_ms: 1.25, heading_deg: 359.5, battery: 0.87 }));
+const full = (i: number): Fix => ({ ...fix(i), accuracy_m: 12.5, speed_ms: 1.25, heading_deg: 359.5, battery: 0.87 });
+it.each([{ name: "binary", of: binaryBurst, most: 6_400 }, { name: "JSON", of: burst, most: 64 << 10 }])("makes bursts of $name within the bounds of a message", ({ of, most }) => {
+  const held = Array.from({ length: 1_000 }, (_, i): Held => ({ seq: i + 1, ...full(i) }));
   let from = 0;
   for (let n = 0; from < held.length; n++) {
-    const b = burst(held, from);
-    expect(b?.text.length).toBeLessThan(64 << 10);
+    const b = of(held, from);
+    const size = typeof b?.message === "string" ? b.message.length : b?.message.byteLength;
+    expect(size).toBeLessThanOrEqual(most);
     from = b?.last ?? Infinity;
     expect(n).toBeLessThan(10);
   }
   expect(from).toBe(1_000);
-  expect(burst(held, 1_000)).toBeNull();
+  expect(of(held, 1_000)).toBeNull();
+});
+
+describe("what the beacon client speaks", () => {
+  beforeEach(() => {
+    vi.useFakeTimers();
+    FakeSocket.all = [];
+    FakeSocket.speaks = both;
+    FakeSocket.strict = false;
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("is binary where the service takes it: 32 bytes a fix", async () => {
+    const { client } = await up();
+    expect(last().protocols).toEqual(["gridpatrol.beacon.v1.bin", "ticket.t1", "gridpatrol.beacon.v1.json"]);
+    const before = last().bytes;
+    for (let i = 0; i < 10; i++) await client.add(full(i));
+    expect(last().bytes - before).toBe(320);
+    expect((last().sent.at(-1)?.fixes as Held[])[0]).toEqual({ seq: 10, ...full(9) });
+  });
+
+  it("is JSON by the third try where nobody lets binary in, and binary again once it is spoken", async () => {
+    FakeSocket.speaks = [subprotocol];
+    FakeSocket.strict = true;
+    const { client } = await begin();
+    await client.add(full(0));
+    for (let i = 0; i < 2; i++) {
+      expect(last().protocols[0]).toBe(binarySubprotocol);
+      last().open();
+      await vi.advanceTimersByTimeAsync(3_000);
+    }
+    expect(FakeSocket.all).toHaveLength(3);
+    last().open();
+    last().say(hello());
+    expect(last().seqs()).toEqual([1]);
+    FakeSocket.speaks = both;
+    last().drop(1001);
+    await vi.advanceTimersByTimeAsync(3_000);
+    last().open();
+    last().say(hello());
+    expect([last().protocol, last().seqs()]).toEqual([binarySubprotocol, [1]]);
+  });
+
+  it("is JSON from then on when the service does not understand the binary", async () => {
+    const { client } = await up();
+    await client.add(full(0));
+    last().drop(4008);
+    for (let i = 0; i < 3; i++) {
+      await vi.advanceTimersByTimeAsync(40_000);
+      last().open();
+      expect(last().protocol).toBe(subprotocol);
+      last().say(hello());
+      expect(last().seqs()).toEqual([1]);
+      last().drop(1001);
+    }
+  });
 });

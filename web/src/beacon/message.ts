@@ -39,11 +39,11 @@ export function read(text: string): Down | null {
   }
 }
 
-const mostFixes = 200;
+export const mostFixes = 200;
 const mostBytes = 32 << 10;
 
 /** As many fixes from an index on as a bad line carries at once, well within the service's own bounds. */
-export function burst(held: readonly Held[], from: number, most = mostFixes): { text: string; last: number } | null {
+export function burst(held: readonly Held[], from: number, most = mostFixes): { message: string; last: number } | null {
   const parts: string[] = [];
   let size = 0;
   let last = 0;
@@ -55,5 +55,5 @@ export function burst(held: readonly Held[], from: number, most = mostFixes): { 
     size += part.length + 1;
     last = fix.seq;
   }
-  return parts.length === 0 ? null : { text: `{"type":"fixes","fixes":[${parts.join(",")}]}`, last };
+  return parts.length === 0 ? null : { message: `{"type":"fixes","fixes":[${parts.join(",")}]}`, last };
 }
