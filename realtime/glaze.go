@@ -52,6 +52,12 @@ func (b *batch) add(section []byte) {
 func (l *land) glaze(now time.Time) {
 	b := newBatch()
 	defer b.release()
+	for _, w := range l.windows {
+		if w.next != nil {
+			w.view, w.next, w.turned = *w.next, nil, true
+			l.refollow(w)
+		}
+	}
 	for _, p := range l.changed {
 		p.seal(b)
 	}
@@ -105,10 +111,8 @@ func (p *pane) all(b *batch) []byte {
 
 // fill sends a window what is new in its panes, and what its view has come to or left.
 func (l *land) fill(w *window, b *batch, now time.Time) {
-	moved := w.next != nil
-	if moved {
-		w.view, w.next = *w.next, nil
-	}
+	moved := w.turned
+	w.turned = false
 	afresh := false
 	switch w.viewer.room() {
 	case noRoom:

@@ -20,6 +20,7 @@ type hub struct {
 	viewers   map[*viewer]*audience // nil before the first snapshot, and of the binary subprotocol
 	audiences map[audienceKey]*audience
 	land      *land
+	rolls     map[right]*roll
 	dirty     map[dispatch.PatrolID]struct{} // changed since the last flush
 	looks     looks                          // who saw whom, still to be handed over
 	link      LinkState                      // as the viewers were told last
@@ -29,7 +30,7 @@ type hub struct {
 // newHub makes a hub that shows whoever stands in the index now from its first flush
 // on.
 func newHub(x *Index) *hub {
-	h := &hub{index: x, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}, covert: map[dispatch.CaseID]struct{}{}}
+	h := &hub{index: x, viewers: map[*viewer]*audience{}, audiences: map[audienceKey]*audience{}, rolls: map[right]*roll{}, dirty: map[dispatch.PatrolID]struct{}{}, looks: looks{}, covert: map[dispatch.CaseID]struct{}{}}
 	h.land = newLand(h.looks)
 	for _, s := range x.All() {
 		h.dirty[s.Patrol] = struct{}{}
@@ -49,11 +50,16 @@ type audience struct {
 	key      audienceKey
 	members  map[*viewer]struct{}
 	shown    map[dispatch.PatrolID]struct{}
+	follow   map[dispatch.PatrolID]struct{}
 	lastSent time.Time
 }
 
 func (a *audience) sees(s *Standing) bool {
-	return s.Placed && a.key.view.box.Contains(s.Point) && a.key.right.sees(s)
+	if !s.Placed || !a.key.right.sees(s) {
+		return false
+	}
+	_, followed := a.follow[s.Patrol]
+	return followed || a.key.view.box.Contains(s.Point)
 }
 
 func (h *hub) ask(a ask) {
@@ -68,6 +74,7 @@ func (h *hub) ask(a ask) {
 		h.look(a.viewer, a.view)
 	case askLeave:
 		h.part(a.viewer)
+		h.strike(a.viewer)
 		delete(h.viewers, a.viewer)
 	}
 }
@@ -94,7 +101,10 @@ func (h *hub) join(v *viewer, key audienceKey) *audience {
 	h.flush(time.Now())
 	a := h.audiences[key]
 	if a == nil {
-		a = &audience{key: key, members: map[*viewer]struct{}{}, shown: map[dispatch.PatrolID]struct{}{}, lastSent: time.Now()}
+		a = &audience{key: key, members: map[*viewer]struct{}{}, shown: map[dispatch.PatrolID]struct{}{}, follow: map[dispatch.PatrolID]struct{}{}, lastSent: time.Now()}
+		for _, id := range key.view.followed() {
+			a.follow[id] = struct{}{}
+		}
 		for _, s := range h.index.All() {
 			if a.sees(&s) {
 				a.shown[s.Patrol] = struct{}{}
@@ -140,6 +150,8 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 	if v.binary {
 		h.land.windows[v].tellAll(h.land.atMS)
 	}
+	h.strike(v) // and enrolled anew, it is told the totals once more
+	h.enrol(v, h.viewOf(v))
 	pending := v.pending
 	v.ready, v.pending = true, nil
 	for i := range pending {
@@ -181,6 +193,9 @@ func (h *hub) look(v *viewer, at view) {
 	if !here {
 		return
 	}
+	if v.ready {
+		h.enrol(v, at)
+	}
 	if w := h.land.windows[v]; w != nil {
 		w.next = &at // with the next tick: one message a tick, however often a map is dragged
 		return
@@ -214,6 +229,20 @@ func (h *hub) look(v *viewer, at view) {
 	if !d.empty() {
 		v.push(d.frame())
 	}
+}
+
+// viewOf is what a viewer asked for last.
+func (h *hub) viewOf(v *viewer) view {
+	if w := h.land.windows[v]; w != nil {
+		if w.next != nil {
+			return *w.next
+		}
+		return w.view
+	}
+	if a := h.viewers[v]; a != nil {
+		return a.key.view
+	}
+	return everywhere
 }
 
 // handOver gives the recorder what was seen, unless it is still busy with the last.
@@ -357,9 +386,13 @@ func (h *hub) flush(now time.Time) {
 	for id := range h.dirty {
 		s, _ := h.index.Standing(id)
 		h.land.take(id, &s)
+		for _, r := range h.rolls {
+			r.take(id, &s)
+		}
 	}
 	h.land.glaze(now)
 	h.flushAudiences(now)
+	h.flushRolls(now)
 	clear(h.dirty)
 }
 

@@ -1,9 +1,11 @@
 package realtime
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,6 +26,29 @@ type onlooker struct {
 	view    view
 	picture *liveframe.Picture
 	sizes   []int
+	totals  *totals // as told last
+}
+
+// totals is how many there are of each department and of what is played, by class.
+type totals map[rollRow][liveframe.Classes]uint32
+
+func readTotals(body []byte) (totals, error) {
+	var m struct {
+		Departments []map[string]any `json:"departments"`
+	}
+	if err := json.Unmarshal(append([]byte{'{'}, append(body[1:len(body):len(body)], '}')...), &m); err != nil {
+		return nil, err
+	}
+	out := totals{}
+	for _, row := range m.Departments {
+		key := rollRow{row["department"].(string), row["simulated"].(bool)}
+		n := out[key]
+		for class, name := range classNames {
+			n[class] = uint32(row[name].(float64))
+		}
+		out[key] = n
+	}
+	return out, nil
 }
 
 func newOnlooker(who dispatch.Viewer) *onlooker {
@@ -37,6 +62,13 @@ func (o *onlooker) read(t interface{ Fatal(...any) }) {
 	o.waiting, o.bytes, o.ticks = nil, 0, 0
 	o.mu.Unlock()
 	for _, f := range frames {
+		if f.kind == "totals" {
+			got, err := readTotals(f.rest)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o.totals = &got
+		}
 		if f.batch == nil {
 			continue // text
 		}
@@ -68,32 +100,36 @@ func (o *onlooker) shown() map[uuid.UUID]liveframe.Patrol {
 }
 
 // due is what a viewer should see, worked out from the index for every patrol anew.
-func (o *onlooker) due(x *Index) (dots map[uuid.UUID]liveframe.Patrol, counts map[cell.Cell][liveframe.Classes]uint32) {
-	dots, counts = map[uuid.UUID]liveframe.Patrol{}, map[cell.Cell][liveframe.Classes]uint32{}
+func (o *onlooker) due(x *Index) (dots map[uuid.UUID]liveframe.Patrol, counts map[cell.Cell][liveframe.Classes]uint32, all totals) {
+	dots, counts, all = map[uuid.UUID]liveframe.Patrol{}, map[cell.Cell][liveframe.Classes]uint32{}, totals{}
 	res := resOf(o.view.zoom)
+	followed := o.view.followed()
 	for _, s := range x.All() {
 		if !s.Placed || !dispatch.Visible(o.who, s.Thing()) {
 			continue
 		}
+		row := rollRow{s.Department, s.Simulated}
+		n := all[row]
+		n[liveframe.ClassOf(s.Status, s.Presence)]++
+		all[row] = n
 		c := cell.At(s.Point, dotRes).Parent(res)
 		e := cell.EdgesOf(c)
-		if !overlap(e.Around, o.view.box) {
-			continue
-		}
-		if res == dotRes {
+		inView := overlap(e.Around, o.view.box)
+		if inView && res == dotRes || slices.Contains(followed, s.Patrol) {
 			dots[s.Patrol.UUID] = liveframe.Patrol{ID: s.Patrol.UUID, Point: s.Point, HeadingDeg: s.HeadingDeg, Status: s.Status, Presence: s.Presence,
 				TMS: s.T.UnixMilli(), Version: s.Version, Department: s.Department, Simulated: s.Simulated}
-			continue
 		}
-		n := counts[c]
-		n[liveframe.ClassOf(s.Status, s.Presence)]++
-		counts[c] = n
+		if inView && res != dotRes {
+			n := counts[c]
+			n[liveframe.ClassOf(s.Status, s.Presence)]++
+			counts[c] = n
+		}
 	}
-	return dots, counts
+	return dots, counts, all
 }
 
 func (o *onlooker) check(t *rapid.T, x *Index) {
-	dots, counts := o.due(x)
+	dots, counts, all := o.due(x)
 	if diff := cmp.Diff(dots, o.shown(), cmpopts.EquateNaNs(), cmpopts.EquateApprox(0, 1e-6)); diff != "" {
 		t.Fatalf("%s at zoom %g: %s", o.who.Role, o.view.zoom, diff)
 	}
@@ -109,6 +145,11 @@ func (o *onlooker) check(t *rapid.T, x *Index) {
 	}
 	if diff := cmp.Diff(counts, o.picture.Counts, cmpopts.EquateEmpty()); diff != "" {
 		t.Fatalf("%s at zoom %g: %s", o.who.Role, o.view.zoom, diff)
+	}
+	if o.view.totals {
+		if diff := cmp.Diff(&all, o.totals); diff != "" {
+			t.Fatalf("totals of %s: %s", o.who.Role, diff)
+		}
 	}
 }
 
@@ -197,7 +238,12 @@ func TestWindowsShowWhatTheIndexHolds(t *testing.T) {
 				o := onlookers[rnd.IntN(len(onlookers))]
 				at := geo.Point{Lon: 121.4 + spread*rnd.NormFloat64(), Lat: 28.5 + spread*rnd.NormFloat64()}
 				wide := spread * rnd.Float64() * 2
-				o.view = view{box: geo.Box{West: at.Lon - wide, South: at.Lat - wide, East: at.Lon + wide, North: at.Lat + wide}, zoom: float64(rnd.IntN(16))}
+				o.view = view{box: geo.Box{West: at.Lon - wide, South: at.Lat - wide, East: at.Lon + wide, North: at.Lat + wide}, zoom: float64(rnd.IntN(16)), totals: rnd.IntN(2) == 0}
+				var followed []uuid.UUID
+				for range rnd.IntN(4) * rnd.IntN(2) {
+					followed = append(followed, ids[rnd.IntN(len(ids))].UUID)
+				}
+				o.view.following(followed)
 				h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
 			case what == 10 && len(onlookers) > 1:
 				h.ask(ask{viewer: onlookers[0].viewer, what: askLeave})
@@ -220,13 +266,16 @@ func TestWindowsShowWhatTheIndexHolds(t *testing.T) {
 		for _, o := range onlookers { // one that was behind is even after a tick
 			o.read(t)
 		}
-		h.flush(now)
+		h.flush(now.AddDate(10, 0, 0)) // totals are not told at every tick
 		for _, o := range onlookers {
 			o.read(t)
 			o.check(t, x)
 		}
 		for _, o := range onlookers {
 			h.ask(ask{viewer: o.viewer, what: askLeave})
+		}
+		if len(h.rolls) > 0 || len(h.land.followers) > 0 {
+			t.Fatalf("%d rolls and %d followed are kept when all are gone", len(h.rolls), len(h.land.followers))
 		}
 		for res, spots := range h.land.spots {
 			for c, s := range spots {

@@ -16,6 +16,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
+	"github.com/gridpatrol/gridpatrol/realtime/liveframe"
 	"github.com/gridpatrol/gridpatrol/realtime/realtimetest"
 )
 
@@ -36,6 +37,19 @@ type liveFrame struct {
 	Cases   []dispatch.Case `json:"cases"`
 	Case    map[string]any  `json:"case"`
 	Notice  *beacon.Notice  `json:"notice"`
+
+	Departments []map[string]any `json:"departments"`
+}
+
+// strength is what totals say of a department, and whether they are such a frame.
+func (f liveFrame) strength(department, state string) (int, bool) {
+	n := 0.0
+	for _, row := range f.Departments {
+		if row["department"] == department {
+			n += row[state].(float64)
+		}
+	}
+	return int(n), f.Type == "totals"
 }
 
 type livePatrol struct {
@@ -224,6 +238,51 @@ func TestAViewLimitsWhatIsSent(t *testing.T) {
 	s.send(`{"type":"view","bbox":[121,28,122,31],"zoom":10}`)
 	s.until("all are there", func(f liveFrame) bool { return len(f.Moved) == 2 })
 	s.send(`{"type":"view","bbox":[122,28,121,31],"zoom":10}`)
+	s.closes(beacon.CloseProtocol)
+}
+
+// Whoever is followed is told of outside the view, and totals are of everybody, over
+// either subprotocol and at every zoom.
+func TestFollowingAndTotalsReachBeyondTheView(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 2)
+	for i, u := range b.units {
+		p, _ := b.node.open(t, u, uuid.New(), 1)
+		f := at(1, b.clock.now().Add(-time.Duration(1+i)*time.Second))
+		f.Lat = 30
+		p.fixes(f)
+		p.ack(1)
+	}
+	followed, other := b.units[0], b.units[1]
+	strength := func(f liveFrame, state string, want int) bool {
+		got, told := f.strength(realtimetest.Department, state)
+		return told && got == want
+	}
+	s := b.node.watch(t, operator)
+	s.frame()
+	s.send(`{"type":"view","bbox":[121,28,122,29],"zoom":13,"totals":true,"follow":["` + followed.Patrol.String() + `"]}`)
+	s.until("all are counted", func(f liveFrame) bool { return strength(f, "free", 2) })
+	s.until("only the other is gone", func(f liveFrame) bool { return slices.Equal(f.Gone, []string{other.Patrol.String()}) })
+	walls := map[string]*wall{}
+	for _, zoom := range []string{"8", "13"} {
+		w := b.node.wall(t, operator)
+		w.send(`{"type":"view","bbox":[121,28,122,29],"zoom":` + zoom + `,"totals":true,"follow":["` + followed.Patrol.String() + `"]}`)
+		w.until(func(p *liveframe.Patrol) bool { return p != nil && p.Point.Lat == 30 }, followed)
+		w.until(func(p *liveframe.Patrol) bool { return p == nil }, other)
+		walls[zoom] = w
+	}
+	b.node.beacons.Announce(dispatch.Announcement{Patrol: &dispatch.PatrolChanged{ID: other.Patrol, Status: dispatch.OnScene, Version: 2}})
+	b.node.beacons.Announce(dispatch.Announcement{Patrol: &dispatch.PatrolChanged{ID: followed.Patrol, Status: dispatch.OffDuty, Version: 2}})
+	s.until("one is off duty, one on the scene", func(f liveFrame) bool { return strength(f, "on_scene", 1) && strength(f, "free", 0) })
+	for _, w := range walls {
+		for {
+			if f, _ := w.step(); strength(f, "on_scene", 1) && strength(f, "free", 0) {
+				break
+			}
+		}
+		w.until(func(p *liveframe.Patrol) bool { return p == nil }, followed)
+	}
+	s.send(`{"type":"view","bbox":[121,28,122,29],"zoom":13,"follow":["nobody"]}`)
 	s.closes(beacon.CloseProtocol)
 }
 

@@ -82,6 +82,9 @@ type window struct {
 	view   view
 	panes  []*pane
 	next   *view // asked for since the last flush
+	turned bool  // to next, in the flush that runs
+	apart  *pane // of those it follows and does not look at; nil before there are any
+	follow []dispatch.PatrolID
 	sentAt time.Time
 }
 
@@ -99,7 +102,7 @@ func (w *window) look(l looks) {
 }
 
 func (w *window) needs(s *spot) bool {
-	return s.res == resOf(w.view.zoom) && overlap(s.edges.Around, w.view.box)
+	return w.apart != nil && s == w.apart.spot || s.res == resOf(w.view.zoom) && overlap(s.edges.Around, w.view.box)
 }
 
 func overlap(a, b geo.Box) bool {
@@ -112,7 +115,9 @@ type land struct {
 	numbers uint32                          // given out so far
 	spots   [dotRes + 1]map[cell.Cell]*spot // by resolution
 	windows map[*viewer]*window
-	looks   looks
+	// followers are the windows that are told of a patrol wherever it is.
+	followers map[dispatch.PatrolID][]*window
+	looks     looks
 
 	// Of the flush that runs.
 	atMS    int64
@@ -122,7 +127,7 @@ type land struct {
 }
 
 func newLand(seen looks) *land {
-	l := &land{units: map[dispatch.PatrolID]*unit{}, windows: map[*viewer]*window{}, looks: seen}
+	l := &land{units: map[dispatch.PatrolID]*unit{}, windows: map[*viewer]*window{}, followers: map[dispatch.PatrolID][]*window{}, looks: seen}
 	for res := range l.spots {
 		l.spots[res] = map[cell.Cell]*spot{}
 	}
@@ -185,6 +190,9 @@ func (l *land) put(u *unit, to *spot) {
 				l.show(p, u)
 			}
 		}
+	}
+	for _, w := range l.followers[u.Patrol] {
+		l.keepUp(w, u)
 	}
 }
 
@@ -382,6 +390,7 @@ func (l *land) join(v *viewer, r right, at view) *window {
 			l.open(w, s)
 		}
 	}
+	l.refollow(w)
 	return w
 }
 
@@ -391,6 +400,8 @@ func (l *land) part(v *viewer) {
 	if w == nil {
 		return
 	}
+	w.view.follow = ""
+	l.refollow(w)
 	for len(w.panes) > 0 {
 		l.shut(w, w.panes[len(w.panes)-1])
 	}

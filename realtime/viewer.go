@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -25,10 +27,34 @@ const (
 	viewerPingEvery       = 30 * time.Second
 )
 
-// view is the part of the map that a viewer looks at.
+// view is what a viewer asks for.
 type view struct {
-	box  geo.Box
-	zoom float64
+	box    geo.Box // the part of the map that it looks at
+	zoom   float64
+	follow string // the ids, in order, of those it is told of wherever they are
+	totals bool   // how many there are, of each department
+}
+
+// maxFollowed bounds whom a viewer follows; their ids fit into a message.
+const maxFollowed = 64
+
+// followed are those that the view follows.
+func (v *view) followed() []dispatch.PatrolID {
+	out := make([]dispatch.PatrolID, 0, len(v.follow)/len(uuid.UUID{}))
+	for id := range slices.Chunk([]byte(v.follow), len(uuid.UUID{})) {
+		out = append(out, dispatch.PatrolID{UUID: uuid.UUID(id)})
+	}
+	return out
+}
+
+// following makes a view follow patrols; the same ones in another order are the same view.
+func (v *view) following(ids []uuid.UUID) {
+	slices.SortFunc(ids, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
+	b := make([]byte, 0, len(ids)*len(uuid.UUID{}))
+	for _, id := range slices.Compact(ids) {
+		b = append(b, id[:]...)
+	}
+	v.follow = string(b)
 }
 
 // everywhere is what a viewer looks at that has not said where.
@@ -249,12 +275,14 @@ func decodeViewer(kind int, message []byte) (asked, error) {
 		return asked{}, errors.New("a message is JSON text")
 	}
 	var m struct {
-		Type string    `json:"type"`
-		BBox []float64 `json:"bbox"`
-		Zoom *float64  `json:"zoom"`
+		Type   string    `json:"type"`
+		BBox   []float64 `json:"bbox"`
+		Zoom   *float64  `json:"zoom"`
+		Follow []string  `json:"follow"`
+		Totals bool      `json:"totals"`
 	}
 	if err := json.Unmarshal(message, &m); err != nil {
-		return asked{}, errors.New("not a message: an object with type, bbox and zoom is expected")
+		return asked{}, errors.New("not a message: an object with type, bbox, zoom, follow and totals is expected")
 	}
 	switch m.Type {
 	case "resync":
@@ -280,5 +308,17 @@ func decodeViewer(kind int, message []byte) (asked, error) {
 	if zoom < 0 || zoom > 30 {
 		return asked{}, errors.New("zoom: must be 0 to 30")
 	}
-	return asked{view: view{box: box, zoom: math.Floor(zoom)}}, nil
+	if len(m.Follow) > maxFollowed {
+		return asked{}, fmt.Errorf("follow: %d patrols; at most %d can be followed", len(m.Follow), maxFollowed)
+	}
+	v := view{box: box, zoom: math.Floor(zoom), totals: m.Totals}
+	ids := make([]uuid.UUID, len(m.Follow))
+	for i, text := range m.Follow {
+		var err error
+		if ids[i], err = uuid.Parse(text); err != nil {
+			return asked{}, fmt.Errorf("follow: number %d is not the id of a patrol", i+1)
+		}
+	}
+	v.following(ids)
+	return asked{view: v}, nil
 }
