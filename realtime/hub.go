@@ -147,11 +147,11 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 	if h.link.Cut {
 		v.push(linkFrame(h.link))
 	}
+	h.strike(v) // and enrolled anew, it is told the totals once more: before who is in view
+	h.enrol(v, h.viewOf(v))
 	if v.binary {
 		h.land.windows[v].tellAll(h.land.atMS)
 	}
-	h.strike(v) // and enrolled anew, it is told the totals once more
-	h.enrol(v, h.viewOf(v))
 	pending := v.pending
 	v.ready, v.pending = true, nil
 	for i := range pending {

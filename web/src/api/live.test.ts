@@ -45,7 +45,7 @@ const setup = (ticket: () => Promise<string | null> = async () => "t1") => {
   const missed: boolean[] = [];
   const channel = new LiveChannel(
     { url: "ws://x/ws/live", ticket, frame: (_f: LiveFrame, m) => missed.push(m), state: (s) => states.push(s), open: (u, p) => new FakeSocket(u, p) as never, random: () => 1 },
-    { bbox: [1, 2, 3, 4], zoom: 12 },
+    { bbox: [1, 2, 3, 4], zoom: 12, follow: ["p-1"] },
   );
   channel.start();
   return { states, missed, channel };
@@ -66,7 +66,7 @@ describe("the live channel", () => {
     await vi.advanceTimersByTimeAsync(0);
     expect(last().protocols).toEqual(["gridpatrol.live.v1.bin", "ticket.t1"]);
     last().open();
-    expect(last().sent).toEqual([{ type: "view", bbox: [1, 2, 3, 4], zoom: 12 }]);
+    expect(last().sent).toEqual([{ type: "view", bbox: [1, 2, 3, 4], zoom: 12, follow: ["p-1"], totals: true }]);
     last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
     expect(states.at(-1)).toBe("live");
   });
@@ -99,6 +99,21 @@ describe("the live channel", () => {
     expect(FakeSocket.all).toHaveLength(2);
     await vi.advanceTimersByTimeAsync(1);
     expect(FakeSocket.all).toHaveLength(3);
+  });
+
+  it("comes back with the view that was asked for last", async () => {
+    const { channel } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    last().say({ type: "snapshot", seq: 1, patrols: [], cases: [] });
+    const next = { bbox: [5, 6, 7, 8] as [number, number, number, number], zoom: 9, follow: ["p-2", "p-3"] };
+    channel.look(next);
+    expect(last().sent.at(-1)).toEqual({ type: "view", ...next, totals: true });
+    last().close();
+    channel.look({ ...next, zoom: 8 }); // nobody hears it now
+    await vi.advanceTimersByTimeAsync(500);
+    last().open();
+    expect(last().sent).toEqual([{ type: "view", ...next, zoom: 8, totals: true }]);
   });
 
   it("asks a quiet line whether it lives, and gives it up when it does not answer", async () => {
@@ -137,6 +152,20 @@ describe("the live channel", () => {
     last().beat(10, false);
     expect(last().sent.filter((m) => m.type === "resync")).toHaveLength(2);
     expect(missed).toEqual([true, false, false, false, false, true, false]);
+  });
+
+  it("misses nothing when other words come between a snapshot and its patrols", async () => {
+    const { states } = setup();
+    await vi.advanceTimersByTimeAsync(0);
+    last().open();
+    for (const seq of [1, 11]) {
+      last().say({ type: "snapshot", seq, cases: [] });
+      last().say({ type: "link", seq: seq + 1, cut: true });
+      last().say({ type: "totals", seq: seq + 2, departments: [] });
+      last().beat(seq + 3, true);
+    }
+    expect(last().sent.map((m) => m.type)).toEqual(["view"]);
+    expect(states.at(-1)).toBe("live");
   });
 
   it("says when something may have been missed", async () => {

@@ -9,6 +9,9 @@ import type { Case, LiveFrame } from "./types.ts";
 
 export type LiveState = "connecting" | "live" | "lost";
 
+/** What is looked at: the ground, how closely, and who is told of wherever they are. */
+export type LiveView = { bbox: Bounds; zoom: number; follow: string[] };
+
 export type LiveOptions = {
   url: string;
   /** A one-time ticket, or null to rely on the cookie. */
@@ -35,7 +38,7 @@ export class LiveChannel {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #watch: ReturnType<typeof setInterval> | undefined;
   #stopped = false;
-  #view: { bbox: Bounds; zoom: number };
+  #view: LiveView;
   #heardMs = 0;
   #missed = true;
   #asked = false;
@@ -43,7 +46,7 @@ export class LiveChannel {
   /** The cases of a snapshot whose patrols are the next message. */
   #cases: Case[] | null = null;
 
-  constructor(options: LiveOptions, view: { bbox: Bounds; zoom: number }) {
+  constructor(options: LiveOptions, view: LiveView) {
     this.#options = options;
     this.#view = view;
   }
@@ -61,9 +64,14 @@ export class LiveChannel {
     this.#socket = null;
   }
 
-  look(bbox: Bounds, zoom: number): void {
-    this.#view = { bbox, zoom };
-    this.#send({ type: "view", bbox, zoom });
+  /** What is shown stays until the first message of the new view; a lost line comes back with it. */
+  look(view: LiveView): void {
+    this.#view = view;
+    this.#ask();
+  }
+
+  #ask(): void {
+    this.#send({ type: "view", ...this.#view, totals: true });
   }
 
   resync(): void {
@@ -93,7 +101,7 @@ export class LiveChannel {
     this.#cases = null;
     socket.onopen = () => {
       this.#heardMs = Date.now();
-      this.#send({ type: "view", bbox: this.#view.bbox, zoom: this.#view.zoom });
+      this.#ask();
       clearInterval(this.#watch);
       this.#watch = setInterval(() => {
         const silentMs = Date.now() - this.#heardMs;
@@ -136,17 +144,18 @@ export class LiveChannel {
 
   #positions(data: ArrayBuffer): LiveFrame {
     const message = decode(data);
-    const { moved, gone } = this.#picture.apply(message);
-    if (!message.afresh) return { type: "delta", seq: message.seq, moved, gone };
+    const { moved, gone, counted } = this.#picture.apply(message);
+    if (!message.afresh) return { type: "delta", seq: message.seq, moved, gone, counted };
     const cases = this.#cases ?? [];
     this.#cases = null;
-    return { type: "snapshot", seq: message.seq, patrols: moved, cases };
+    return { type: "snapshot", seq: message.seq, patrols: moved, cases, counted };
   }
 
   #text(text: string): LiveFrame | null {
     const frame = JSON.parse(text) as LiveFrame;
     if (frame.type !== "snapshot" || frame.patrols) return frame;
-    this.#cases = frame.cases; // its patrols come next, in binary
+    this.#cases = frame.cases; // its patrols come in binary, soon
+    this.#seq = frame.seq;
     return null;
   }
 

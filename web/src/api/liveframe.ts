@@ -123,9 +123,10 @@ export class Picture {
   /**
    * Takes a message over and answers what it comes to: all that is shown now, when it is
    * afresh; else who moved and who is gone. Whoever goes from one cell to another is not
-   * gone, whichever of the two is told first.
+   * gone, whichever of the two is told first. counted says that the counts are others.
    */
-  apply(m: LiveMessage): { moved: LivePatrol[]; gone: string[] } {
+  apply(m: LiveMessage): { moved: LivePatrol[]; gone: string[]; counted: boolean } {
+    let counted = m.afresh;
     if (m.afresh) {
       this.#known.clear();
       this.#numbers.clear();
@@ -143,12 +144,13 @@ export class Picture {
     };
     for (const s of m.sections) {
       if (s.count) {
+        counted = true;
         if (s.count.counts.some((n) => n > 0)) this.counts.set(s.cell, s.count);
         else this.counts.delete(s.cell);
         continue;
       }
       if (s.kind !== "changes") {
-        this.counts.delete(s.cell);
+        if (this.counts.delete(s.cell)) counted = true;
         for (const number of [...(this.#numbers.get(s.cell) ?? [])]) drop(number, s.cell);
       }
       for (const number of s.left) drop(number, s.cell);
@@ -172,7 +174,7 @@ export class Picture {
         moved.add(known);
       }
     }
-    return { moved: [...moved].map(live), gone: [...gone] };
+    return { moved: [...moved].map(live), gone: [...gone], counted };
   }
 
   get size(): number {

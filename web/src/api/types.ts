@@ -63,10 +63,15 @@ export type LivePatrol = {
   simulated?: boolean;
 };
 
+/** How many there are of a department, on the whole; what a program plays is a row of its own. */
+export type TotalRow = { department: string; simulated: boolean; free: number; assigned: number; en_route: number; on_scene: number; break: number; stale: number; lost: number };
+
 /** What comes down /ws/live. seq counts per connection without holes. */
 export type LiveFrame =
-  | { type: "snapshot"; seq: number; patrols: LivePatrol[]; cases: Case[] }
-  | { type: "delta"; seq: number; moved?: LivePatrol[]; gone?: string[] }
+  | { type: "snapshot"; seq: number; patrols: LivePatrol[]; cases: Case[]; counted?: boolean }
+  /** counted: other counts than before lie in the channel. */
+  | { type: "delta"; seq: number; moved?: LivePatrol[]; gone?: string[]; counted?: boolean }
+  | { type: "totals"; seq: number; departments: TotalRow[] }
   | { type: "notice"; seq: number }
   /** cut: this node does not hear others, whose positions come some seconds late. Said when it changes, and after a snapshot while it is so. */
   | { type: "link"; seq: number; cut: boolean }

@@ -4,7 +4,7 @@ import { ask, askWithResponse, client, Refused } from "../api/client.ts";
 import type { Assignment, Candidate, CaseDetail, CaseMove, Choice, MissionOrder, Rendezvous } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
 import type { RouteLine } from "../map/districtmap.ts";
-import { cases, casesChanged, keepCase, patrols } from "../state/duty.ts";
+import { cases, casesChanged, keepCase, whereabouts } from "../state/duty.ts";
 
 export const chosenID = signal<string | null>(null);
 export const detail = signal<CaseDetail | null>(null);
@@ -193,9 +193,12 @@ async function drawRoutes(c: CaseDetail): Promise<void> {
   const wanted: Promise<void>[] = [];
   for (const a of standing(c)) {
     const candidate = a.candidates.find((k) => k.patrol_id === a.patrol_id);
-    const from = (a.patrol_id && patrols.get(a.patrol_id)) || place(candidate);
     const there = meet?.members.find((m) => m.assignment_id === a.id);
-    if (from && going.has(a.state) && !there?.in_place_at) wanted.push(way("comes", from, a.mode ?? candidate?.mode ?? "car", there && meet ? `${meet.lon},${meet.lat}` : scene));
+    const comes = async () => {
+      const from = (a.patrol_id && (await whereabouts(a.patrol_id))) || place(candidate);
+      if (from) await way("comes", from, a.mode ?? candidate?.mode ?? "car", there && meet ? `${meet.lon},${meet.lat}` : scene);
+    };
+    if (going.has(a.state) && !there?.in_place_at) wanted.push(comes());
     const trap = a.kind === "department" ? airTrap(a.candidates) : null;
     const start = place(trap);
     if (trap && start && going.has(a.state)) {

@@ -2,7 +2,7 @@
 import { effect, signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
 import type { DistrictMap } from "../map/districtmap.ts";
-import { cases, patrols, patrolsChanged } from "../state/duty.ts";
+import { cases, counted, patrols, patrolsChanged } from "../state/duty.ts";
 import { may } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
 import { words } from "../i18n/index.ts";
@@ -133,7 +133,7 @@ export function HeatCard() {
         </>
       ) : (
         <>
-          <p class="note">{w.heatHere} {here.length}</p>
+          <p class="note">{counted.value ? w.counted.nearer : `${w.heatHere} ${here.length}`}</p>
           <ul class="people">{here.slice(0, shownAtOnce).map((p) => <li key={p.id}>{p.name ?? p.code ?? p.id}</li>)}</ul>
         </>
       )}

@@ -76,7 +76,7 @@ async function begin(): Promise<void> {
   startItems();
   startAttention();
   pollTiers();
-  await startDuty(null);
+  await startDuty();
 }
 
 begin().catch((why: unknown) => {

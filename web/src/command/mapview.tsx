@@ -9,7 +9,7 @@ import { boundsOf, type LonLat } from "../map/mercator.ts";
 import { placeKinds } from "../map/places.ts";
 import { shape } from "../map/palette.ts";
 import { night } from "../map/style.ts";
-import { cases, hear, type Known, live, loaded, patrols, played } from "../state/duty.ts";
+import { cases, counted, followPatrols, hear, type Known, live, loaded, lookAt, patrols, played } from "../state/duty.ts";
 import { isFinished, phase } from "../state/queue.ts";
 import { departmentName, districtBounds, gridByCode, labels } from "../state/register.ts";
 import { may } from "../state/session.ts";
@@ -20,6 +20,7 @@ import { Icon, Mark, type MarkName, phaseLook, PlaceMark } from "../ui/marks.tsx
 import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, meetingOf, routes, traps } from "./choice.ts";
 import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
+import { CountWords, enterCount, keepCounts, watched, watchedKnown } from "./counts.tsx";
 import { CoverageCard, CoverageKey, coverageShown, coverageZoom, keepCoverage } from "./coverage.tsx";
 import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
@@ -35,7 +36,7 @@ const gridShown = signal<GridDetail | null>(null);
 const spot = signal<LonLat | null>(null); // where within it somebody pointed
 export const patrolShown = signal<string | null>(null);
 const placeShown = signal<PlaceHit | null>(null);
-const following = signal<string | null>(null);
+export const following = signal<string | null>(null);
 
 export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -107,8 +108,10 @@ export function MapView() {
         letters: labels.value.map((l) => l.text).join(""),
         reducedMotion,
         click: (hit) => void clicked(hit),
-        hover: (hit) => (tip.value = hit && (hit.unit || hit.place || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
+        hover: (hit) => (tip.value = hit && (hit.unit || hit.count || hit.place || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
         dragged: () => (following.value = null),
+        shows: lookAt,
+        countScale: document.documentElement.classList.contains("wall") ? 1.25 : 1,
         moved: (_, zoom) => {
           heatZoom(zoom);
           coverageZoom(zoom);
@@ -121,6 +124,7 @@ export function MapView() {
       }
       if (!map) {
         broken.value = "none";
+        lookAt(bounds, 0); // lists and figures do without dots
         return;
       }
       broken.value = "";
@@ -200,6 +204,12 @@ async function clicked(hit: Hit): Promise<void> {
     gridShown.value = null;
     return;
   }
+  if (hit.count) {
+    patrolShown.value = null;
+    gridShown.value = null;
+    if (districtMap.value) enterCount(districtMap.value, hit.count);
+    return;
+  }
   closureShown.value = hit.place ? null : (hit.closure ?? null); // a place has a point, a closure reaches around
   if (closureShown.value) {
     patrolShown.value = null;
@@ -272,12 +282,7 @@ function wire(map: DistrictMap): (() => void)[] {
       if (Math.floor(nowMs.value / 1000) % 10 === 0) for (const c of cases.values()) putCase(c);
     }),
     effect(() => {
-      const grey = live.value !== "live" && loaded.value;
-      if (map.fleet.grey !== grey) {
-        map.fleet.grey = grey;
-        map.fleet.revision++;
-        map.draw();
-      }
+      map.setGrey(live.value !== "live" && loaded.value);
     }),
     effect(() => {
       // Whether each is marked, or the header says it for all, turns with the first real one.
@@ -296,7 +301,12 @@ function wire(map: DistrictMap): (() => void)[] {
     }),
     keepHeat(map, () => layersOn.value.heat),
     keepCoverage(map, () => layersOn.value.coverage),
-    effect(() => mark(map)),
+    keepCounts(map),
+    effect(() => followPatrols(watched.value)),
+    effect(() => {
+      void watchedKnown.value; // who comes from beyond the view has no ring yet
+      mark(map);
+    }),
     pulseOnChoice(map),
     followClosures(map),
   ];
@@ -361,6 +371,8 @@ function Legend() {
     ["case_done", w.lookDone],
     ["other", w.lookOther],
   ];
+  // Only one of the two is on the map at a time, but for those who are followed.
+  if (counted.value) list.push(["count", w.counted.legend]);
   if (played.value.count > 0 && !played.value.all) list.push(["played", w.played.legend]);
   return (
     <ul class="card legend" aria-label={w.legend}>
@@ -406,7 +418,7 @@ function Tip() {
   const at = tip.value;
   const w = words.value;
   if (!at) return null;
-  const { unit, place, grid } = at.hit;
+  const { unit, count, place, grid } = at.hit;
   let body = null;
   if (unit?.kind === "case") {
     const c = cases.get(ofRing(unit.id));
@@ -414,6 +426,8 @@ function Tip() {
   } else if (unit) {
     const p = patrols.get(unit.id);
     if (p) body = <><b>{p.name ?? p.id}</b> <Played patrol={p.id} /> {departmentName(p.department)}<br />{w.status[p.status]} · {w.fixAge(duration((nowMs.value - Date.parse(p.t)) / 1000, w))}</>;
+  } else if (count) {
+    body = <CountWords count={count} />;
   } else if (place) {
     body = <><b>{place.name}</b><br /><span class="quiet">{w.placeKind[place.kind]}</span></>;
   } else if (grid) {

@@ -1,7 +1,8 @@
 /** The case: where it is and how sure, who comes and why them, and what the operator can do about it. */
 import { computed, signal } from "@preact/signals";
 import type { CaseDetail, Responsible } from "../api/types.ts";
-import { patrols, patrolsChanged, counts } from "../state/duty.ts";
+import { strength } from "../state/duty.ts";
+import { sum } from "../state/totals.ts";
 import { isFinished } from "../state/queue.ts";
 import { categoryName, departmentName, departments, withPlaces } from "../state/register.ts";
 import { may } from "../state/session.ts";
@@ -277,26 +278,14 @@ function CloseForm() {
   );
 }
 
-const strength = computed(() => {
-  void patrolsChanged.value;
-  const out = new Map<string, { free: number; moving: number; scene: number; lost: number; all: number }>();
-  for (const p of patrols.values()) {
-    if (p.status === "off_duty" || !counts(p.id)) continue;
-    const row = out.get(p.department) ?? { free: 0, moving: 0, scene: 0, lost: 0, all: 0 };
-    row.all++;
-    if (p.presence === "lost" || p.presence === "stale") row.lost++;
-    else if (p.status === "on_scene") row.scene++;
-    else if (p.status === "en_route" || p.status === "assigned") row.moving++;
-    else if (p.status === "free") row.free++;
-    out.set(p.department, row);
-  }
-  return out;
-});
+const strengths = computed(
+  () => new Map([...strength.value].map(([code, t]) => [code, { free: t.free, moving: t.assigned + t.en_route, scene: t.on_scene, lost: t.stale + t.lost, all: sum(t) }])),
+);
 
 /** Nothing chosen: how strong each department stands right now. */
 function Idle() {
   const w = words.value;
-  const codes = [...new Set([...departments.value.keys(), ...strength.value.keys()])].filter((code) => strength.value.has(code));
+  const codes = [...new Set([...departments.value.keys(), ...strengths.value.keys()])].filter((code) => strengths.value.has(code));
   return (
     <aside class="panel idle" aria-label={w.strength}>
       <div class="scroll">
@@ -308,7 +297,7 @@ function Idle() {
           <h3>{w.strength}</h3>
           <ul class="strength">
             {codes.map((code) => {
-              const s = strength.value.get(code);
+              const s = strengths.value.get(code);
               if (!s) return null;
               const parts: [number, string][] = [[s.free, colour.free], [s.moving, colour.en_route], [s.scene, colour.on_scene], [s.lost, colour.lost]];
               return (

@@ -150,6 +150,12 @@ export const en: Dict = {
   lookRoute: "Route",
   lookDone: "Done",
   lookOther: "Nearer by air, farther by road",
+  counted: {
+    legend: "Patrols in a cell (zoom in for each)",
+    title: (n: number) => `${n} patrols in this cell`,
+    enter: "Click to go near and see each",
+    nearer: "Zoom in to see who",
+  },
   played: {
     tag: "Simulated",
     all: "Simulated data",

@@ -150,6 +150,12 @@ export const zh = {
   lookRoute: "预计路线",
   lookDone: "已办结",
   lookOther: "直线更近、路程更远",
+  counted: {
+    legend: "一格力量数（放大看每个）",
+    title: (n: number) => `此格 ${n} 个巡逻力量`,
+    enter: "点击放大，逐个显示",
+    nearer: "放大地图后列出姓名",
+  },
   played: {
     tag: "模拟",
     all: "模拟数据",

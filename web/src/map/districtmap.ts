@@ -9,6 +9,8 @@ import workerURL from "maplibre-gl/dist/maplibre-gl-worker.mjs?url";
 import { type GeoJSONSource, Map as MapLibre, type MapMouseEvent, ScaleControl, setWorkerUrl } from "maplibre-gl";
 import type { Feature, Polygon } from "geojson";
 import { type Band, hatch } from "./coverage.ts";
+import { CountLayer } from "./countlayer.ts";
+import type { CountMark } from "./countmark.ts";
 import { Fleet, type Unit } from "./fleet.ts";
 import { fromMercator, toMercator, type Bounds, type LonLat, type XY } from "./mercator.ts";
 import { rendererOf, type Renderer } from "./renderer.ts";
@@ -26,7 +28,7 @@ export type HeatCell = { cell: string; boundary: number[][]; share: number };
 export type CoverageCell = { cell: string; boundary: number[][]; band: Band };
 export type PlaceHit = { code: string; name: string; kind: PlaceKind; url: string | null; visitsPerWeek: number };
 export type ClosedRoad = { id: string; inForce: boolean; geometry: { type: string; coordinates: unknown[] } };
-export type Hit = { unit?: Unit; closure?: string; place?: PlaceHit; cell?: string; covered?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
+export type Hit = { unit?: Unit; count?: CountMark; closure?: string; place?: PlaceHit; cell?: string; covered?: string; grid?: { code: string; id: string | null }; lon: number; lat: number; screen: XY };
 
 export type DistrictMapOptions = {
   container: HTMLElement;
@@ -37,10 +39,14 @@ export type DistrictMapOptions = {
   letters?: string;
   reducedMotion?: boolean;
   interactive?: boolean;
+  /** How much larger counts are written; 1 if left out. */
+  countScale?: number;
   scaleAt?: "bottom-left" | "bottom-right";
   click?: (hit: Hit) => void;
   hover?: (hit: Hit | null) => void;
   moved?: (bounds: Bounds, zoom: number) => void;
+  /** While it moves, with every frame, and once when the map is there. */
+  shows?: (bounds: Bounds, zoom: number) => void;
   /** The person took the map in hand. */
   dragged?: () => void;
   lost?: () => void;
@@ -64,6 +70,7 @@ export class DistrictMap {
   readonly renderer: Renderer;
   #map: MapLibre;
   #units: UnitLayer;
+  #counts: CountLayer;
   #options: DistrictMapOptions;
   #ready = false;
   #whenReady: (() => void)[] = [];
@@ -98,6 +105,7 @@ export class DistrictMap {
     this.renderer = renderer;
     this.fleet.still = options.reducedMotion ?? false;
     this.#units = new UnitLayer(this.fleet);
+    this.#counts = new CountLayer(options.countScale ?? 1);
     this.#map = new MapLibre({
       container: options.container,
       style: mapStyle(options.theme, `${location.origin}/api/v1/tiles`),
@@ -133,6 +141,7 @@ export class DistrictMap {
       const stripes = hatch(ratio);
       if (stripes && !map.hasImage("hatch")) map.addImage("hatch", stripes, { pixelRatio: ratio });
       if (!map.getLayer("units")) map.addLayer(this.#units);
+      if (!map.getLayer("counts")) map.addLayer(this.#counts, "units"); // a case is never under a count
       this.#ready = true;
       for (const act of this.#whenReady.splice(0)) act();
     });
@@ -143,6 +152,8 @@ export class DistrictMap {
       options.lost?.();
     });
     map.on("moveend", () => options.moved?.(this.bounds(), map.getZoom()));
+    map.on("move", () => options.shows?.(this.bounds(), map.getZoom()));
+    options.shows?.(this.bounds(), map.getZoom());
     for (const kind of ["dragstart", "wheel", "touchstart"] as const)
       map.on(kind, () => {
         this.#follow = null;
@@ -255,6 +266,26 @@ export class DistrictMap {
     return this.#map.project([at.lon, at.lat]);
   }
 
+  /** How many are in each cell, while nobody is shown by themselves. */
+  setCounts(marks: Iterable<CountMark>): void {
+    this.#counts.set(marks);
+    this.#map.triggerRepaint();
+  }
+
+  /** What is drawn of them. */
+  get counts(): readonly CountMark[] {
+    return this.#counts.marks;
+  }
+
+  /** Patrols and counts are known to be old, or are not. */
+  setGrey(grey: boolean): void {
+    if (this.fleet.grey === grey) return;
+    this.fleet.grey = grey;
+    this.fleet.revision++;
+    this.#counts.grey = grey;
+    this.draw();
+  }
+
   setRoute(lines: RouteLine[]): void {
     this.#data("route", lines.map((line) => ({
       type: "Feature" as const,
@@ -347,7 +378,7 @@ export class DistrictMap {
 
   show(group: LayerGroup, on: boolean): void {
     this.ready(() => {
-      const ids = group === "people" ? ["units"] : groups[group];
+      const ids = group === "people" ? ["units", "counts"] : groups[group];
       for (const id of ids) this.#map.setLayoutProperty(id, "visibility", on ? "visible" : "none");
     });
   }
@@ -369,29 +400,30 @@ export class DistrictMap {
 
   #hover(e: MapMouseEvent | null): void {
     const hit = e && !this.#sketching ? this.#look(e) : null;
-    const code = hit && !hit.unit ? (hit.grid?.code ?? null) : null;
+    const code = hit && !hit.unit && !hit.count ? (hit.grid?.code ?? null) : null;
     if (code !== this.#hovered && this.#ready) {
       if (this.#hovered) this.#state(this.#hovered, { hover: false });
       if (code) this.#state(code, { hover: true });
       this.#hovered = code;
     }
-    if (!this.#sketching) this.#map.getCanvas().style.cursor = hit?.unit || hit?.closure || hit?.place || hit?.cell ? "pointer" : "";
+    if (!this.#sketching) this.#map.getCanvas().style.cursor = hit?.unit || hit?.count || hit?.closure || hit?.place || hit?.cell ? "pointer" : "";
     this.#options.hover?.(hit);
   }
 
   #look(e: MapMouseEvent): Hit {
     const map = this.#map;
     const scale = 512 * 2 ** map.getZoom();
-    const o = this.fleet.origin;
-    const base = o ? map.project(lngLat(o)) : { x: 0, y: 0 };
-    const at = (p: XY): XY => (o ? { x: base.x + (p.x - o.x) * scale, y: base.y + (p.y - o.y) * scale } : { x: -1e9, y: -1e9 });
+    const o = this.fleet.origin ?? toMercator(e.lngLat.lng, e.lngLat.lat);
+    const base = map.project(lngLat(o));
+    const at = (p: XY): XY => ({ x: base.x + (p.x - o.x) * scale, y: base.y + (p.y - o.y) * scale });
     const unit = this.fleet.hit(at, e.point, 11, performance.now());
+    const count = unit ? undefined : this.#counts.hit(at, e.point);
     let grid: Hit["grid"];
     let closure: Hit["closure"];
     let place: Hit["place"];
     let cell: Hit["cell"];
     let covered: Hit["covered"];
-    if (!unit && this.#ready) {
+    if (!unit && !count && this.#ready) {
       const near = 6;
       const around: [[number, number], [number, number]] = [[e.point.x - near, e.point.y - near], [e.point.x + near, e.point.y + near]];
       const shut = map.queryRenderedFeatures(around, { layers: ["closure", "closure-fill"] })[0];
@@ -407,7 +439,7 @@ export class DistrictMap {
       const best = grids.find((f) => f.properties.kind === "special") ?? grids[0];
       if (best) grid = { code: String(best.properties.code), id: best.properties.id ? String(best.properties.id) : null };
     }
-    return { unit, closure, place, cell, covered, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
+    return { unit, count, closure, place, cell, covered, grid, lon: e.lngLat.lng, lat: e.lngLat.lat, screen: e.point };
   }
 }
 

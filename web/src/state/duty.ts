@@ -1,18 +1,22 @@
 /**
- * What is going on: every patrol and every case, kept up to date by the live
- * channel. The maps change at once; the signals that lists read change at most 4
+ * What is going on: the patrols of the ground on screen and those followed, how many
+ * there are of all, and every case, kept up to date by the live channel. The maps change at once; the signals that lists read change at most 4
  * times a second, so that a busy minute does not cost the operator the mouse.
  */
 import { computed, signal } from "@preact/signals";
 import { ask, client, everyPage, Refused } from "../api/client.ts";
 import { LiveChannel, type LiveState } from "../api/live.ts";
+import type { CellCount } from "../api/liveframe.ts";
 import type { Case, LiveFrame, LivePatrol, Patrol } from "../api/types.ts";
 import type { Bounds } from "../map/mercator.ts";
+import { Outlook } from "./outlook.ts";
 import { medianArrivalS, inTab, isOverdue, isWaiting, type Tab, tabs } from "./queue.ts";
 import { gate, nowMs } from "./tick.ts";
+import { strengthOf, sum, there, totals } from "./totals.ts";
 
 export type Known = LivePatrol & Partial<Pick<Patrol, "code" | "name" | "mode" | "skills" | "version">> & { spreadS: number };
 
+/** Those on screen and around it, and those followed: not the whole district. */
 export const patrols = new Map<string, Known>();
 export const cases = new Map<string, Case>();
 export const patrolsChanged = signal(0);
@@ -23,8 +27,10 @@ export const heardMs = signal<number | null>(null);
 /** The node that answers does not hear the others: their positions come late. */
 export const apart = signal(false);
 export const loaded = signal(false);
+/** The view is so wide that cells are counted instead of patrols shown. */
+export const counted = signal(false);
 
-type Listener = { patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; casesGone?: (ids: Iterable<string>) => void; notice?: () => void };
+type Listener = { counts?: () => void; patrols?: (moved: Iterable<Known>, gone: Iterable<string>) => void; cases?: (changed: Iterable<Case>) => void; fresh?: (c: Case) => void; casesGone?: (ids: Iterable<string>) => void; notice?: () => void };
 const listeners = new Set<Listener>();
 /** The map and the alarms hear every change, not only 4 a second. */
 export function hear(listener: Listener): () => void {
@@ -40,28 +46,71 @@ const tellCases = gate(() => {
 });
 
 let channel: LiveChannel | null = null;
+/** The register: everybody, with the place that it knew when it was read. */
 const names = new Map<string, Patrol>();
-const whole: Bounds = [-180, -85, 180, 85];
+const outlook = new Outlook((asked) => channel?.look(asked));
+/** A map that does not open must not keep the lists from being live. */
+const mapWithinMs = 3_000;
 
-export async function startDuty(view: Bounds | null): Promise<void> {
-  channel = new LiveChannel(
-    {
-      url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live`,
-      ticket: async () => (await ask(client.POST("/api/v1/tickets", { body: { for: "live" } }))).ticket,
-      frame: take,
-      state: (to) => {
-        live.value = to;
+export async function startDuty(): Promise<void> {
+  const began = Promise.race([outlook.opened, new Promise((done) => setTimeout(done, mapWithinMs))]).then(() => {
+    channel = new LiveChannel(
+      {
+        url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/live`,
+        ticket: async () => (await ask(client.POST("/api/v1/tickets", { body: { for: "live" } }))).ticket,
+        frame: take,
+        state: (to) => {
+          live.value = to;
+        },
       },
-    },
-    { bbox: view ?? whole, zoom: 12 },
-  );
-  channel.start();
-  await Promise.all([loadPatrols(), loadCases()]);
+      outlook.asked,
+    );
+    channel.start();
+  });
+  await Promise.all([began, loadPatrols(), loadCases()]);
   loaded.value = true;
 }
 
+/** The map shows this; those who stand there are told of from now on. */
 export function lookAt(box: Bounds, zoom: number): void {
-  channel?.look(box, zoom);
+  outlook.lookAt(box, zoom);
+}
+
+/** These are told of wherever they are. */
+export function followPatrols(ids: Iterable<string>): void {
+  outlook.follow(ids);
+}
+
+/** Where a patrol is, also one that the map does not look at; null where nobody says. */
+export async function whereabouts(id: string): Promise<{ lon: number; lat: number } | null> {
+  const known = patrols.get(id);
+  if (known) return known;
+  try {
+    const { lon, lat } = await ask(client.GET("/api/v1/patrols/{id}", { params: { path: { id } } }));
+    return lon === null || lat === null ? null : { lon, lat };
+  } catch (why) {
+    ignoreRefusal(why);
+    return null;
+  }
+}
+
+/** How many are where, while the view is too wide for each. */
+export function cellCounts(): ReadonlyMap<string, CellCount> {
+  return channel?.counts ?? new Map<string, CellCount>();
+}
+
+/** A release that tells no totals is asked for everybody, so that the figures stay those of the district. */
+let totalsTold = false;
+let totalsDue: ReturnType<typeof setTimeout> | undefined;
+const totalsWithinMs = 4_000;
+function expectTotals(): void {
+  totalsTold = false;
+  clearTimeout(totalsDue);
+  totalsDue = setTimeout(() => {
+    if (totalsTold) return;
+    totals.value = null;
+    outlook.lookEverywhere();
+  }, totalsWithinMs);
 }
 
 async function loadPatrols(): Promise<void> {
@@ -70,7 +119,7 @@ async function loadPatrols(): Promise<void> {
     names.set(p.id, p);
     const known = patrols.get(p.id);
     if (known) Object.assign(known, { code: p.code, name: p.name, mode: p.mode, skills: p.skills, version: p.version });
-    else if (p.lon !== null && p.lat !== null && p.t !== null)
+    else if (heardMs.value === null && p.lon !== null && p.lat !== null && p.t !== null)
       keep({ id: p.id, lon: p.lon, lat: p.lat, heading_deg: p.heading_deg, status: p.status, presence: p.presence, t: p.t, department: p.department, simulated: p.simulated });
   }
   tellPatrols();
@@ -180,12 +229,14 @@ function take(frame: LiveFrame, missed: boolean): void {
   switch (frame.type) {
     case "snapshot": {
       apart.value = false; // the next frame says where it is not so
+      expectTotals();
       const here = new Set(frame.patrols.map((p) => p.id));
       const gone = [...patrols.keys()].filter((id) => !here.has(id));
       const moved = frame.patrols.map(keep);
       for (const id of gone) patrols.delete(id);
       tellPatrols();
       for (const l of listeners) l.patrols?.(moved, gone);
+      tellCounts(frame.counted);
       for (const c of frame.cases ?? []) heardCase(c);
       // A gap may have hidden the end of a case, or a new patrol's name.
       if (loaded.value && missed) void Promise.all([loadPatrols(), loadCases()]).catch(ignoreRefusal);
@@ -197,8 +248,14 @@ function take(frame: LiveFrame, missed: boolean): void {
       if (moved.some((p) => p.name === undefined)) nameLater();
       tellPatrols();
       for (const l of listeners) l.patrols?.(moved, frame.gone ?? []);
+      tellCounts(frame.counted);
       break;
     }
+    case "totals":
+      totalsTold = true;
+      outlook.lookNoFurther();
+      totals.value = frame.departments;
+      break;
     case "link":
       apart.value = frame.cut;
       break;
@@ -211,6 +268,12 @@ function take(frame: LiveFrame, missed: boolean): void {
     case "case":
       heardCase(frame.case);
   }
+}
+
+function tellCounts(others: boolean | undefined): void {
+  if (!others) return;
+  counted.value = cellCounts().size > 0;
+  for (const l of listeners) l.counts?.();
 }
 
 function ignoreRefusal(why: unknown): void {
@@ -240,9 +303,16 @@ export const played = computed(() => {
   const known = new Set([...names.keys(), ...patrols.keys()]);
   let count = 0;
   for (const id of patrols.keys()) if (isPlayed(id)) count++;
+  if (totals.value) count = [...strengthOf(totals.value, [], (simulated) => simulated).values()].reduce((n, t) => n + sum(t), 0);
   let all = known.size > 0;
   for (const id of known) if (!isPlayed(id)) all = false;
   return { count, all };
+});
+
+/** How strong each department is, of the whole district and without what is only played beside real ones. */
+export const strength = computed(() => {
+  void patrolsChanged.value;
+  return strengthOf(totals.value, patrols.values(), (simulated) => played.value.all || !simulated);
 });
 
 /** Whether the patrol is a force one can count on. */
@@ -265,13 +335,9 @@ export const figures = computed(() => {
   let workers = 0;
   let patrolsOn = 0;
   for (const p of names.values()) if (p.department === "grid" && counts(p.id)) workers++;
-  for (const p of patrols.values()) {
-    if (!counts(p.id)) continue;
-    const there = p.presence === "online" || p.presence === "still";
-    if (p.department === "grid") {
-      if (there && p.status !== "off_duty") workersOn++;
-    } else if (there && p.status !== "off_duty") patrolsOn++;
-  }
+  for (const [department, t] of strength.value)
+    if (department === "grid") workersOn += there(t);
+    else patrolsOn += there(t);
   let today = 0;
   let waiting = 0;
   let overdue = 0;

@@ -3,7 +3,7 @@ import type { Phase } from "../state/queue.ts";
 import { colour, type Look } from "../map/palette.ts";
 import { placeLook, type PlaceKind } from "../map/places.ts";
 
-export type MarkName = Look | "vehicle" | "route" | "other" | "played";
+export type MarkName = Look | "vehicle" | "route" | "other" | "played" | "count";
 
 export function Mark({ name, size = 18, label }: { name: MarkName; size?: number; label?: string }) {
   return (
@@ -47,6 +47,15 @@ function body(name: MarkName) {
         <g>
           <circle cx="10" cy="10" r="4" fill={colour.free} />
           <path d="M2 6V2h4M14 2h4v4M18 14v4h-4M6 18H2v-4" fill="none" stroke="#e8eef8" stroke-width="1.600" />
+        </g>
+      );
+    case "count":
+      return (
+        <g fill="none" stroke-width="2.600">
+          <circle cx="10" cy="10" r="8" fill="#0a0f18" stroke={colour.free} />
+          <path d="M10 2a8 8 0 0 1 7.600 5.500" stroke={colour.en_route} />
+          <path d="M17.900 9a8 8 0 0 1-2.800 7.200" stroke={colour.on_scene} />
+          <text x="10" y="13.400" fill="#e8eef8" stroke="none" font-size="9.500" font-weight="700" text-anchor="middle">9</text>
         </g>
       );
     case "other":
