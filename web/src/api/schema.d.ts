@@ -1543,7 +1543,7 @@ export interface paths {
         };
         /**
          * Watch patrols and cases (WebSocket)
-         * @description Down come snapshot, delta, case and notice, and link with cut true or false: whether this node does not hear others that are at work, so that positions from them come some seconds late. While sockets are opened faster than they can be, 503 with Retry-After says when to come again.
+         * @description Down come snapshot, delta, case and notice, totals where a view asks for them, and link with cut true or false: whether this node does not hear others that are at work, so that positions from them come some seconds late. While sockets are opened faster than they can be, 503 with Retry-After says when to come again.
          */
         get: operations["openLive"];
         put?: never;
