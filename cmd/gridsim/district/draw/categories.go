@@ -66,7 +66,7 @@ C15,非法采砂用地,Illegal sand or land use,natural_resources,police,,hard,c
 D01,路灯,Street light,enforcement,,,ordinary,confirm,,,
 D02,井盖道路,Manhole or road,enforcement,,,urgent,auto,,,
 D03,供排水,Water or drainage,water,,enforcement,ordinary,confirm,,,
-D04,树木,Trees,enforcement,,,ordinary,auto,,,
+D04,树木,Trees,enforcement,,,ordinary,confirm,,,
 D05,台风洪涝隐患,Typhoon or flood hazard,emergency,,,urgent,auto,,,
 D06,山体滑坡隐患,Landslide risk,natural_resources,,emergency,ordinary,confirm,,,
 D07,老人残疾人,Elderly or disabled person,village,,civil_affairs,ordinary,manual,,,
