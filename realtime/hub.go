@@ -10,9 +10,9 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
-// beatEvery is the longest silence towards a viewer: a page takes a longer one for
-// a lost line.
-const beatEvery = 15 * time.Second
+// beatEvery is the longest silence towards a viewer. A screen says how old what it
+// shows is, and warns after 5 s: where nobody moves it must hear that this is so.
+const beatEvery = 4 * time.Second
 
 // hub is what Run knows. Only its goroutine touches it.
 type hub struct {

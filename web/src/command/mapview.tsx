@@ -9,7 +9,7 @@ import { boundsOf, type LonLat } from "../map/mercator.ts";
 import { placeKinds } from "../map/places.ts";
 import { shape } from "../map/palette.ts";
 import { night } from "../map/style.ts";
-import { cases, counted, followPatrols, hear, type Known, live, loaded, lookAt, patrols, played } from "../state/duty.ts";
+import { cases, counted, hear, type Known, live, loaded, lookAt, patrols, played } from "../state/duty.ts";
 import { isFinished, phase } from "../state/queue.ts";
 import { departmentName, districtBounds, gridByCode, labels } from "../state/register.ts";
 import { may } from "../state/session.ts";
@@ -20,7 +20,7 @@ import { Icon, Mark, type MarkName, phaseLook, PlaceMark } from "../ui/marks.tsx
 import { Played } from "../ui/played.tsx";
 import { choose, chosenID, detail, isOver, meetingOf, routes, traps } from "./choice.ts";
 import { closureShown, CloseRoadButton, Closures, followClosures, shutClosure } from "./closures.tsx";
-import { CountWords, enterCount, keepCounts, watched, watchedKnown } from "./counts.tsx";
+import { CountWords, enterCount, keepCounts, keepFollowing, screenMoved, watchedKnown } from "./counts.tsx";
 import { CoverageCard, CoverageKey, coverageShown, coverageZoom, keepCoverage } from "./coverage.tsx";
 import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
@@ -110,7 +110,10 @@ export function MapView() {
         click: (hit) => void clicked(hit),
         hover: (hit) => (tip.value = hit && (hit.unit || hit.count || hit.place || hit.grid) ? { hit, x: hit.screen.x, y: hit.screen.y } : null),
         dragged: () => (following.value = null),
-        shows: lookAt,
+        shows: (screen, zoom) => {
+          lookAt(screen, zoom);
+          screenMoved(zoom);
+        },
         countScale: document.documentElement.classList.contains("wall") ? 1.25 : 1,
         moved: (_, zoom) => {
           heatZoom(zoom);
@@ -302,7 +305,7 @@ function wire(map: DistrictMap): (() => void)[] {
     keepHeat(map, () => layersOn.value.heat),
     keepCoverage(map, () => layersOn.value.coverage),
     keepCounts(map),
-    effect(() => followPatrols(watched.value)),
+    keepFollowing(),
     effect(() => {
       void watchedKnown.value; // who comes from beyond the view has no ring yet
       mark(map);

@@ -288,7 +288,8 @@ function Idle() {
   const codes = [...new Set([...departments.value.keys(), ...strengths.value.keys()])].filter((code) => strengths.value.has(code));
   return (
     <aside class="panel idle" aria-label={w.strength}>
-      <div class="scroll">
+      <div class="scroll" tabIndex={0}>
+        <h2 class="hidden-text">{w.strength}</h2>
         <div class="idle-hint">
           <p>{w.choose}</p>
           <p>{w.chooseHint}</p>

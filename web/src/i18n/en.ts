@@ -151,7 +151,7 @@ export const en: Dict = {
   lookDone: "Done",
   lookOther: "Nearer by air, farther by road",
   counted: {
-    legend: "Patrols in a cell (zoom in for each)",
+    legend: "Count in a cell",
     title: (n: number) => `${n} patrols in this cell`,
     enter: "Click to go near and see each",
     nearer: "Zoom in to see who",

@@ -151,7 +151,7 @@ export const zh = {
   lookDone: "已办结",
   lookOther: "直线更近、路程更远",
   counted: {
-    legend: "一格力量数（放大看每个）",
+    legend: "一格力量数",
     title: (n: number) => `此格 ${n} 个巡逻力量`,
     enter: "点击放大，逐个显示",
     nearer: "放大地图后列出姓名",

@@ -5,8 +5,8 @@
  * out by a worker, does not.
  */
 import type { CustomLayerInterface, Map as MapLibre } from "maplibre-gl";
-import { type CountMark, drawCount, markPx, radiusOf, sumOf } from "./countmark.ts";
-import { fromMercator, toMercator, type XY } from "./mercator.ts";
+import { type CountMark, drawCount, markPx, placeOf, radiusOf, sumOf } from "./countmark.ts";
+import { fromMercator, type XY } from "./mercator.ts";
 
 const vertex = `#version 300 es
 precision highp float;
@@ -18,7 +18,7 @@ uniform vec2 screen;
 uniform float size;
 out vec2 fTile;
 void main() {
-  vec2 px = floor(origin + place * scale) + 0.5; // letters are sharp on whole pixels
+  vec2 px = floor(origin + place * scale) + mod(size, 2.0) * 0.5; // letters are sharp on whole pixels
   gl_Position = vec4(px.x / screen.x * 2.0 - 1.0, 1.0 - px.y / screen.y * 2.0, 0.0, 1.0);
   gl_PointSize = size;
   fTile = tile;
@@ -69,13 +69,18 @@ export class CountLayer implements CustomLayerInterface {
     return this.#marks;
   }
 
-  /** The largest go on top: there is most to see. */
-  set(marks: Iterable<CountMark>): void {
+  /** The largest go on top: there is most to see. Cases are drawn above all of them. */
+  set(marks: Iterable<CountMark>, cases: readonly XY[], zoom: number): void {
     this.#marks = [...marks]
-      .map((m) => ({ ...m, at: toMercator(m.lon, m.lat), drawn: m.counts.join() }))
+      .map((m) => ({ ...m, at: placeOf(m, cases, 512 * 2 ** zoom, this.#scale), drawn: m.counts.join() }))
       .sort((a, b) => sumOf(a.counts) - sumOf(b.counts) || (a.cell < b.cell ? -1 : 1))
       .slice(-mostMarks);
     this.#changed = true;
+  }
+
+  /** Cases have come or gone, or another zoom is shown. */
+  replace(cases: readonly XY[], zoom: number): void {
+    if (this.#marks.length > 0) this.set(this.#marks, cases, zoom);
   }
 
   /** The mark under a point of the screen; at(xy) projects to the screen. */

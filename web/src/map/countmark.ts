@@ -3,11 +3,16 @@
  * divided by state, and beside it, for each state that somebody must know of, a chip with
  * the shape of that state and its number, so that nobody has to tell colours apart.
  */
-import type { LonLat } from "./mercator.ts";
+import { type Bounds, type LonLat, toMercator, type XY } from "./mercator.ts";
 import { colour, type Look } from "./palette.ts";
 
 /** As the live channel counts: free, assigned, en_route, on_scene, break, stale, lost. */
-export type CountMark = LonLat & { cell: string; counts: readonly number[] };
+export type CountMark = LonLat & {
+  cell: string;
+  counts: readonly number[];
+  /** Amid those counted, as far as the page knows; the middle of a cell may lie in the sea. */
+  amid?: LonLat;
+};
 
 export type Slice = { look: Extract<Look, "free" | "en_route" | "on_scene" | "off" | "lost">; n: number };
 
@@ -25,6 +30,64 @@ export function slicesOf(counts: readonly number[]): Slice[] {
 }
 
 export const sumOf = (counts: readonly number[]): number => counts.reduce((a, b) => a + b, 0);
+
+/** The side of a square as large as a cell of H3, by its resolution, in kilometres. */
+const sideKm = [2087, 788, 298, 113, 42.1, 15.9, 6.01, 2.27];
+
+/** The ground of a cell, near enough to say how much of it is on screen. */
+export function groundOf(m: { cell: string } & LonLat): Bounds {
+  const half = (sideKm[Number((BigInt(`0x${m.cell}`) >> 52n) & 15n)] ?? 1) / 2 / 111.2;
+  const wide = half / Math.cos((m.lat * Math.PI) / 180);
+  return [m.lon - wide, m.lat - half, m.lon + wide, m.lat + half];
+}
+
+/** How many of the counted are on screen, as though each cell were filled evenly. */
+export function onScreen(marks: Iterable<CountMark>, [w, s, e, n]: Bounds): number {
+  let all = 0;
+  for (const m of marks) {
+    const [cw, cs, ce, cn] = groundOf(m);
+    const share = (Math.max(0, Math.min(e, ce) - Math.max(w, cw)) / (ce - cw)) * (Math.max(0, Math.min(n, cn) - Math.max(s, cs)) / (cn - cs));
+    all += share * sumOf(m.counts);
+  }
+  return all;
+}
+
+/** The middle of those places that lie in a cell; undefined without any. */
+export function amidOf(m: { cell: string } & LonLat, places: Iterable<LonLat>): LonLat | undefined {
+  const [w, s, e, n] = groundOf(m);
+  let [lon, lat, k] = [0, 0, 0];
+  for (const p of places) {
+    if (p.lon < w || p.lon > e || p.lat < s || p.lat > n) continue;
+    lon += p.lon;
+    lat += p.lat;
+    k++;
+  }
+  return k > 0 ? { lon: lon / k, lat: lat / k } : undefined;
+}
+
+/** Half the width of what a case looks like, in pixels. */
+const casePx = 11;
+
+/**
+ * Where a mark is drawn: amid those counted, or, where cases would hide its number,
+ * a little beside it. pxPerUnit: pixels to the unit of Mercator.
+ */
+export function placeOf(m: CountMark, cases: readonly XY[], pxPerUnit: number, scale: number): XY {
+  const middle = toMercator(m.amid?.lon ?? m.lon, m.amid?.lat ?? m.lat);
+  const [w, , e] = groundOf(m);
+  const step = 0.24 * ((e - w) / 360);
+  const reach = (radiusOf(sumOf(m.counts)) * scale * 0.8 + casePx) / pxPerUnit;
+  let best = middle;
+  let least = Number.POSITIVE_INFINITY;
+  for (const [dx, dy] of [[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0], [-0.8, -0.8], [0.8, -0.8], [-0.8, 0.8], [0.8, 0.8]] as const) {
+    const at = { x: middle.x + dx * step, y: middle.y + dy * step };
+    let hidden = 0;
+    for (const c of cases) hidden += Math.max(0, reach - Math.hypot(c.x - at.x, c.y - at.y));
+    if (hidden < least) [best, least] = [at, hidden];
+    if (hidden === 0) break;
+  }
+  return best;
+}
 
 /** Thousands do not fit into a ring. */
 export function short(n: number): string {

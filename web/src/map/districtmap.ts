@@ -151,6 +151,7 @@ export class DistrictMap {
       this.#ready = false; // there is no style to change any more
       options.lost?.();
     });
+    map.on("zoomend", () => this.placeCounts());
     map.on("moveend", () => options.moved?.(this.bounds(), map.getZoom()));
     map.on("move", () => options.shows?.(this.bounds(), map.getZoom()));
     options.shows?.(this.bounds(), map.getZoom());
@@ -268,8 +269,21 @@ export class DistrictMap {
 
   /** How many are in each cell, while nobody is shown by themselves. */
   setCounts(marks: Iterable<CountMark>): void {
-    this.#counts.set(marks);
+    this.#counts.set(marks, this.fleet.places("case"), this.#map.getZoom());
     this.#map.triggerRepaint();
+  }
+
+  /** Makes room for cases that have come, and takes back what was left to those that are gone. */
+  placeCounts(): void {
+    if (this.#counts.marks.length === 0) return;
+    this.#counts.replace(this.fleet.places("case"), this.#map.getZoom());
+    this.#map.triggerRepaint();
+  }
+
+  /** How many pixels the map has, of the page's own. */
+  get areaPx(): number {
+    const { clientWidth, clientHeight } = this.#map.getCanvas();
+    return clientWidth * clientHeight;
   }
 
   /** What is drawn of them. */

@@ -89,6 +89,11 @@ export class Fleet {
     return [...this.#units.values()].filter((u) => u.kind === kind).map((u) => u.id);
   }
 
+  /** Where those of a kind are going, or stand. */
+  places(kind: Unit["kind"]): XY[] {
+    return [...this.#units.values()].filter((u) => u.kind === kind).map((u) => u.to);
+  }
+
   get(id: string): Unit | undefined {
     return this.#units.get(id);
   }

@@ -76,6 +76,11 @@ export function lookAt(box: Bounds, zoom: number): void {
   outlook.lookAt(box, zoom);
 }
 
+/** So many stand on so many pixels of the screen: too many are counted instead. */
+export function fillScreen(n: number, px: number): void {
+  outlook.fill(n, px);
+}
+
 /** These are told of wherever they are. */
 export function followPatrols(ids: Iterable<string>): void {
   outlook.follow(ids);

@@ -86,4 +86,30 @@ describe("an outlook", () => {
     expect(sent.length).toBe(before + 1);
     expect(sent.at(-1)?.bbox[0]).toBeCloseTo(125.9);
   });
+
+  it("asks for counts where dots would hide each other, and for dots when there is room again", async () => {
+    const o = begin();
+    const settle = () => vi.advanceTimersByTimeAsync(1_000);
+    const zooms = () => sent.map((a) => a.zoom);
+    o.lookAt(screen, 11);
+    o.fill(240, 10_000); // few, however small the screen
+    await settle();
+    expect(zooms()).toEqual([11]);
+    o.fill(3_000, 900_000);
+    await settle();
+    expect(zooms()).toEqual([11, 9]);
+    // The estimate from cells says that there is room; at this very zoom there was none.
+    o.fill(1_200, 900_000);
+    await settle();
+    expect(zooms()).toEqual([11, 9]);
+    o.lookAt([121.1, 28.1, 121.2, 28.2], 12.5);
+    o.fill(500, 900_000);
+    await settle();
+    expect(zooms().slice(-1)).toEqual([12.5]);
+    // Far out cells are counted anyway, in such as have room for a mark.
+    o.lookAt([120, 27, 123, 30], 9.2);
+    o.fill(9_000, 900_000);
+    await settle();
+    expect(zooms().at(-1)).toBeCloseTo(8.85);
+  });
 });

@@ -9,8 +9,15 @@ import { gate } from "./tick.ts";
 
 export type View = { bbox: Bounds; zoom: number };
 
-/** From this zoom on the service tells of each; further out it counts by cells. */
+/** From this zoom on the service tells of each; further out it counts by cells, larger ones the further out. */
 export const dotsFromZoom = 10;
+/** Cells as the service has them for a zoom are a little small for a mark with its chips. */
+const cellsLarger = 0.35;
+/** With fewer pixels than this to each, dots hide each other, and cells are counted although one is near enough. */
+const crowdedPx = 350;
+const roomyPx = 550;
+/** So few never hide each other for long. */
+const fewDots = 250;
 /** As many as the service follows for one viewer. */
 export const mostFollowed = 64;
 
@@ -48,6 +55,8 @@ export class Outlook {
   #view: View | null = null;
   #follow: string[] = [];
   #all = false;
+  #crowded = false;
+  #crowdedAt = 0; // the zoom at which that was found
   #first: () => void = () => {};
   /** Resolves when somebody has looked somewhere. */
   readonly opened = new Promise<void>((done) => {
@@ -59,12 +68,34 @@ export class Outlook {
   constructor(send: (asked: LiveView) => void) {
     this.#send = send;
     this.#tell = gate(() => {
-      const next = this.#screen && !this.#all ? viewFor(this.#view, this.#screen.bbox, this.#screen.zoom) : null;
+      const next = this.#screen && !this.#all ? viewFor(this.#view, this.#screen.bbox, this.#zoom(this.#screen.zoom)) : null;
       if (next) this.#view = next;
       if (!next && !this.#due) return;
       this.#due = false;
       this.#send(this.asked);
     }, everyMs);
+  }
+
+  /** The zoom to ask with. */
+  #zoom(zoom: number): number {
+    if (zoom < dotsFromZoom) return zoom - cellsLarger;
+    return this.#crowded ? dotsFromZoom - 1 : zoom;
+  }
+
+  /** So many stand on so many pixels of the screen. */
+  fill(n: number, px: number): void {
+    const zoom = this.#screen?.zoom ?? 0;
+    if (zoom < dotsFromZoom) return;
+    const each = px / Math.max(1, n);
+    if (!this.#crowded && n > fewDots && each < crowdedPx) {
+      this.#crowded = true;
+      this.#crowdedAt = zoom;
+    } else if (this.#crowded && (n < fewDots / 2 || (each > roomyPx && (zoom > this.#crowdedAt + 0.2 || each > 3 * roomyPx)))) {
+      // Counts are spread evenly over their cells to come to n, which they may not be:
+      // at the zoom where dots were found too many they are not tried again and again.
+      this.#crowded = false;
+    } else return;
+    this.#tell();
   }
 
   /** Before anybody looks: counts of everything, which are few. */
@@ -79,7 +110,7 @@ export class Outlook {
   }
 
   follow(ids: Iterable<string>): void {
-    const next = [...new Set(ids)].sort().slice(0, mostFollowed);
+    const next = [...new Set(ids)].slice(0, mostFollowed).sort(); // the first matter most
     if (next.join() === this.#follow.join()) return;
     this.#follow = next;
     this.#due = true;
