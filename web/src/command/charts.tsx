@@ -61,14 +61,14 @@ export function Charts() {
       <div class="chart">
         <header>
           <h2>{w.byCategory}</h2>
-          <span class="quiet">{w.last24} · {w.piece}</span>
+          <span class="quiet"><span class="span">{w.last24} · </span>{w.piece}</span>
         </header>
         <Bars rows={byCategory.map((r) => ({ ...r, name: categoryName(r.key), open: 0 }))} split={false} />
       </div>
       <div class="chart">
         <header>
           <h2>{w.byTown}</h2>
-          <span class="quiet">{w.last24} · {w.openOfAll}</span>
+          <span class="quiet"><span class="span">{w.last24} · </span>{w.openOfAll}</span>
         </header>
         <Bars rows={byTown.map((r) => ({ ...r, name: r.key }))} split />
       </div>

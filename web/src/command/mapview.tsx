@@ -360,6 +360,8 @@ function Layers() {
   );
 }
 
+/** On a laptop the legend would lie over a corner of the district; it opens when it is asked for. */
+const roomy = innerWidth > 1500;
 function Legend() {
   const w = words.value;
   const list: [MarkName, string][] = [
@@ -378,14 +380,17 @@ function Legend() {
   if (counted.value) list.push(["count", w.counted.legend]);
   if (played.value.count > 0 && !played.value.all) list.push(["played", w.played.legend]);
   return (
-    <ul class="card legend" aria-label={w.legend}>
-      {list.map(([mark, text]) => (
-        <li key={mark}>
-          <Mark name={mark} size={17} />
-          {text}
-        </li>
-      ))}
-    </ul>
+    <details class="card legend" open={roomy}>
+      <summary>{w.legend}</summary>
+      <ul>
+        {list.map(([mark, text]) => (
+          <li key={mark}>
+            <Mark name={mark} size={17} />
+            {text}
+          </li>
+        ))}
+      </ul>
+    </details>
   );
 }
 

@@ -300,12 +300,12 @@ function Idle() {
             {codes.map((code) => {
               const s = strengths.value.get(code);
               if (!s) return null;
-              const parts: [number, string][] = [[s.free, colour.free], [s.moving, colour.en_route], [s.scene, colour.on_scene], [s.lost, colour.lost]];
+              const parts: [number, string, string][] = [[s.free, colour.free, w.lookFree], [s.moving, colour.en_route, w.lookEnRoute], [s.scene, colour.on_scene, w.lookOnScene], [s.lost, colour.lost, w.presence.lost]];
               return (
                 <li key={code}>
                   <p class="pair">
                     <span>{departmentName(code)} <b>{s.all}</b></span>
-                    <span>{w.lookFree} {s.free} · {w.lookEnRoute} {s.moving} · {w.lookOnScene} {s.scene} · {w.presence.lost} {s.lost}</span>
+                    <span>{parts.filter(([n], i) => i === 0 || n > 0).map(([n, , name]) => `${name} ${n}`).join(" · ")}</span>
                   </p>
                   <div class="stack" aria-hidden="true">
                     {parts.map(([n, c]) => (n > 0 ? <i key={c} style={{ flex: n, background: c }} /> : null))}

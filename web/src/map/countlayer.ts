@@ -5,7 +5,7 @@
  * out by a worker, does not.
  */
 import type { CustomLayerInterface, Map as MapLibre } from "maplibre-gl";
-import { type CountMark, drawCount, markPx, placeOf, radiusOf, sumOf } from "./countmark.ts";
+import { type CountMark, drawCount, markPx, type Obstacle, placeOf, radiusOf, sumOf } from "./countmark.ts";
 import { fromMercator, type XY } from "./mercator.ts";
 
 const vertex = `#version 300 es
@@ -71,10 +71,16 @@ export class CountLayer implements CustomLayerInterface {
 
   /** The largest go on top: there is most to see. Cases are drawn above all of them. */
   set(marks: Iterable<CountMark>, cases: readonly XY[], zoom: number): void {
+    const others: Obstacle[] = [...cases];
     this.#marks = [...marks]
-      .map((m) => ({ ...m, at: placeOf(m, cases, 512 * 2 ** zoom, this.#scale), drawn: m.counts.join() }))
-      .sort((a, b) => sumOf(a.counts) - sumOf(b.counts) || (a.cell < b.cell ? -1 : 1))
-      .slice(-mostMarks);
+      .sort((a, b) => sumOf(b.counts) - sumOf(a.counts) || (a.cell < b.cell ? 1 : -1))
+      .slice(0, mostMarks)
+      .map((m) => {
+        const at = placeOf(m, others, 512 * 2 ** zoom, this.#scale);
+        others.push({ ...at, px: radiusOf(sumOf(m.counts)) * this.#scale });
+        return { ...m, at, drawn: m.counts.join() };
+      })
+      .reverse();
     this.#changed = true;
   }
 

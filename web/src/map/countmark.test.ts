@@ -43,4 +43,14 @@ describe("the mark of a cell", () => {
     expect(px).toBeGreaterThan(15);
     expect(px).toBeLessThan(48);
   });
+
+  it("goes no further from its place than it must, however large the cell, and not below a larger mark", () => {
+    const middle = toMercator(mark.lon, mark.lat);
+    const unit = 512 * 2 ** 9; // a cell of resolution 4 is some 200 pixels wide here
+    const wide = { ...mark, cell: "844b327ffffffff" };
+    const px = (at: { x: number; y: number }) => Math.hypot(at.x - middle.x, at.y - middle.y) * unit;
+    expect(px(placeOf(wide, [middle], unit, 1))).toBeLessThan(36);
+    const r = radiusOf(50);
+    expect(px(placeOf(wide, [{ ...middle, px: r }], unit, 1))).toBeGreaterThan(r * 1.5);
+  });
 });

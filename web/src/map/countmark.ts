@@ -67,22 +67,27 @@ export function amidOf(m: { cell: string } & LonLat, places: Iterable<LonLat>): 
 
 /** Half the width of what a case looks like, in pixels. */
 const casePx = 11;
+/** What a mark steps aside for: a case, or, with its radius, a larger mark. */
+export type Obstacle = XY & { px?: number };
+const aside = [[0, -1], [0, 1], [-1, 0], [1, 0], [-0.8, -0.8], [0.8, -0.8], [-0.8, 0.8], [0.8, 0.8]] as const;
 
 /**
- * Where a mark is drawn: amid those counted, or, where cases would hide its number,
- * a little beside it. pxPerUnit: pixels to the unit of Mercator.
+ * Where a mark is drawn: amid those counted, or, where others would hide its number, as
+ * little beside it as will do, and never far out of its cell. pxPerUnit: pixels to the
+ * unit of Mercator.
  */
-export function placeOf(m: CountMark, cases: readonly XY[], pxPerUnit: number, scale: number): XY {
+export function placeOf(m: CountMark, others: readonly Obstacle[], pxPerUnit: number, scale: number): XY {
   const middle = toMercator(m.amid?.lon ?? m.lon, m.amid?.lat ?? m.lat);
   const [w, , e] = groundOf(m);
-  const step = 0.24 * ((e - w) / 360);
-  const reach = (radiusOf(sumOf(m.counts)) * scale * 0.8 + casePx) / pxPerUnit;
+  const furthest = 0.24 * ((e - w) / 360);
+  const own = radiusOf(sumOf(m.counts)) * scale * 0.8;
   let best = middle;
   let least = Number.POSITIVE_INFINITY;
-  for (const [dx, dy] of [[0, 0], [0, -1], [0, 1], [-1, 0], [1, 0], [-0.8, -0.8], [0.8, -0.8], [-0.8, 0.8], [0.8, 0.8]] as const) {
-    const at = { x: middle.x + dx * step, y: middle.y + dy * step };
+  const ring = (step: number) => aside.map(([dx, dy]) => ({ x: middle.x + dx * step, y: middle.y + dy * step }));
+  const step = (own + casePx + 2) / pxPerUnit;
+  for (const at of [middle, ...ring(Math.min(furthest, step)), ...(step * 1.2 < furthest ? ring(Math.min(furthest, 2 * step)) : [])]) {
     let hidden = 0;
-    for (const c of cases) hidden += Math.max(0, reach - Math.hypot(c.x - at.x, c.y - at.y));
+    for (const c of others) hidden += Math.max(0, (own + (c.px ?? casePx)) / pxPerUnit - Math.hypot(c.x - at.x, c.y - at.y));
     if (hidden < least) [best, least] = [at, hidden];
     if (hidden === 0) break;
   }
