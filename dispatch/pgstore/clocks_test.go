@@ -49,6 +49,16 @@ const (
 	latestRung = 2 * time.Second
 )
 
+// onTheWay is what is done with a case in each stage while a month is played.
+var onTheWay = map[dispatch.Stage][]dispatch.MoveOrder{
+	dispatch.StageReported: {{Move: "accept"}}, dispatch.StageAccepted: {{Move: "file"}}, dispatch.StageFiled: {{Move: "dispatch"}},
+	dispatch.StageDispatched: {{Move: "sign"}, {Move: "return", Reason: "因", Owner: "market"}},
+	dispatch.StageReturned:   {{Move: "dispatch"}, {Move: "rule", Reason: "因", Owner: "environment"}}, dispatch.StageRuled: {{Move: "dispatch"}},
+	dispatch.StageSigned: {{Move: "start"}}, dispatch.StageExtended: {{Move: "resume"}}, dispatch.StageSuspended: {},
+	dispatch.StageHandling:  {{Move: "feedback", Result: "好"}, {Move: "ask_extension", Reason: "因", Days: 3}, {Move: "grant"}, {Move: "ask_suspension", Reason: "因"}},
+	dispatch.StageVerifying: {{Move: "fail", Reason: "未清"}}, dispatch.StageRework: {{Move: "feedback", Result: "好"}},
+}
+
 // TestAMonthOfClocks plays 31 days of a district: cases come in, are moved on or
 // forgotten, two nodes poll, nodes die over their work, the clock is set back and
 // leaps, and holidays are declared. Whatever climbed a rung climbed it exactly once, at
@@ -227,14 +237,6 @@ func TestAMonthOfClocks(t *testing.T) {
 	}
 
 	var open []dispatch.CaseID
-	way := map[dispatch.Stage][]dispatch.MoveOrder{
-		dispatch.StageReported: {{Move: "accept"}}, dispatch.StageAccepted: {{Move: "file"}}, dispatch.StageFiled: {{Move: "dispatch"}},
-		dispatch.StageDispatched: {{Move: "sign"}, {Move: "return", Reason: "因", Owner: "market"}},
-		dispatch.StageReturned:   {{Move: "dispatch"}, {Move: "rule", Reason: "因", Owner: "environment"}}, dispatch.StageRuled: {{Move: "dispatch"}},
-		dispatch.StageSigned: {{Move: "start"}}, dispatch.StageExtended: {{Move: "resume"}}, dispatch.StageSuspended: {},
-		dispatch.StageHandling:  {{Move: "feedback", Result: "好"}, {Move: "ask_extension", Reason: "因", Days: 3}, {Move: "grant"}, {Move: "ask_suspension", Reason: "因"}},
-		dispatch.StageVerifying: {{Move: "fail", Reason: "未清"}}, dispatch.StageRework: {{Move: "feedback", Result: "好"}},
-	}
 	begin := now
 	filed, back := 0, 0
 	var moved atomic.Int64
@@ -289,7 +291,7 @@ func TestAMonthOfClocks(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					orders := way[c.Stage]
+					orders := onTheWay[c.Stage]
 					if len(orders) == 0 {
 						return nil
 					}
