@@ -84,9 +84,10 @@ chaos-nodes: prereqs ## Three nodes in network namespaces: kill one, cut the bus
 	@go test -tags chaosnodes -count=1 -timeout=20m -run 'TestThreeNodesOneKilledAndTheBusCut|TestAStormOfTenThousand' -v ./cmd/gridpatrol
 
 .PHONY: test-clocks
-test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, walk the state machine for 3,000 moves, try 50,000 claims
+test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, by hand and with two nodes at their real pace, walk the state machine for 3,000 moves, try 50,000 claims
 	@scripts/setup --tests
 	@GRIDPATROL_CLOCK_CASES=10000 go test -count=1 -v -timeout=60m -run TestAMonthOfClocks ./dispatch/pgstore
+	@GRIDPATROL_CLOCK_CASES=10000 go test -count=1 -v -timeout=90m -run TestTwoNodesThroughAMonth ./dispatch/pgstore
 	@GRIDPATROL_WALK_MOVES=3000 GRIDPATROL_CLAIM_TRIES=50000 go test -count=1 -v -timeout=60m \
 		-run 'TestTheWalk|TestSixteenDispatchers|TestClaimsUnderEverything' ./dispatch/pgstore -rapid.checks=1000
 

@@ -131,9 +131,10 @@ func (c *turret) pulse(ctx context.Context) {
 // waited is the longest that something lay there due: armed from a to b, and due at a
 // moment of the district. Only what its clock ran counts, so neither a step over the
 // moment nor a stop; and it counts anew when the clock is set back before it. The second
-// figure leaves out what the machine stood still.
-func (c *turret) waited(a, b, due time.Time) (longest, without time.Duration) {
+// figure leaves out what the machine stood still. since is when that began, of the machine.
+func (c *turret) waited(a, b, due time.Time) (longest, without time.Duration, since time.Time) {
 	var ran, stood time.Duration
+	var began time.Time
 	i, _ := slices.BinarySearchFunc(c.spans, a, func(s span, t time.Time) int { return s.to.Compare(t) })
 	for ; i < len(c.spans) && c.spans[i].from.Before(b); i++ {
 		s := c.spans[i]
@@ -148,11 +149,16 @@ func (c *turret) waited(a, b, due time.Time) (longest, without time.Duration) {
 		}
 		if s.runs && to.After(from) {
 			ran += to.Sub(from)
+			if ran == to.Sub(from) {
+				began = from
+			}
 			stood += c.stood(from, to)
 		}
-		longest, without = max(longest, ran), max(without, ran-stood)
+		if longest = max(longest, ran); ran-stood > without {
+			without, since = ran-stood, began
+		}
 	}
-	return longest, without
+	return longest, without, since
 }
 
 func (c *turret) stood(a, b time.Time) (d time.Duration) {
@@ -196,7 +202,17 @@ type entry struct {
 type verdict struct {
 	armed, fired, timers int // armings of clocks, rungs climbed, deadlines done at or after their time
 	latest, latestRaw    time.Duration
+	crowd                int           // the most that were due at about one moment
+	crowded              time.Duration // the latest where that was more than crowdOf
+	lay                  []lain
 	faults               []string
+}
+
+// lain is something that lay there due for a while.
+type lain struct {
+	what         string
+	due, since   time.Time
+	raw, without time.Duration
 }
 
 func (v *verdict) fault(format string, args ...any) {
@@ -229,12 +245,48 @@ func (c *turret) judge(may time.Duration) (v verdict) {
 	for _, key := range keys {
 		lines := inOrder(by[key])
 		if lines[0].Rung == "" && len(lines[0].Due) == 1 {
-			c.deadline(&v, key, lines, end, may)
+			c.deadline(&v, lines, end)
 		} else {
-			c.arming(&v, key, lines, end, may)
+			c.arming(&v, key, lines, end)
 		}
 	}
+	v.times(may)
 	return v
+}
+
+// A crowd is more than crowdOf that are due within a few seconds: nobody sees to all of
+// them at once, and the last of them may take as long as so many a second want.
+const (
+	crowdOf     = 250
+	crowdWithin = 3 * time.Second
+	crowdRate   = 75
+)
+
+// times judges how late each was, with those in mind that were due just before it and
+// at the same moment.
+func (v *verdict) times(may time.Duration) {
+	slices.SortFunc(v.lay, func(a, b lain) int { return a.since.Compare(b.since) })
+	first, last := 0, 0
+	for _, l := range v.lay {
+		for v.lay[first].since.Before(l.since.Add(-crowdWithin)) {
+			first++
+		}
+		for last < len(v.lay) && !v.lay[last].since.After(l.since.Add(100*time.Millisecond)) {
+			last++
+		}
+		crowd := last - first
+		v.crowd, v.latestRaw = max(v.crowd, crowd), max(v.latestRaw, l.raw)
+		bar := may
+		if crowd > crowdOf {
+			bar += time.Duration(crowd-crowdOf) * time.Second / crowdRate
+			v.crowded = max(v.crowded, l.without)
+		} else {
+			v.latest = max(v.latest, l.without)
+		}
+		if l.without > bar {
+			v.fault("%s lay %v after its time (%v of the machine's), one of %d, due %v", l.what, l.without, l.raw, crowd, l.due)
+		}
+	}
 }
 
 // inOrder puts what one commit did to a clock into the order in which it is meant: it is
@@ -254,16 +306,14 @@ func inOrder(lines []entry) []entry {
 	return lines
 }
 
-// late judges one stretch in which something was armed for a moment.
-func (c *turret) late(v *verdict, what string, a, b, due time.Time, may time.Duration) {
-	raw, without := c.waited(a, b, due)
-	v.latestRaw, v.latest = max(v.latestRaw, raw), max(v.latest, without)
-	if without > may {
-		v.fault("%s lay %v after its time (%v of the machine's), due %v", what, without, raw, due)
+// late notes a stretch in which something was armed for a moment.
+func (c *turret) late(v *verdict, what string, a, b, due time.Time) {
+	if raw, without, since := c.waited(a, b, due); raw > 0 {
+		v.lay = append(v.lay, lain{what: what, due: due, since: since, raw: raw, without: without})
 	}
 }
 
-func (c *turret) deadline(v *verdict, key uuid.UUID, lines []entry, end time.Time, may time.Duration) {
+func (c *turret) deadline(v *verdict, lines []entry, end time.Time) {
 	for i, e := range lines {
 		if e.What != "armed" {
 			continue
@@ -273,11 +323,11 @@ func (c *turret) deadline(v *verdict, key uuid.UUID, lines []entry, end time.Tim
 			until = lines[i+1].Real
 			v.timers++
 		}
-		c.late(v, "deadline "+e.Name, e.Real, until, e.Due[0], may)
+		c.late(v, "deadline "+e.Name, e.Real, until, e.Due[0])
 	}
 }
 
-func (c *turret) arming(v *verdict, key uuid.UUID, lines []entry, end time.Time, may time.Duration) {
+func (c *turret) arming(v *verdict, key uuid.UUID, lines []entry, end time.Time) {
 	v.armed++
 	fired := map[string]int{}
 	var now *entry         // as it stands armed
@@ -305,7 +355,7 @@ func (c *turret) arming(v *verdict, key uuid.UUID, lines []entry, end time.Time,
 		if now != nil && now.What == "armed" { // it stood so until this line
 			r := slices.Index(climb, now.Rung) + 1
 			if r < len(climb) && (now.Name != "resume" || r < 3) {
-				c.late(v, "clock "+now.Name+" "+climb[r], since[r], e.Real, now.Due[r-1], may)
+				c.late(v, "clock "+now.Name+" "+climb[r], since[r], e.Real, now.Due[r-1])
 			}
 		}
 		if e.What == "gone" {
@@ -322,7 +372,7 @@ func (c *turret) arming(v *verdict, key uuid.UUID, lines []entry, end time.Time,
 	if now != nil && now.What == "armed" {
 		r := slices.Index(climb, now.Rung) + 1
 		if r < len(climb) && (now.Name != "resume" || r < 3) {
-			c.late(v, "clock "+now.Name+" "+climb[r], since[r], end, now.Due[r-1], may)
+			c.late(v, "clock "+now.Name+" "+climb[r], since[r], end, now.Due[r-1])
 		}
 		for _, below := range climb[1:r] {
 			if fired[below] != 1 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strconv"
@@ -335,13 +336,15 @@ func TestTheWalk(t *testing.T) {
 		enough = n
 	}
 	made, refused := 0, 0
-	taken := map[string]int{}
+	far := []string{"grant", "resume", "ask_extension", "ask_suspension", "start", "sign", "dispatch", "file", "accept"}
+	taken, walked := map[string]int{}, map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		if made > enough {
 			return
 		}
 		c := w.file(rapid.SampledFrom([]string{"H01", "O01", "U01"}).Draw(t, "category"))
 		k := &walker{w: w, id: c.ID, book: book, hands: map[string]bool{}, other: w.file("H01").ID}
+		slow := rapid.IntRange(0, 5).Draw(t, "slow") == 0 // a unit that asks for more and more time
 		for range rapid.IntRange(5, 30).Draw(t, "moves") {
 			before := w.see(c.ID)
 			if rapid.IntRange(0, 9).Draw(t, "time passes") == 0 {
@@ -360,18 +363,37 @@ func TestTheWalk(t *testing.T) {
 				o = full
 			}
 			if rapid.Bool().Draw(t, "lawful one") {
-				var lawfuls []func()
+				// First the move, then who: else those that many may make crowd out the rest.
+				lawfuls := map[string][]actor{}
+				var fresh []string
+				over := rapid.IntRange(0, 5).Draw(t, "may end") == 0
 				for _, m := range moves {
 					for _, who := range actors {
 						try := full
 						try.Move = dispatch.Move(m)
-						if _, ok := k.lawful(who, before.Case, try, before.Now); ok && m != "close" && m != "void" && m != "join" {
-							lawfuls = append(lawfuls, func() { o, a = try, who })
+						if _, ok := k.lawful(who, before.Case, try, before.Now); !ok {
+							continue
 						}
+						if walked[string(before.Stage)+" > "+m] == 0 {
+							fresh = append(fresh, m) // where no case has been yet
+						} else if !over && (m == "close" || m == "void" || m == "join") {
+							continue
+						}
+						lawfuls[m] = append(lawfuls[m], who)
 					}
 				}
 				if len(lawfuls) > 0 {
-					rapid.SampledFrom(lawfuls).Draw(t, "which")()
+					which := slices.Sorted(maps.Keys(lawfuls))
+					if i := slices.IndexFunc(far, func(m string) bool { return lawfuls[m] != nil }); slow && i >= 0 {
+						which = far[i : i+1]
+					}
+					if len(fresh) > 0 && rapid.Bool().Draw(t, "somewhere new") {
+						which = slices.Compact(slices.Sorted(slices.Values(fresh)))
+					}
+					m := rapid.SampledFrom(which).Draw(t, "which")
+					o = full
+					o.Move = dispatch.Move(m)
+					a = rapid.SampledFrom(lawfuls[m]).Draw(t, "by whom")
 				}
 			}
 			to, ok := k.lawful(a, before.Case, o, before.Now)
@@ -387,6 +409,10 @@ func TestTheWalk(t *testing.T) {
 			case ok:
 				made++
 				taken[string(o.Move)]++
+				walked[string(before.Stage)+" > "+string(o.Move)]++
+				if o.Move == dispatch.MoveGrant && k.asked == "extension" && k.more > 0 {
+					taken["second extension"]++
+				}
 				k.note(a, o, before.Now)
 			default:
 				refused++
@@ -401,6 +427,21 @@ func TestTheWalk(t *testing.T) {
 	t.Logf("%d moves made, %d refused: %v", made, refused, taken)
 	if made < 100 || refused < 50 {
 		t.Errorf("%d made and %d refused say little", made, refused)
+	}
+	// A long walk has been everywhere. Nobody is sent here, so nothing can be undone;
+	// TestTheOperatorsHand and its like undo.
+	var never []string
+	for m, l := range book {
+		for _, from := range l.from {
+			if m != "undo" && !slices.Contains(l.who, "nobody") && from != "self_handled" && from != "feedback" && walked[from+" > "+m] == 0 { // where no case rests
+				never = append(never, from+" > "+m)
+			}
+		}
+	}
+	slices.Sort(never)
+	t.Logf("never made: %v; %d second extensions", never, taken["second extension"])
+	if enough >= 3000 && (len(never) > 0 || taken["second extension"] == 0) {
+		t.Error("the walk has not been everywhere")
 	}
 }
 
