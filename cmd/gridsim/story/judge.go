@@ -3,8 +3,10 @@ package story
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"slices"
 	"strings"
@@ -272,7 +274,11 @@ func inOrder(all []string, want ...string) bool {
 	return len(want) == 0
 }
 
-// dossier: the photo's hash, the course of the case, and where they went.
+// proves are the events that the sentence of the article stands on, beside the stages.
+var proves = []string{"reported", "assignment.offered", "mission.rendezvous", "mission.arrived", "mission.go", "assignment.on_scene"}
+
+// dossier: the photo's hash, the course of the case, where they met and when they went in
+// together, and where they went.
 func (j *judge) dossier() {
 	has := func(s string) bool { return bytes.Contains(j.Dossier, []byte(s)) }
 	lacks := []string{}
@@ -280,11 +286,14 @@ func (j *judge) dossier() {
 		lacks = append(lacks, "the photo's hash")
 	}
 	for _, e := range j.Events {
-		if e.Kind != "stage" {
+		if e.Kind != "stage" && !slices.Contains(proves, e.Kind) {
 			continue
 		}
 		if clock := j.clock(e.At); !has(clock) {
-			lacks = append(lacks, "the "+fmt.Sprint(e.Detail["to"])+" at "+clock)
+			lacks = append(lacks, e.Kind+" "+fmt.Sprint(cmp.Or(e.Detail["to"], e.Detail["department"]))+" at "+clock)
+		}
+		if road, named := e.Detail["road"].(string); e.Kind == "mission.rendezvous" && named && !has(html.EscapeString(road)) {
+			lacks = append(lacks, "where they met, "+road)
 		}
 	}
 	if n := bytes.Count(j.Dossier, []byte(`<path class="track"`)); n < len(both) {

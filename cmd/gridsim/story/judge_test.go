@@ -64,6 +64,7 @@ func theNight() (Played, Evidence) {
 	for _, ev := range e.Events {
 		fmt.Fprintln(dossier, ev.At.In(zone).Format(clockFace))
 	}
+	dossier.WriteString("银座街")
 	dossier.WriteString(strings.Repeat(`<path class="track" d=""/>`, 2))
 	return Played{Photo: photo, TownTold: at("20:00:00"), Result: true, Dossier: dossier.Bytes(),
 		Rang: map[string]time.Time{"environment": at("20:00:01"), "police": at("20:00:01")}}, e
@@ -129,6 +130,15 @@ func TestJudgeMissesWhatIsBroken(t *testing.T) {
 		}},
 		{"a dossier without a step", "the dossier", func(_ *testing.T, p *Played, _ *Evidence) {
 			p.Dossier = bytes.ReplaceAll(p.Dossier, []byte("20:17:40"), nil)
+		}},
+		{"a dossier without where they met", "the dossier", func(_ *testing.T, p *Played, _ *Evidence) {
+			p.Dossier = bytes.ReplaceAll(p.Dossier, []byte("银座街"), nil)
+		}},
+		{"a dossier without the police at the door", "the dossier", func(_ *testing.T, p *Played, _ *Evidence) {
+			p.Dossier = bytes.ReplaceAll(p.Dossier, []byte("20:11:08"), nil)
+		}},
+		{"a dossier without the order", "the dossier", func(_ *testing.T, p *Played, _ *Evidence) {
+			p.Dossier = bytes.ReplaceAll(p.Dossier, []byte("20:09:08"), nil)
 		}},
 		{"a dossier with one track", "the dossier", func(_ *testing.T, p *Played, _ *Evidence) {
 			p.Dossier = bytes.Replace(p.Dossier, []byte(`<path class="track"`), nil, 1)
