@@ -45,7 +45,7 @@ func (m mortal) ClockDue(ctx context.Context, d dispatch.DueClock) error {
 
 // The clocks are polled as dispatch/timers does.
 const (
-	clockTick  = 500 * time.Millisecond
+	clockTick  = 250 * time.Millisecond
 	latestRung = 2 * time.Second
 )
 

@@ -24,12 +24,12 @@ const (
 var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings", missing: "shortfalls"}
 
 var ticks = [...]time.Duration{
-	deadlines:  500 * time.Millisecond, // with the lease of the dead, 2 s at most
+	deadlines:  250 * time.Millisecond, // with the lease of the dead and the work, 2 s at most
 	relay:      500 * time.Millisecond, // for what other nodes commit
 	shifts:     time.Second,
 	lost:       5 * time.Second,
 	broom:      time.Minute,
-	caseClocks: 500 * time.Millisecond,
+	caseClocks: 250 * time.Millisecond,
 	adoption:   20 * time.Second,
 	windows:    250 * time.Millisecond,
 	gathering:  2 * time.Second,

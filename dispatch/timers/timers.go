@@ -71,7 +71,7 @@ type Config struct {
 const (
 	// clockLease is how long a clock waits for whoever took it and died. What a clock does
 	// is one short transaction that does nothing a second time, so a slow node costs work
-	// and never a rung; with the tick before and after, a rung is at most 2 s late.
+	// and never a rung; with the tick before and after, 1.5 s, a rung is at most 2 s late: half a second is left for the work.
 	clockLease = time.Second
 	// atOnce bounds how many deadlines one poll takes, and hands works on them.
 	atOnce = 64
