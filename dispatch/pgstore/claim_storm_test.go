@@ -99,6 +99,12 @@ func TestClaimsUnderEverything(t *testing.T) {
 			t.Errorf("there was no %s", kind)
 		}
 	}
+	if n := ask[int](w, `SELECT count(*) FROM (SELECT FROM plans WHERE state = 'committed' GROUP BY case_id HAVING count(*) > 1) x`); n == 0 {
+		t.Error("nothing was planned again")
+	}
+	if n := ask[int](w, `SELECT count(DISTINCT reason) FROM assignments WHERE state = 'recalled'`); n < 3 {
+		t.Errorf("patrols were recalled for %d reasons", n)
+	}
 	if rec.lost.Load() == 0 || moved == 0 && want >= 500 {
 		t.Error("nobody raced, or nobody was moved: the test shows too little")
 	}

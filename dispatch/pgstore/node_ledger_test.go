@@ -39,7 +39,12 @@ CREATE FUNCTION log_event() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
   IF NEW.kind LIKE 'clock.%' AND NEW.body->'detail'->>'arming' IS NOT NULL THEN
     INSERT INTO ledger (what, key, rung, at) VALUES ('fired', (NEW.body->'detail'->>'arming')::uuid, substr(NEW.kind, 7), NEW.at); END IF;
   RETURN NULL; END $$;
-CREATE TRIGGER log_event AFTER INSERT ON case_events FOR EACH ROW EXECUTE FUNCTION log_event()`
+CREATE TRIGGER log_event AFTER INSERT ON case_events FOR EACH ROW EXECUTE FUNCTION log_event();
+CREATE FUNCTION log_bare() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+  IF EXISTS (SELECT FROM cases c WHERE c.id = NEW.id AND closed_at IS NULL AND NOT EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id)) THEN
+    INSERT INTO ledger (what, key) VALUES ('bare', NEW.id); END IF;
+  RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER log_bare AFTER INSERT OR UPDATE ON cases DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_bare()`
 
 // span is a stretch of the machine's time in which the district's clock only ran, or
 // only stood.
@@ -225,7 +230,7 @@ var climb = []string{"running", "warned", "overdue", "district"}
 // judge goes through the ledger: what was due was done, once, not before its time by the
 // district's clock, and not later than may be after it.
 func (c *turret) judge(may time.Duration) (v verdict) {
-	rows, err := c.w.db.Query(context.Background(), `SELECT seq, real, xid::text, what, key, name, rung, due, at FROM ledger ORDER BY seq`)
+	rows, err := c.w.db.Query(context.Background(), `SELECT seq, real, xid::text, what, key, name, rung, due, at FROM ledger WHERE what <> 'bare' ORDER BY seq`)
 	if err != nil {
 		c.w.t.Fatal(err)
 	}

@@ -330,6 +330,9 @@ func (m *month) prove(t testing.TB) {
 			- (SELECT count(*) FROM case_events WHERE kind = 'clock.overdue' AND body->'detail'->>'clock' <> 'resume'))`,
 		"orders of supervision for one clock at one level twice": `SELECT count(*) FROM (SELECT FROM case_events WHERE kind = 'supervised' AND body->'actor'->>'role' = 'system'
 			GROUP BY case_id, at, body->'detail'->>'level' HAVING count(*) > 1) x`,
+		"commits that left an open case without a clock": `SELECT count(*) FROM ledger WHERE what = 'bare'`,
+		"rows that were armed outside of the transaction that called for them": `SELECT count(*) FROM ledger l WHERE what = 'armed'
+			AND NOT EXISTS (SELECT FROM case_events e WHERE e.xid = l.xid)`,
 		"open cases without a clock":     `SELECT count(*) FROM cases c WHERE closed_at IS NULL AND NOT EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id)`,
 		"deadlines that are due":         `SELECT count(*) FROM deadlines WHERE due_at <= gp_now()`,
 		"patrols that nobody set free":   `SELECT count(*) FROM patrols p WHERE (claimed_by IS NOT NULL) <> EXISTS (SELECT FROM assignments a WHERE a.patrol_id = p.id AND a.active)`,
