@@ -24,6 +24,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/gridpatrol/gridpatrol/durable"
 )
 
 // Config of a private cluster.
@@ -56,6 +58,7 @@ type place struct {
 	account  account
 	install  install
 	settings map[string]string
+	disk     durable.Disk
 }
 
 // Start gives a running cluster: it adopts one that runs already, for another
@@ -103,7 +106,7 @@ func locate(c Config) (place, error) {
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return place{}, err
 	}
-	p := place{dir: dir, data: filepath.Join(dir, "postgres"), settings: c.Settings}
+	p := place{dir: dir, data: filepath.Join(dir, "postgres"), settings: c.Settings, disk: durable.OS}
 	if p.account, err = accountFor(p.data); err != nil {
 		return place{}, err
 	}

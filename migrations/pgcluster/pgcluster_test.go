@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/gridpatrol/gridpatrol/durable/durabletest"
 )
 
 // openDir is a directory that PostgreSQL's user can reach; that of t.TempDir is
@@ -275,6 +279,43 @@ func TestUnfinishedClusterIsMadeAnew(t *testing.T) {
 	start(t, dir)
 	if _, err := os.Stat(half); !os.IsNotExist(err) {
 		t.Errorf("the unfinished cluster is still there: %v", err)
+	}
+}
+
+// What says who may reach the cluster, and the name that makes its folder the cluster,
+// are there after a power cut too.
+func TestAccessAndNameOutliveAPowerCut(t *testing.T) {
+	t.Parallel()
+	dir := openDir(t)
+	p, err := locate(Config{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := durabletest.New()
+	p.disk = disk
+	if err := p.init(testContext(t), slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := disk.Steps(), []string{"rename postgres", "fsync-folder"}; !slices.Equal(got, want) {
+		t.Errorf("the new cluster was named by %v, want %v", got, want)
+	}
+	p.disk = durabletest.New()
+	if err := p.writeAccess(); err != nil {
+		t.Fatal(err)
+	}
+	lasting := p.disk.(*durabletest.Disk).Lasting()
+	slices.Sort(lasting)
+	if want := []string{"pg_hba.conf", "pg_ident.conf"}; !slices.Equal(lasting, want) {
+		t.Errorf("%v would be there, want %v", lasting, want)
+	}
+	for _, name := range []string{"pg_hba.conf", "pg_ident.conf"} {
+		info, err := os.Stat(filepath.Join(p.data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner := info.Sys().(*syscall.Stat_t).Uid; info.Mode().Perm() != 0o600 || p.account.switches && owner != p.account.uid {
+			t.Errorf("%s is %v of user %d", name, info.Mode(), owner)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/gridpatrol/gridpatrol/durable"
 )
 
 // logLimit is the size over which the server's log is put aside at a start.
@@ -141,7 +144,7 @@ func (p place) logFile() string { return filepath.Join(p.dir, "postgres.log") }
 func (p place) openLog() (*os.File, error) {
 	path := p.logFile()
 	if info, err := os.Stat(path); err == nil && info.Size() > logLimit {
-		if err := os.Rename(path, path+".old"); err != nil {
+		if err := p.disk.Rename(path, path+".old"); err != nil {
 			return nil, fmt.Errorf("put the server's log aside: %w", err)
 		}
 	}
@@ -232,15 +235,20 @@ func (p place) writeAccess() error {
 
 // writeFile replaces a file of the server's user.
 func (p place) writeFile(path, content string) error {
-	if err := os.WriteFile(path+".new", []byte(content), 0o600); err != nil {
+	f, err := durable.Begin(p.disk, path)
+	if err != nil {
+		return err
+	}
+	defer f.Abandon()
+	if _, err := io.WriteString(f, content); err != nil {
 		return err
 	}
 	if p.account.switches {
-		if err := os.Lchown(path+".new", int(p.account.uid), int(p.account.gid)); err != nil {
+		if err := f.Chown(int(p.account.uid), int(p.account.gid)); err != nil {
 			return err
 		}
 	}
-	return os.Rename(path+".new", path)
+	return f.Keep()
 }
 
 // init makes the cluster when there is none: beside its place first and then
@@ -269,7 +277,11 @@ func (p place) init(ctx context.Context, log *slog.Logger) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return os.Rename(beside, p.data)
+	// initdb has synced all that it wrote, and tune its file.
+	if err := p.disk.Rename(beside, p.data); err != nil {
+		return err
+	}
+	return p.disk.SyncDir(p.dir)
 }
 
 // emptyFolder removes the clusters that were never finished and makes a folder
