@@ -3,6 +3,7 @@ package realtime_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
 	"github.com/gridpatrol/gridpatrol/realtime/beaconcheck"
+	"github.com/gridpatrol/gridpatrol/realtime/realtimetest"
 )
 
 func stepsOf(t *testing.T, c beaconcheck.Config) (all, wrong []string) {
@@ -39,6 +41,24 @@ func TestOurOwnServiceConforms(t *testing.T) {
 	}
 	if len(all) != 23 {
 		t.Errorf("%d steps", len(all))
+	}
+}
+
+// A device whose patrol is off duty has every good fix rejected: no step that sends one
+// may say ok, whether it looks at the acknowledgement alone or not.
+func TestStepsSayWhenGoodFixesAreRejected(t *testing.T) {
+	t.Parallel()
+	b := setup(t, 1)
+	realtimetest.Exec(t, b.db, `DELETE FROM duties`)
+	_, wrong := stepsOf(t, beaconcheck.Config{URL: b.node.url + "/ws/beacon", Token: b.units[0].Device.String(), Now: b.clock.now})
+	for _, protocol := range []string{"json: ", "bin: "} {
+		for _, step := range []string{"a burst", "what is sent again", "what lies beyond a hole", "a new socket", "a fix from the future", "a place that cannot be"} {
+			if !slices.ContainsFunc(wrong, func(w string) bool {
+				return strings.HasPrefix(w, protocol+step) && strings.Contains(w, "off duty")
+			}) {
+				t.Errorf("%s%s: fixes off duty were called good", protocol, step)
+			}
+		}
 	}
 }
 
