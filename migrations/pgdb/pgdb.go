@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
@@ -67,28 +68,51 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	return db, nil
 }
 
-const settings = `SELECT current_setting('server_version_num')::int, current_setting('fsync'),
-  current_setting('synchronous_commit'), current_setting('full_page_writes')`
+const settings = `SELECT name, setting, source, current_database() AS database, session_user::text AS "user" FROM pg_settings
+  WHERE name IN ('server_version_num', 'fsync', 'synchronous_commit', 'full_page_writes') ORDER BY name`
+
+// setting is one of the server's, as this session has it. Source is where it was set.
+type setting struct{ Name, Setting, Source, Database, User string }
+
+// remedy is what turns it on again, where it was turned off.
+func (s setting) remedy() string {
+	database, user := pgx.Identifier{s.Database}.Sanitize(), pgx.Identifier{s.User}.Sanitize()
+	switch s.Source {
+	case "database":
+		return fmt.Sprintf("ALTER DATABASE %s RESET %s", database, s.Name)
+	case "user":
+		return fmt.Sprintf("ALTER ROLE %s RESET %s", user, s.Name)
+	case "database user":
+		return fmt.Sprintf("ALTER ROLE %s IN DATABASE %s RESET %s", user, database, s.Name)
+	case "client":
+		return fmt.Sprintf("take %s out of the database's address (and of PGOPTIONS)", s.Name)
+	case "command line":
+		return fmt.Sprintf("take %s out of the server's command line", s.Name)
+	}
+	return fmt.Sprintf("ALTER SYSTEM SET %s = on, then SELECT pg_reload_conf()", s.Name)
+}
 
 func (db *DB) check(ctx context.Context, allowUnsafe bool) error {
-	var version int
-	var fsync, commit, pages string
-	if err := db.QueryRow(ctx, settings).Scan(&version, &fsync, &commit, &pages); err != nil {
+	rows, err := db.Query(ctx, settings)
+	if err != nil {
+		return fmt.Errorf("ask the database for its settings: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[setting])
+	if err != nil {
 		return fmt.Errorf("ask the database for its settings: %w", err)
 	}
 	var faults []string
-	if version < 150000 {
-		faults = append(faults, fmt.Sprintf("PostgreSQL %d is too old; 15 or newer is needed", version/10000))
-	}
-	if !allowUnsafe {
-		if fsync != "on" {
-			faults = append(faults, "fsync is off; set fsync = on")
-		}
-		if commit == "off" {
-			faults = append(faults, "synchronous_commit is off; set synchronous_commit = on")
-		}
-		if pages != "on" {
-			faults = append(faults, "full_page_writes is off; set full_page_writes = on")
+	for _, s := range found {
+		if s.Name == "server_version_num" {
+			version, err := strconv.Atoi(s.Setting)
+			if err != nil {
+				return fmt.Errorf("read the version of the database: %w", err)
+			}
+			if version < 150000 {
+				faults = append(faults, fmt.Sprintf("PostgreSQL %d is too old; 15 or newer is needed", version/10000))
+			}
+		} else if s.Setting == "off" && !allowUnsafe {
+			faults = append(faults, s.Name+" is off: "+s.remedy())
 		}
 	}
 	if len(faults) > 0 {
