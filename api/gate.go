@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -27,10 +28,12 @@ type gate struct {
 }
 
 const (
-	handshakesAtOnce  = 64
-	handshakesWaiting = 8192
-	// handshakeWithin is less than what clients wait for an answer.
-	handshakeWithin = 8 * time.Second
+	handshakesAtOnce = 64
+	// handshakesMost bounds the memory of those who wait, some 20 KB each.
+	handshakesMost = 32768
+	// handshakeWithin is less than our clients wait for an answer, and than a ticket
+	// lasts.
+	handshakeWithin = 25 * time.Second
 )
 
 func newGate(atOnce, waiting int) *gate {
@@ -38,10 +41,23 @@ func newGate(atOnce, waiting int) *gate {
 		atOnce = handshakesAtOnce
 	}
 	if waiting == 0 {
-		waiting = handshakesWaiting
+		waiting = mayWait()
 	}
 	return &gate{room: semaphore.NewWeighted(int64(atOnce)), most: int64(waiting), within: handshakeWithin}
 }
+
+// mayWait is three quarters of the files this program may have open: whoever waits
+// holds a socket already, so that as many devices as a node can hold may come at once,
+// and viewers, the database and files keep their part.
+func mayWait() int {
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err != nil {
+		return handshakesMost / 4
+	}
+	return waitingFor(uint64(files.Cur))
+}
+
+func waitingFor(files uint64) int { return int(max(64, min(handshakesMost, files/4*3))) }
 
 var errFull = errors.New("the queue is full")
 

@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -58,6 +60,54 @@ func TestAStormIsLetInAFewAtATime(t *testing.T) {
 	}
 	if served != devices || most > atOnce {
 		t.Errorf("%d were served, at most %d at once; want %d, %d at most", served, most, devices, atOnce)
+	}
+}
+
+// Ten thousand who come one after the other, while a few are served at a time, come in
+// in that order, and nobody is sent away, by the queue a node has with 20,000 files.
+func TestAStormIsLetInInTheOrderItCame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const devices, atOnce = 10_000, 4
+		g := newGate(atOnce, waitingFor(20_000))
+		serve := make(chan struct{})
+		var order []int
+		var mu sync.Mutex // guards order
+		var all sync.WaitGroup
+		for i := range devices {
+			all.Go(func() {
+				if err := g.enter(t.Context()); err != nil {
+					t.Errorf("device %d: %v", i, err)
+					return
+				}
+				mu.Lock()
+				order = append(order, i)
+				mu.Unlock()
+				<-serve
+				g.leave()
+			})
+			synctest.Wait() // it is in, or stands in the queue
+		}
+		for range devices {
+			serve <- struct{}{}
+			synctest.Wait()
+		}
+		all.Wait()
+		if len(order) != devices || !slices.IsSorted(order) {
+			t.Errorf("%d came in, in order: %v", len(order), slices.IsSorted(order))
+		}
+		if waiting := g.waiting.Load(); waiting != 0 {
+			t.Errorf("%d wait still", waiting)
+		}
+	})
+}
+
+// The queue follows the files that may be open, and has a bound all the same.
+func TestTheQueueFollowsTheLimitOfSockets(t *testing.T) {
+	t.Parallel()
+	for files, want := range map[uint64]int{1024: 768, 20_000: 15_000, 1 << 20: handshakesMost, ^uint64(0): handshakesMost, 0: 64} {
+		if got := waitingFor(files); got != want {
+			t.Errorf("%d files: %d may wait, want %d", files, got, want)
+		}
 	}
 }
 

@@ -247,7 +247,8 @@ func TestAViewerOnAnyNodeSeesAll(t *testing.T) {
 }
 
 // What is decided on one node is on the screens of all, by the outbox, whatever the
-// bus does; a deadline fires once however many nodes there are.
+// bus does. That a deadline fires once however many nodes there are, also when one dies
+// over it, is held by dispatch/pgstore, TestAMonthOfClocks.
 func TestCasesTravelByTheDatabase(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 1)

@@ -106,7 +106,7 @@ func New(c Config) (*Client, error) {
 		c.Hold = 10_000
 	}
 	if c.Dialer == nil {
-		c.Dialer = &websocket.Dialer{HandshakeTimeout: 15 * time.Second, ReadBufferSize: 1024, WriteBufferSize: 1024}
+		c.Dialer = &websocket.Dialer{HandshakeTimeout: 30 * time.Second, ReadBufferSize: 1024, WriteBufferSize: 1024}
 	}
 	if c.FirstPause == 0 {
 		c.FirstPause = 500 * time.Millisecond
