@@ -1,5 +1,3 @@
-//go:build chaosnodes
-
 package main
 
 import (
@@ -31,15 +29,20 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 		freshAgain = 3 * time.Second // a place when all is well
 		saidWithin = 30 * time.Second
 	)
+	if !chaosAsked(t, "three nodes", "ip") {
+		return
+	}
 	n := newNets(t, 3)
 	w := newCrashWorld(t)
-	token := w.operator()
+	r := newReporters(w)
+	token := r.token
 	var programs []*crashProgram
 	var upstreams []string
 	for i := range 3 {
 		programs = append(programs, n.serve(w, i))
 		upstreams = append(upstreams, n.door(i))
 	}
+	r.doors = upstreams
 	w.address = n.door(0)
 	for i := 1; i < 3; i++ {
 		w.others = append(w.others, "ws://"+n.door(i)+"/ws/beacon")
@@ -50,18 +53,18 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 		walls = append(walls, newWall(t, front, token))
 	}
 	w.load()
+	r.run()
 	w.awaitAcks(acksBetween)
+	r.await(10)
 	for _, s := range walls {
 		await(t, "every patrol is on every screen", func() bool { return s.patrols() == crashDevices })
 	}
-	var table [][3]string
-	row := func(what string, got, bar any, ok bool) {
-		mark := "ok"
+	row := func(what string, got, bar time.Duration, ok bool) {
 		if !ok {
-			mark = "MISSED"
 			t.Errorf("%s: %v, want %v", what, got, bar)
 		}
-		table = append(table, [3]string{what, fmt.Sprint(got), fmt.Sprintf("%v  %s", bar, mark)})
+		most := bar.Seconds()
+		chaosFigures(t, chaosFigure{Name: "three nodes: " + what, Value: got.Seconds(), Unit: "s", Bar: &most})
 	}
 	oldest := func() time.Duration {
 		var age time.Duration
@@ -89,6 +92,7 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 	await(t, "places are fresh on every screen", func() bool { return oldest() < freshAgain })
 	row("node 2 killed: every patrol is fresh on every screen after", time.Since(killed).Round(10*time.Millisecond), saidWithin, time.Since(killed) < saidWithin)
 
+	r.await(10)
 	cut := time.Now()
 	n.bus(2, false)
 	await(t, "every screen is told", func() bool { return !slices.ContainsFunc(walls, func(s *wall) bool { return !s.told() }) })
@@ -97,6 +101,7 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 	row("bus cut: oldest place on any screen in 10 s", late, lateAtMost, late <= lateAtMost)
 	w.awaitAcks(acksBetween)
 
+	r.await(10)
 	mended := time.Now()
 	n.bus(2, true)
 	await(t, "no screen is told any more", func() bool { return !slices.ContainsFunc(walls, func(s *wall) bool { return s.told() }) })
@@ -108,11 +113,22 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 	for _, s := range walls {
 		s.stop()
 	}
-	kept := w.settle()
-	row(fmt.Sprintf("acknowledged %d: missing in the database", kept.acked), kept.missing, 0, kept.missing == 0)
-	for _, r := range table {
-		fmt.Printf("%-78s %10s   bar %s\n", r[0], r[1], r[2])
+	r.stop()
+	w.stopLoad()
+	w.loaders.Wait()
+	kept, filed := w.count(), r.count()
+	w.mustBeWhole(kept)
+	if filed.missing > 0 || filed.doubled > 0 {
+		t.Errorf("of %d acknowledged reports %d are missing and %d stand twice", filed.acked, filed.missing, filed.doubled)
 	}
+	chaosFigures(t,
+		chaosFigure{Name: "three nodes: fixes acknowledged", Value: float64(kept.acked), Unit: "fixes"},
+		chaosFigure{Name: "three nodes: fixes acknowledged and missing", Value: float64(kept.missing), Unit: "fixes", Bar: new(float64)},
+		chaosFigure{Name: "three nodes: fixes there twice", Value: float64(kept.doubled), Unit: "fixes", Bar: new(float64)},
+		chaosFigure{Name: "three nodes: reports acknowledged", Value: float64(filed.acked), Unit: "reports"},
+		chaosFigure{Name: "three nodes: reports acknowledged and missing", Value: float64(filed.missing), Unit: "reports", Bar: new(float64)},
+		chaosFigure{Name: "three nodes: reports there twice", Value: float64(filed.doubled), Unit: "reports", Bar: new(float64)},
+	)
 }
 
 // oldestOver is the oldest place that is seen within a span: what is measured is the span,

@@ -1,5 +1,3 @@
-//go:build chaosnodes
-
 package main
 
 import (
@@ -19,8 +17,11 @@ import (
 )
 
 // Ten thousand devices come in the same moment, as after the end of a node that held
-// them. Each is greeted, some after having been told to come again.
+// them. Each is greeted, and none is told to come again.
 func TestAStormOfTenThousand(t *testing.T) {
+	if !chaosAsked(t, "10,000 devices at once") {
+		return
+	}
 	const devices = 10_000
 	w := newCrashWorld(t)
 	w.serve()
@@ -98,6 +99,12 @@ func TestAStormOfTenThousand(t *testing.T) {
 	all.Wait()
 	fmt.Printf("%d devices at once: half are greeted after %.1f s, all after %.1f s; %d were told to come again, %d attempts failed\n",
 		devices, half.Seconds(), took.Seconds(), again.Load(), failed.Load())
+	chaosFigures(t,
+		chaosFigure{Name: "10,000 devices at once: greeted", Value: float64(greeted.Load()), Unit: "devices"},
+		chaosFigure{Name: "10,000 devices at once: all greeted after", Value: took.Seconds(), Unit: "s"},
+		chaosFigure{Name: "10,000 devices at once: told to come again", Value: float64(again.Load()), Unit: "times", Bar: new(float64)},
+		chaosFigure{Name: "10,000 devices at once: attempts that failed", Value: float64(failed.Load()), Unit: "times"},
+	)
 	why.Range(func(err, _ any) bool { t.Logf("an attempt failed: %v", err); return true })
 	// On a machine that is busy with other things some wait in vain for their turn.
 	if failed.Load() > devices/100 {

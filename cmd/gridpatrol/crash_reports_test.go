@@ -9,9 +9,12 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/google/uuid"
@@ -29,9 +32,12 @@ type reporters struct {
 	end  context.CancelFunc
 	wait sync.WaitGroup
 
+	doors []string     // the nodes, tried in turn; the world's own address if none
+	turn  atomic.Int64 // of the doors
+
 	mu   sync.Mutex           // guards book; the reporters write, count reads
 	book map[string]uuid.UUID // the report's id by its description
-	sent map[string]bool
+	sent map[string]string    // the key it was sent by
 }
 
 const crashReporters = 4
@@ -41,7 +47,7 @@ const crashReporters = 4
 func newReporters(w *crashWorld) *reporters {
 	w.t.Helper()
 	return &reporters{
-		w: w, token: w.operator(), book: map[string]uuid.UUID{}, sent: map[string]bool{},
+		w: w, token: w.operator(), book: map[string]uuid.UUID{}, sent: map[string]string{},
 		client: &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: crashReporters}},
 	}
 }
@@ -70,10 +76,10 @@ func (r *reporters) stop() {
 
 // report sends one until it is taken, by one key.
 func (r *reporters) report(ctx context.Context, what string) {
-	r.mu.Lock()
-	r.sent[what] = true
-	r.mu.Unlock()
 	key := uuid.NewString()
+	r.mu.Lock()
+	r.sent[what] = key
+	r.mu.Unlock()
 	pause := time.NewTicker(40 * time.Millisecond)
 	defer pause.Stop()
 	for {
@@ -112,7 +118,11 @@ func (r *reporters) post(ctx context.Context, key, what string) (id uuid.UUID, e
 	if err != nil {
 		return id, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+r.w.address+"/api/v1/reports", bytes.NewReader(body))
+	address := r.w.address
+	if len(r.doors) > 0 {
+		address = r.doors[int(r.turn.Add(1))%len(r.doors)]
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/api/v1/reports", bytes.NewReader(body))
 	if err != nil {
 		return id, err
 	}
@@ -153,12 +163,13 @@ func (r *reporters) await(more int64) {
 }
 
 // count compares the book with the database: what was answered must stand there once,
-// under the id that was told and with a case; what was not answered, once at most.
+// under the id that was told, with a case, and be found by its key; what was not
+// answered, once at most.
 func (r *reporters) count() (a account) {
 	r.w.t.Helper()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	there := map[string][]uuid.UUID{}
+	there, byKey := map[string][]uuid.UUID{}, map[string]uuid.UUID{}
 	r.w.ask(func(ctx context.Context, conn *pgx.Conn) error {
 		rows, err := conn.Query(ctx, `SELECT r.description, r.id FROM reports r JOIN cases c ON c.id = r.case_id`)
 		if err != nil {
@@ -170,18 +181,28 @@ func (r *reporters) count() (a account) {
 			there[what] = append(there[what], id)
 			return nil
 		})
+		if err != nil {
+			return err
+		}
+		if rows, err = conn.Query(ctx, `SELECT key, report_id FROM idempotency_keys`); err != nil {
+			return err
+		}
+		_, err = pgx.ForEachRow(rows, []any{&what, &id}, func() error {
+			byKey[what] = id
+			return nil
+		})
 		return err
 	})
 	a.acked = len(r.book)
 	for what, id := range r.book {
-		if ids := there[what]; len(ids) == 0 || ids[0] != id {
+		if ids := there[what]; len(ids) == 0 || ids[0] != id || byKey[r.sent[what]] != id {
 			a.missing++
 		}
 	}
 	for what, ids := range there {
 		a.rows += len(ids)
 		a.doubled += len(ids) - 1
-		if !r.sent[what] {
+		if r.sent[what] == "" {
 			a.unsent++
 		}
 	}
@@ -202,16 +223,64 @@ type chaosFigure struct {
 	Runs       int      `json:"runs"`
 	Spread     float64  `json:"spread"`
 	atLeast    bool
+	notRun     string // why, of a part that could not be played
 }
 
 var chaosAll []chaosFigure // of the tests so far, which run one after the other
 
-// chaosFigures prints figures beside their bars and keeps them where that is asked.
-func chaosFigures(t interface {
-	Helper()
-	Logf(string, ...any)
-	Fatal(...any)
-}, figures ...chaosFigure) {
+// TestMain prints one table of all that make chaos did, when all is over.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, f := range chaosAll {
+		fmt.Println(f)
+	}
+	os.Exit(code)
+}
+
+// String is the figure's line of the table.
+func (f chaosFigure) String() string {
+	if f.notRun != "" {
+		return fmt.Sprintf("%-70s not run: %s", f.Name, f.notRun)
+	}
+	verdict := ""
+	if f.Bar != nil {
+		verdict = fmt.Sprintf("<= %g", *f.Bar)
+		missed := f.Value > *f.Bar
+		if f.atLeast {
+			verdict, missed = fmt.Sprintf(">= %g", *f.Bar), f.Value < *f.Bar
+		}
+		if missed {
+			verdict += "  MISSED"
+		}
+	}
+	return fmt.Sprintf("%-70s %10.6g %-8s %s", f.Name, f.Value, f.Unit, verdict)
+}
+
+// chaosAsked says whether make chaos runs, and this machine can play a part of it; where
+// it cannot, the table says so.
+func chaosAsked(t *testing.T, part string, programs ...string) bool {
+	t.Helper()
+	if os.Getenv(chaosOutEnv) == "" {
+		t.Log("left to make chaos")
+		return false
+	}
+	missing := ""
+	if os.Getuid() != 0 {
+		missing = "needs root"
+	}
+	for _, p := range programs {
+		if _, err := exec.LookPath(p); err != nil {
+			missing += " needs " + p
+		}
+	}
+	if missing != "" {
+		chaosFigures(t, chaosFigure{Name: part + ": parts not run", Value: 1, Unit: "parts", Bar: new(float64), notRun: strings.TrimSpace(missing)})
+	}
+	return missing == ""
+}
+
+// chaosFigures keeps figures for the table and the file, where that is asked.
+func chaosFigures(t *testing.T, figures ...chaosFigure) {
 	t.Helper()
 	path := os.Getenv(chaosOutEnv)
 	if path == "" {
@@ -219,18 +288,6 @@ func chaosFigures(t interface {
 	}
 	for _, f := range figures {
 		f.Runs = 1
-		verdict := ""
-		if f.Bar != nil {
-			verdict = fmt.Sprintf("<= %g", *f.Bar)
-			missed := f.Value > *f.Bar
-			if f.atLeast {
-				verdict, missed = fmt.Sprintf(">= %g", *f.Bar), f.Value < *f.Bar
-			}
-			if missed {
-				verdict += "  MISSED"
-			}
-		}
-		t.Logf("%-62s %10.4g %-8s %s", f.Name, f.Value, f.Unit, verdict)
 		chaosAll = append(chaosAll, f)
 	}
 	text, err := json.MarshalIndent(chaosAll, "", "  ")

@@ -332,6 +332,7 @@ func (w *crashWorld) makeCommitUnsafe() {
 			"ALTER DATABASE gridpatrol SET synchronous_commit = off",
 			"ALTER SYSTEM SET wal_writer_delay = '10s'",
 			"ALTER SYSTEM SET wal_writer_flush_after = '1GB'",
+			"ALTER SYSTEM SET bgwriter_lru_maxpages = 0", // it writes the log before each page
 			"SELECT pg_reload_conf()",
 			"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gridpatrol'",
 		} {
