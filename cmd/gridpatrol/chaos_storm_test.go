@@ -105,6 +105,9 @@ func TestAStormOfTenThousand(t *testing.T) {
 		chaosFigure{Name: "10,000 devices at once: told to come again", Value: float64(again.Load()), Unit: "times", Bar: new(float64)},
 		chaosFigure{Name: "10,000 devices at once: attempts that failed", Value: float64(failed.Load()), Unit: "times"},
 	)
+	if again.Load() > 0 {
+		t.Errorf("%d were told to come again, although the queue has room for all", again.Load())
+	}
 	why.Range(func(err, _ any) bool { t.Logf("an attempt failed: %v", err); return true })
 	// On a machine that is busy with other things some wait in vain for their turn.
 	if failed.Load() > devices/100 {
