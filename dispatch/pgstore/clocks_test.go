@@ -125,7 +125,7 @@ func TestAMonthOfClocks(t *testing.T) {
 					if err != nil {
 						t.Errorf("node %d: %v", i, err)
 					}
-					if took < 64 || dead[i].Load() {
+					if took < 16 || dead[i].Load() {
 						return
 					}
 				}

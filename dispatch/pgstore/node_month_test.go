@@ -39,7 +39,7 @@ func TestTwoNodesThroughAMonth(t *testing.T) {
 	t.Parallel()
 	m := &month{begins: "2026-09-29", days: 3, bursts: 2, cases: 240, autos: 1}
 	if n, err := strconv.Atoi(os.Getenv("GRIDPATROL_CLOCK_CASES")); err == nil {
-		m.begins, m.days, m.cases, m.bursts, m.autos = "2026-09-14", 31, n, max(3, min(30, n/300)), 2
+		m.begins, m.days, m.cases, m.bursts, m.autos = "2026-09-14", 31, n, max(9, min(30, n/300)), 2
 	}
 	m.play(t)
 }
@@ -307,12 +307,20 @@ func (m *month) again(i int) {
 	m.nodes[i] = m.startNode()
 }
 
-// latestDone is the bar.
+// latestDone is the bar. Beside all other tests nobody has a machine of their own, so
+// there half of it is added.
 const latestDone = 2 * time.Second
 
 func (m *month) prove(t testing.TB) {
 	t.Helper()
-	v := m.clock.judge(latestDone)
+	bar := latestDone
+	if m.bursts < 9 {
+		bar += latestDone / 2
+	}
+	v := m.clock.judge(bar)
+	if said := m.said.String(); said != "" {
+		t.Logf("what living nodes had to try again: %s", said[:min(len(said), 4000)])
+	}
 	if len(v.faults) > 0 {
 		t.Errorf("%d faults, the first: %v", len(v.faults), v.faults[:min(8, len(v.faults))])
 	}
@@ -332,7 +340,7 @@ func (m *month) prove(t testing.TB) {
 			GROUP BY case_id, at, body->'detail'->>'level' HAVING count(*) > 1) x`,
 		"commits that left an open case without a clock": `SELECT count(*) FROM ledger WHERE what = 'bare'`,
 		"rows that were armed outside of the transaction that called for them": `SELECT count(*) FROM ledger l WHERE what = 'armed'
-			AND NOT EXISTS (SELECT FROM case_events e WHERE e.xid = l.xid)`,
+			AND NOT EXISTS (SELECT FROM ledger b WHERE b.key = l.key AND b.seq < l.seq) AND NOT EXISTS (SELECT FROM case_events e WHERE e.xid = l.xid)`,
 		"open cases without a clock":     `SELECT count(*) FROM cases c WHERE closed_at IS NULL AND NOT EXISTS (SELECT FROM clocks k WHERE k.case_id = c.id)`,
 		"deadlines that are due":         `SELECT count(*) FROM deadlines WHERE due_at <= gp_now()`,
 		"patrols that nobody set free":   `SELECT count(*) FROM patrols p WHERE (claimed_by IS NOT NULL) <> EXISTS (SELECT FROM assignments a WHERE a.patrol_id = p.id AND a.active)`,

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,6 +92,12 @@ func (c *cable) keep(both ...net.Conn) bool {
 	return !c.cut
 }
 
+func (c *cable) isCut() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut
+}
+
 func (c *cable) snap() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -134,7 +141,7 @@ func (w *world) startNode() *node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	ticks := timers.New(timers.Config{Desk: deskOf{desk, n}, Book: store, Announce: silent{}, Bell: bell, Log: slog.New(slog.DiscardHandler),
+	ticks := timers.New(timers.Config{Desk: deskOf{desk, n}, Book: store, Announce: silent{}, Bell: bell, Log: slog.New(slog.NewTextHandler(words{n, &w.said}, nil)),
 		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) }})
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
@@ -202,6 +209,33 @@ func (d deskOf) Due(ctx context.Context, due dispatch.Deadline) (err error) {
 func (d deskOf) Together(ctx context.Context, due []dispatch.Deadline) (failed map[dispatch.DeadlineID]error) {
 	d.over(func() { failed = d.Service.Together(ctx, due) })
 	return failed
+}
+
+// talk keeps what nodes complain of.
+type talk struct {
+	mu sync.Mutex // guards b; nodes write, the test reads at the end
+	b  strings.Builder
+}
+
+func (t *talk) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.b.String()
+}
+
+// words is where a node says what went wrong, as long as it lives.
+type words struct {
+	n  *node
+	to *talk
+}
+
+func (w words) Write(b []byte) (int, error) {
+	if !w.n.dead.Load() && !w.n.line.isCut() {
+		w.to.mu.Lock()
+		defer w.to.mu.Unlock()
+		w.to.b.Write(b)
+	}
+	return len(b), nil
 }
 
 // silent hears what is announced.

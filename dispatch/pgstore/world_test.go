@@ -29,6 +29,7 @@ type world struct {
 	staff map[string]dispatch.StaffID
 	// operator sees and may do everything.
 	operator dispatch.Viewer
+	said     talk // by nodes of its own
 }
 
 var (

@@ -71,8 +71,11 @@ type Config struct {
 const (
 	// clockLease is how long a clock waits for whoever took it and died. What a clock does
 	// is one short transaction that does nothing a second time, so a slow node costs work
-	// and never a rung; with the tick before and after, 1.5 s, a rung is at most 2 s late: half a second is left for the work.
-	clockLease = time.Second
+	// and never a rung. With the tick before and after it is a second until another node is
+	// at what a dead one left, and few are taken at once, so that this is little: a rung is
+	// at most 2 s late, and half of that is for the work.
+	clockLease   = 500 * time.Millisecond
+	clocksAtOnce = 16
 	// atOnce bounds how many deadlines one poll takes, and hands works on them.
 	atOnce = 64
 	hands  = 4
@@ -206,7 +209,7 @@ func (t *Timers) pollClocks(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			if n < atOnce {
+			if n < clocksAtOnce {
 				return nil
 			}
 		}
@@ -218,7 +221,7 @@ func (t *Timers) pollClocks(ctx context.Context) error {
 // ask for. It answers how many it took.
 func (t *Timers) PollClocks(ctx context.Context) (int, error) {
 	c := t.c
-	due, err := c.Book.LeaseClocks(ctx, atOnce, clockLease)
+	due, err := c.Book.LeaseClocks(ctx, clocksAtOnce, clockLease)
 	if err != nil {
 		return 0, err
 	}
