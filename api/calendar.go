@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -31,7 +33,7 @@ func (s *Server) setDay(c echo.Context) error {
 	if err := s.readJSON(c, "NewCalendarDay", false, &in); err != nil {
 		return err
 	}
-	return s.changeDay(c, dispatch.CalendarDay{Kind: string(in.Kind), Name: deref(in.Name)})
+	return s.changeDay(c, dispatch.CalendarDay{Kind: string(in.Kind), Name: deref(in.Name), Source: deref(in.Source)})
 }
 
 func (s *Server) clearDay(c echo.Context) error {
@@ -68,17 +70,16 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 	if err := s.readJSON(c, "NewCategoryRules", false, &in); err != nil {
 		return err
 	}
-	r := dispatch.CategoryRules{Code: c.Param("code"), Same: dispatch.UsualSame}
-	all, err := s.cases.CategoryRules(c.Request().Context())
+	ctx := c.Request().Context()
+	r, err := s.categoryRules(ctx, c.Param("code"))
 	if err != nil {
 		return err
 	}
-	for _, now := range all {
-		if now.Code == r.Code {
-			r = now // what is left out stays
-		}
+	r.Mode, r.Crews = "", nil // what is left out stays
+	r.CheckPercent, r.Listed, r.Article, r.Reason = in.CheckPercent, in.Listed, deref(in.Article), deref(in.Reason)
+	if in.DispatchMode != nil {
+		r.Mode = dispatch.DispatchMode(*in.DispatchMode)
 	}
-	r.CheckPercent, r.Listed, r.Article = in.CheckPercent, in.Listed, deref(in.Article)
 	if x := in.Same; x != nil {
 		r.Same = dispatch.SameRule{DistanceM: x.DistanceM, Minutes: x.Minutes, PhotoBits: x.PhotoBits, Joins: x.Joins}
 	}
@@ -88,28 +89,29 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 	if in.CovertHours != nil {
 		r.CovertHours = *in.CovertHours
 	}
-	r.RevisitDays = some(r.RevisitDays)
-	r.Crews = nil // left out: they stay
 	if in.Crews != nil {
 		r.Crews = []dispatch.Crew{}
 		for _, c := range *in.Crews {
 			r.Crews = append(r.Crews, dispatch.Crew{Department: c.Department, People: c.People, Skills: some(c.Skills)})
 		}
 	}
-	if err := s.cases.SetCategoryRules(c.Request().Context(), viewer(c), r); err != nil {
+	if err := s.cases.SetCategoryRules(ctx, viewer(c), r); err != nil {
 		return err
 	}
-	if r.Crews == nil { // they stay as they were
-		items, err := s.cases.CategoryRules(c.Request().Context())
-		if err != nil {
-			return err
-		}
-		for _, have := range items {
-			if have.Code == r.Code {
-				r.Crews = have.Crews
-			}
-		}
+	is, err := s.categoryRules(ctx, r.Code)
+	if err != nil {
+		return err
 	}
-	r.Crews = some(r.Crews)
-	return answer(c, http.StatusOK, r)
+	is.RevisitDays, is.Crews = some(is.RevisitDays), some(is.Crews)
+	return answer(c, http.StatusOK, is)
+}
+
+// categoryRules answers the rules of a category. Of one that is not there it answers the
+// usual ones: that it is not is said by whoever sets them.
+func (s *Server) categoryRules(ctx context.Context, code string) (dispatch.CategoryRules, error) {
+	all, err := s.cases.CategoryRules(ctx)
+	if i := slices.IndexFunc(all, func(r dispatch.CategoryRules) bool { return r.Code == code }); err == nil && i >= 0 {
+		return all[i], nil
+	}
+	return dispatch.CategoryRules{Code: code, Same: dispatch.UsualSame}, err
 }

@@ -984,6 +984,27 @@ func (e NewCalendarDayKind) Valid() bool {
 	}
 }
 
+// Defines values for NewCategoryRulesDispatchMode.
+const (
+	NewCategoryRulesDispatchModeAuto    NewCategoryRulesDispatchMode = "auto"
+	NewCategoryRulesDispatchModeConfirm NewCategoryRulesDispatchMode = "confirm"
+	NewCategoryRulesDispatchModeManual  NewCategoryRulesDispatchMode = "manual"
+)
+
+// Valid indicates whether the value is a known member of the NewCategoryRulesDispatchMode enum.
+func (e NewCategoryRulesDispatchMode) Valid() bool {
+	switch e {
+	case NewCategoryRulesDispatchModeAuto:
+		return true
+	case NewCategoryRulesDispatchModeConfirm:
+		return true
+	case NewCategoryRulesDispatchModeManual:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewTicketFor.
 const (
 	NewTicketForBeacon NewTicketFor = "beacon"
@@ -1807,6 +1828,9 @@ type CalendarDay struct {
 	Day  openapi_types.Date `json:"day"`
 	Kind CalendarDayKind    `json:"kind"`
 	Name string             `json:"name"`
+
+	// Source Who says so, such as the number of a notice; empty where nobody said
+	Source string `json:"source"`
 }
 
 // CalendarDayKind defines model for CalendarDay.Kind.
@@ -2094,7 +2118,8 @@ type CategoryRules struct {
 	CovertHours int `json:"covert_hours"`
 
 	// Crews Departments that are to bring more than one patrol
-	Crews []Crew `json:"crews"`
+	Crews        []Crew       `json:"crews"`
+	DispatchMode DispatchMode `json:"dispatch_mode"`
 
 	// Listed On the published list; reports of what is not are refused with the article
 	Listed bool `json:"listed"`
@@ -3006,6 +3031,9 @@ type NewCalendarDay struct {
 	// Kind workday is a make-up day
 	Kind NewCalendarDayKind `json:"kind"`
 	Name *string            `json:"name,omitempty"`
+
+	// Source Who says so, such as the number of a notice
+	Source *string `json:"source,omitempty"`
 }
 
 // NewCalendarDayKind workday is a make-up day
@@ -3019,9 +3047,15 @@ type NewCategoryRules struct {
 	// CovertHours As it was when left out
 	CovertHours *int `json:"covert_hours,omitempty"`
 
-	// Crews Left as they are when left out
-	Crews  *[]Crew `json:"crews,omitempty"`
-	Listed bool    `json:"listed"`
+	// Crews Of departments that the category calls; left as they are when left out
+	Crews *[]Crew `json:"crews,omitempty"`
+
+	// DispatchMode As it was when left out; cases that are open keep the one they were made under
+	DispatchMode *NewCategoryRulesDispatchMode `json:"dispatch_mode,omitempty"`
+	Listed       bool                          `json:"listed"`
+
+	// Reason Why; it stands in the record with what was before and is after
+	Reason *string `json:"reason,omitempty"`
 
 	// RevisitDays Ascending
 	RevisitDays *[]int `json:"revisit_days,omitempty"`
@@ -3029,6 +3063,9 @@ type NewCategoryRules struct {
 	// Same When two reports are taken for one matter
 	Same *SameRule `json:"same,omitempty"`
 }
+
+// NewCategoryRulesDispatchMode As it was when left out; cases that are open keep the one they were made under
+type NewCategoryRulesDispatchMode string
 
 // NewClosure defines model for NewClosure.
 type NewClosure struct {

@@ -54,6 +54,8 @@ type CalendarDay struct {
 	Day  Day    `json:"day"`
 	Kind string `json:"kind"`
 	Name string `json:"name"`
+	// Source is who says so, such as the number of a notice.
+	Source string `json:"source"`
 }
 
 // WorkSpan is a stretch of a working day, in minutes after midnight.

@@ -2,8 +2,10 @@ package dispatch
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -33,7 +35,11 @@ type CalendarStore interface {
 	EditCalendar(ctx context.Context, decide func(was CalendarBook, now time.Time) (CalendarEdit, error)) (CalendarBook, error)
 }
 
-const maxDayName = 100
+// In characters.
+const (
+	maxDayName   = 100
+	MaxDaySource = 200
+)
 
 // Calendar answers the district's calendar.
 func (s *Service) Calendar(ctx context.Context) (CalendarBook, error) {
@@ -59,8 +65,12 @@ func (s *Service) SetDay(ctx context.Context, v Viewer, d CalendarDay) (Calendar
 	if utf8.RuneCountInString(d.Name) > maxDayName {
 		return CalendarBook{}, invalid("/name", "may have 100 characters at most")
 	}
+	d.Source = strings.TrimSpace(d.Source)
+	if utf8.RuneCountInString(d.Source) > MaxDaySource {
+		return CalendarBook{}, invalid("/source", fmt.Sprintf("may have %d characters at most; the number of the notice will do", MaxDaySource))
+	}
 	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, calendarChange) {
-		c := calendarChange{said: facts{"day": d.Day, "kind": d.Kind, "name": d.Name}, before: was.dayFacts(d.Day), after: dayFacts(d)}
+		c := calendarChange{said: facts{"day": d.Day, "kind": d.Kind, "name": d.Name, "source": d.Source}, before: was.dayFacts(d.Day), after: dayFacts(d)}
 		if d.Kind == "" {
 			return CalendarEdit{Clear: []Day{d.Day}}, c
 		}
@@ -88,12 +98,12 @@ func (s *Service) SetHours(ctx context.Context, v Viewer, hours []WorkSpan) (Cal
 // calendarChange is what the event of an edit says, and what was before and is after.
 type calendarChange struct{ said, before, after facts }
 
-// dayFacts is a day as events have it: one that goes by the week has neither kind nor name.
+// dayFacts is a day as events have it: one that goes by the week has no more than its date.
 func dayFacts(d CalendarDay) facts {
 	if d.Kind == "" {
 		return facts{d.Day.String(): nil}
 	}
-	return facts{d.Day.String(): facts{"kind": d.Kind, "name": d.Name}}
+	return facts{d.Day.String(): facts{"kind": d.Kind, "name": d.Name, "source": d.Source}}
 }
 
 func (b CalendarBook) dayFacts(day Day) facts {

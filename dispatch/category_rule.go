@@ -12,8 +12,10 @@ import (
 
 // CategoryRules is what a category says beside who goes.
 type CategoryRules struct {
-	Code         string `json:"code"`
-	CheckPercent int    `json:"check_percent"`
+	Code string `json:"code"`
+	// Mode is how its reports are sent. Empty, where rules are set, leaves it as it is.
+	Mode         DispatchMode `json:"dispatch_mode"`
+	CheckPercent int          `json:"check_percent"`
 	// Listed says that it is on the published list; Article is by which it is, or is not.
 	Listed  bool   `json:"listed"`
 	Article string `json:"article"`
@@ -26,13 +28,17 @@ type CategoryRules struct {
 	// Crews are of the departments that are to bring more than one patrol. Nil, where they
 	// are set, leaves them as they are.
 	Crews []Crew `json:"crews"`
+	// Calls are the departments that it calls, which only the table of categories changes.
+	Calls []string `json:"-"`
+	// Reason is why rules are set; what is read has none.
+	Reason string `json:"-"`
 }
 
 // RuleStore keeps them.
 type RuleStore interface {
 	CategoryRules(ctx context.Context) ([]CategoryRules, error)
 	// SetCategoryRules answers NotFound where there is no such category. Event is told what
-	// the rules were, under the lock under which they are changed.
+	// the rules were, under the lock under which they are changed; where it fails they are not.
 	SetCategoryRules(ctx context.Context, r CategoryRules, event func(was CategoryRules, now time.Time) (Event, error)) error
 	// Tiers counts cases that were closed in a span by their tier, and answers the span.
 	Tiers(ctx context.Context, v Viewer, from, to time.Time) (Tiers, map[string]int, error)
@@ -54,29 +60,62 @@ func (s *Service) CategoryRules(ctx context.Context) ([]CategoryRules, error) {
 	return s.Store.CategoryRules(ctx)
 }
 
-const maxArticle = 500
+// In characters.
+const (
+	maxArticle    = 500
+	maxRuleReason = 500
+)
 
 // SetCategoryRules changes what a category says. It is recorded.
 func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRules) error {
 	if err := allow(v, ActEditCalendar); err != nil {
 		return err
 	}
-	r.Article = strings.TrimSpace(r.Article)
+	r.Article, r.Reason = strings.TrimSpace(r.Article), strings.TrimSpace(r.Reason)
 	if r.RevisitDays == nil {
 		r.RevisitDays = []int{}
 	}
-	if faults := CategoryRuleFaults(r); len(faults) > 0 {
-		return &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: " + faults[0].Detail + ".", Fields: faults}
+	faults := CategoryRuleFaults(r)
+	if utf8.RuneCountInString(r.Reason) > maxRuleReason {
+		faults = append(faults, FieldFault{"/reason", fmt.Sprintf("may have %d characters at most", maxRuleReason)})
+	}
+	if len(faults) > 0 {
+		return wrongRules(faults)
 	}
 	return s.Store.SetCategoryRules(ctx, r, func(was CategoryRules, now time.Time) (Event, error) {
-		said := r.facts()
+		if faults := strangers(r.Crews, was.Calls); len(faults) > 0 {
+			return Event{}, wrongRules(faults)
+		}
 		is := r
 		if is.Crews == nil {
 			is.Crews = was.Crews
 		}
+		if is.Mode == "" {
+			is.Mode = was.Mode
+		}
+		said := is.facts()
+		if r.Reason != "" {
+			said["reason"] = r.Reason
+		}
 		before, after := is.changed(was)
 		return newChange("category_rules", now, s.District, CaseID{}, PatrolID{}, v, said, before, after)
 	})
+}
+
+func wrongRules(faults []FieldFault) error {
+	return &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: " + faults[0].Detail + ".", Fields: faults}
+}
+
+// strangers are the crews of departments that a category does not call: nobody of them
+// comes, so what they are to bring would never be asked for.
+func strangers(crews []Crew, calls []string) (out []FieldFault) {
+	for i, c := range crews {
+		if !slices.Contains(calls, c.Department) {
+			out = append(out, FieldFault{fmt.Sprintf("/crews/%d/department", i),
+				fmt.Sprintf("%.60q is not called by this category, so it brings nobody; name one of %s", c.Department, strings.Join(calls, ", "))})
+		}
+	}
+	return out
 }
 
 // UsualRules are the rules of a category that says nothing.
@@ -84,7 +123,7 @@ var UsualRules = CategoryRules{CheckPercent: UsualCheckPercent, Listed: true, Sa
 
 // facts are the rules as events have them.
 func (r CategoryRules) facts() facts {
-	return facts{"code": r.Code, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
+	return facts{"code": r.Code, "dispatch_mode": r.Mode, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
 		"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours, "crews": r.Crews}
 }
 
@@ -107,6 +146,9 @@ const UsualCheckPercent = 20
 func CategoryRuleFaults(r CategoryRules) (out []FieldFault) {
 	bad := func(pointer, detail string, args ...any) {
 		out = append(out, FieldFault{pointer, fmt.Sprintf(detail, args...)})
+	}
+	if r.Mode != "" && r.Mode != Auto && r.Mode != Confirm && r.Mode != Manual {
+		bad("/dispatch_mode", "must be auto, confirm or manual")
 	}
 	if r.CheckPercent < 0 || r.CheckPercent > 100 {
 		bad("/check_percent", "must be 0 to 100")

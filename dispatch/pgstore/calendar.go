@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -16,8 +17,8 @@ import (
 const (
 	lockCalendar = `SELECT gp_now() FROM calendars WHERE district_id = $1 FOR NO KEY UPDATE`
 
-	setDay = `INSERT INTO calendar_days (district_id, day, kind, name) VALUES ($1, $2, $3, $4)
-ON CONFLICT (district_id, day) DO UPDATE SET kind = excluded.kind, name = excluded.name`
+	setDay = `INSERT INTO calendar_days (district_id, day, kind, name, source) VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (district_id, day) DO UPDATE SET kind = excluded.kind, name = excluded.name, source = excluded.source`
 
 	clearDay = `DELETE FROM calendar_days WHERE district_id = $1 AND day = $2`
 
@@ -52,7 +53,7 @@ func (s *Store) EditCalendar(ctx context.Context, decide func(dispatch.CalendarB
 		}
 		batch := &pgx.Batch{}
 		for _, d := range edit.Set {
-			batch.Queue(setDay, s.district.UUID, d.Day.Time(), d.Kind, d.Name)
+			batch.Queue(setDay, s.district.UUID, d.Day.Time(), d.Kind, d.Name, d.Source)
 		}
 		for _, d := range edit.Clear {
 			batch.Queue(clearDay, s.district.UUID, d.Time())
@@ -95,28 +96,29 @@ func (g *Register) CalendarDays(ctx context.Context, in io.Reader, o RegisterOpt
 		if err != nil {
 			return fmt.Errorf("read the calendar: %w", err)
 		}
-		had := map[string]calendarDayRow{}
-		for _, d := range before {
-			had[d.Day.Format(time.DateOnly)] = d
-		}
+		had := map[dispatch.Day]dispatch.CalendarDay{}
 		batch := &pgx.Batch{}
 		var book dispatch.CalendarBook
 		for _, d := range before {
-			book.Days = append(book.Days, dispatch.CalendarDay{Day: dispatch.DayOf(d.Day, time.UTC), Kind: d.Kind, Name: d.Name})
+			book.Days = append(book.Days, d.day())
+			had[d.day().Day] = d.day()
 		}
 		var changed []dispatch.CalendarDay
 		for _, d := range good {
-			was, there := had[d.Day.String()]
-			if there && was.Kind == d.Kind && was.Name == d.Name {
+			was, there := had[d.Day]
+			if d.Source == "" && there && was.Kind == d.Kind {
+				d.Source = was.Source // a table that does not say it leaves it
+			}
+			if there && was == d {
 				continue
 			}
-			change := roster.Change{What: "calendar", Code: d.Day.String(), Change: roster.Added, Detail: d.Kind + " " + d.Name}
+			change := roster.Change{What: "calendar", Code: d.Day.String(), Change: roster.Added, Detail: strings.TrimSpace(d.Kind + " " + d.Name + " " + d.Source)}
 			if there {
 				change.Change = roster.Changed
 			}
 			result.Changes = append(result.Changes, change)
-			changed = append(changed, dispatch.CalendarDay{Day: d.Day, Kind: d.Kind, Name: d.Name})
-			batch.Queue(setDay, pgdb.District, d.Day.Time(), d.Kind, d.Name)
+			changed = append(changed, d)
+			batch.Queue(setDay, pgdb.District, d.Day.Time(), d.Kind, d.Name, d.Source)
 		}
 		if len(result.Changes) == 0 {
 			return nil

@@ -131,12 +131,17 @@ type calendarKept struct {
 
 const calendarVersion = `SELECT version FROM calendars WHERE district_id = $1`
 
-const calendarDays = `SELECT day, kind, name FROM calendar_days WHERE district_id = $1 ORDER BY day`
+const calendarDays = `SELECT day, kind, name, source FROM calendar_days WHERE district_id = $1 ORDER BY day`
 
 type calendarDayRow struct {
-	Day  time.Time `db:"day"`
-	Kind string    `db:"kind"`
-	Name string    `db:"name"`
+	Day    time.Time `db:"day"`
+	Kind   string    `db:"kind"`
+	Name   string    `db:"name"`
+	Source string    `db:"source"`
+}
+
+func (d calendarDayRow) day() dispatch.CalendarDay {
+	return dispatch.CalendarDay{Day: dispatch.DayOf(d.Day, time.UTC), Kind: d.Kind, Name: d.Name, Source: d.Source}
 }
 
 // InZone implements dispatch.FlowStore.
@@ -184,7 +189,7 @@ func (s *Store) readCalendar(ctx context.Context, on reader) (dispatch.CalendarB
 	}
 	book.Days = make([]dispatch.CalendarDay, len(days))
 	for i, d := range days {
-		book.Days[i] = dispatch.CalendarDay{Day: dispatch.DayOf(d.Day, time.UTC), Kind: d.Kind, Name: d.Name}
+		book.Days[i] = d.day()
 	}
 	return book, nil
 }

@@ -17,7 +17,7 @@ import (
 )
 
 const categoryRules = `
-SELECT c.code, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
+SELECT c.code, c.dispatch_mode, c.lead || c.joint || c.optional AS calls, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
   coalesce(r.same_m, $3) AS same_m, coalesce(r.same_min, $4)::int AS same_min, coalesce(r.same_bits, $5)::int AS same_bits, coalesce(r.same_joins, false) AS same_joins,
   coalesce(r.revisit_days, '{}') AS revisit_days, coalesce(r.covert_hours, 0) AS covert_hours,
   coalesce(r.crews, '[]') AS crews
@@ -26,6 +26,8 @@ WHERE c.district_id = $1 AND c.valid @> (SELECT gp_now()) ORDER BY c.code`
 
 type categoryRulesRow struct {
 	Code         string          `db:"code"`
+	DispatchMode string          `db:"dispatch_mode"`
+	Calls        []string        `db:"calls"`
 	CheckPercent int             `db:"check_percent"`
 	Listed       bool            `db:"listed"`
 	Article      string          `db:"article"`
@@ -52,7 +54,7 @@ func readCategoryRules(ctx context.Context, db reader, district dispatch.Distric
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[categoryRulesRow])
 	out := make([]dispatch.CategoryRules, len(found))
 	for i, r := range found {
-		out[i] = dispatch.CategoryRules{Code: r.Code, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours, Crews: r.Crews,
+		out[i] = dispatch.CategoryRules{Code: r.Code, Mode: dispatch.DispatchMode(r.DispatchMode), Calls: r.Calls, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours, Crews: r.Crews,
 			Same: dispatch.SameRule{DistanceM: r.SameM, Minutes: r.SameMin, PhotoBits: r.SameBits, Joins: r.SameJoins}}
 	}
 	return out, fault(err)
@@ -84,6 +86,11 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		if err := writeCategoryRules(ctx, tx, s.district, r); err != nil {
 			return err
 		}
+		if r.Mode != "" && r.Mode != all[i].Mode {
+			if err := setDispatchMode(ctx, tx, s.district, r.Code, r.Mode); err != nil {
+				return err
+			}
+		}
 		e, err := event(all[i], now.UTC())
 		if err != nil {
 			return err
@@ -93,6 +100,31 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		return tx.SendBatch(ctx, batch).Close()
 	})
 	return fault(err)
+}
+
+const lastOfCategory = `
+SELECT name_zh, name_en, lead, joint, optional, urgency, coalesce(skill, '') FROM categories
+WHERE district_id = $1 AND code = $2 AND valid @> gp_now()`
+
+// setDispatchMode closes a category and opens it anew, as an import does: what was
+// reported before keeps the mode it was reported under.
+func setDispatchMode(ctx context.Context, tx pgx.Tx, district dispatch.DistrictID, code string, mode dispatch.DispatchMode) error {
+	if _, err := tx.Exec(ctx, lockRegister); err != nil { // an import may be about to do so, too
+		return err
+	}
+	var c roster.Category
+	err := tx.QueryRow(ctx, lastOfCategory, district.UUID, code).Scan(&c.NameZH, &c.NameEN, &c.Lead, &c.Joint, &c.Optional, &c.Urgency, &c.Skill)
+	if err != nil {
+		return fmt.Errorf("read category %s: %w", code, err)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(closeCategory, district.UUID, code)
+	batch.Queue(openCategory, district.UUID, code, c.NameZH, c.NameEN, c.Lead, c.Joint, c.Optional, c.Urgency, mode, c.Skill)
+	batch.Queue(`UPDATE revisions SET revision = revision + 1, changed_at = gp_now() WHERE topic = 'categories'`)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("set how category %s is sent: %w", code, err)
+	}
+	return nil
 }
 
 func writeCategoryRules(ctx context.Context, tx pgx.Tx, district dispatch.DistrictID, r dispatch.CategoryRules) error {

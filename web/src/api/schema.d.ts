@@ -412,7 +412,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set how much is checked, and whether a category is on the published list */
+        /** Set how a category is sent, what its departments bring, how much is checked, and whether it is on the published list */
         put: operations["setCategoryRules"];
         post?: never;
         delete?: never;
@@ -2275,6 +2275,7 @@ export interface components {
         };
         CategoryRules: {
             code: string;
+            dispatch_mode: components["schemas"]["DispatchMode"];
             /** @description How much of what is settled on the spot is checked */
             check_percent: number;
             /** @description On the published list; reports of what is not are refused with the article */
@@ -2312,6 +2313,13 @@ export interface components {
             limit: number;
         };
         NewCategoryRules: {
+            /** @description Why; it stands in the record with what was before and is after */
+            reason?: string;
+            /**
+             * @description As it was when left out; cases that are open keep the one they were made under
+             * @enum {string}
+             */
+            dispatch_mode?: "auto" | "confirm" | "manual";
             check_percent: number;
             listed: boolean;
             article?: string;
@@ -2320,7 +2328,7 @@ export interface components {
             revisit_days?: number[];
             /** @description As it was when left out */
             covert_hours?: number;
-            /** @description Left as they are when left out */
+            /** @description Of departments that the category calls; left as they are when left out */
             crews?: components["schemas"]["Crew"][];
         };
         CategoryRulesList: {
@@ -2417,6 +2425,8 @@ export interface components {
             /** @enum {string} */
             kind: "holiday" | "workday";
             name: string;
+            /** @description Who says so, such as the number of a notice; empty where nobody said */
+            source: string;
         };
         NewCalendarDay: {
             /**
@@ -2425,6 +2435,8 @@ export interface components {
              */
             kind: "holiday" | "workday";
             name?: string;
+            /** @description Who says so, such as the number of a notice */
+            source?: string;
         };
         WorkHours: {
             hours: components["schemas"]["WorkSpan"][];
