@@ -87,7 +87,7 @@ var fieldWords = map[string]dispatch.Words{
 	"within_s": {ZH: "时间范围", EN: "Within"}, "instead": {ZH: "次优方案", EN: "Instead"}, "patrols": {ZH: "力量数", EN: "Patrols"}, "anyway": {ZH: "未到齐仍行动", EN: "Before all were there"}, "told": {ZH: "告知人数", EN: "Told"},
 	"works_in": {ZH: "所属辖区", EN: "Works in"}, "considered": {ZH: "比较过的力量", EN: "Considered"}, "at": {ZH: "时间", EN: "At"}, "assignments": {ZH: "派单", EN: "Assignments"}, "photos": {ZH: "照片", EN: "Photos"},
 
-	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},
+	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},
 	"covert": {ZH: "隐蔽", EN: "Covert"}, "commanders": {ZH: "知情指挥人数", EN: "Commanders"}, "mission": {ZH: "联合执法", EN: "Mission"}, "state": {ZH: "状态", EN: "State"}, "commander": {ZH: "指挥", EN: "Commander"},
 	"rendezvous": {ZH: "集合点", EN: "Rendezvous"}, "crews": {ZH: "编成", EN: "Crews"}, "in_place": {ZH: "到位", EN: "In place"}, "clocks": {ZH: "时钟", EN: "Clocks"},
 	"supervision": {ZH: "督办", EN: "Supervision"}, "ask": {ZH: "申请", EN: "Request"}, "extensions": {ZH: "已延期次数", EN: "Extensions"}, "urged": {ZH: "已催办次数", EN: "Urged"}, "urged_at": {ZH: "最近催办", EN: "Last urged"},
