@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
+	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
@@ -66,7 +67,11 @@ func (c beaconCmd) flood(ctx context.Context, t *town, server *server, data stri
 		return nil, err
 	}
 	// What the flood left to be written belongs to the flood.
-	if _, err := t.db.Exec(ctx, `CHECKPOINT`); err != nil {
+	err = t.db.Owner(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, `CHECKPOINT`)
+		return err
+	})
+	if err != nil {
 		return nil, fmt.Errorf("write what the flood left: %w", err)
 	}
 	if out.half, err = c.run(ctx, hoses, server, data, floodBar/2); err != nil {
