@@ -63,7 +63,7 @@ var actions = []dispatch.Action{
 	dispatch.ActReport, dispatch.ActSeeCases, dispatch.ActSeeOriginals, dispatch.ActSeePatrols, dispatch.ActSeeTracks, dispatch.ActDispatch,
 	dispatch.ActCloseCase, dispatch.ActAnswer, dispatch.ActSetStatus, dispatch.ActCommandPatrol, dispatch.ActSendBeacon,
 	dispatch.ActWatchLive, dispatch.ActMapData, dispatch.ActAdminister, dispatch.ActSeeContacts, dispatch.ActDutySheet,
-	dispatch.ActCloseRoads, dispatch.ActDossier, dispatch.ActCover, dispatch.ActSeeCovert,
+	dispatch.ActCloseRoads, dispatch.ActEditCalendar, dispatch.ActDossier, dispatch.ActCover, dispatch.ActSeeCovert,
 }
 
 func sessionOf(who caller) Session {

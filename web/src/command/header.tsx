@@ -6,6 +6,7 @@ import { district, grids, towns } from "../state/register.ts";
 import { clock, minutes } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
 import { PeopleButton } from "../people/people.tsx";
+import { SettingsButton } from "../settings/settings.tsx";
 import { Icon } from "../ui/marks.tsx";
 import { soundState, toggleSound } from "./alarm.ts";
 import { Bell } from "./bell.tsx";
@@ -52,6 +53,7 @@ export function Header() {
           </a>
         ) : null}
         <PeopleButton />
+        <SettingsButton />
         <button type="button" class="button" aria-label={w.language} onClick={() => setLanguage(language.value === "zh" ? "en" : "zh")}>
           {language.value === "zh" ? "中 / EN" : "EN / 中"}
         </button>

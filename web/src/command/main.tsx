@@ -11,6 +11,7 @@ import "../css/mission.css";
 import "../css/heard.css";
 import "../css/photos.css";
 import "../css/people.css";
+import "../css/settings.css";
 import "../css/whose.css";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";
@@ -29,6 +30,7 @@ import { startItems } from "./items.tsx";
 import { MapView } from "./mapview.tsx";
 import { Panel } from "./panel.tsx";
 import { People } from "../people/people.tsx";
+import { Settings } from "../settings/settings.tsx";
 import { Queue } from "./queue.tsx";
 import { Whose } from "./whose.tsx";
 import { pollTiers } from "./tiers.tsx";
@@ -49,6 +51,7 @@ function CommandCentre() {
       <Charts />
       <Help />
       <People />
+      <Settings />
       <Whose />
       <p class="hidden-text" aria-live="polite">{announcement.value}</p>
     </div>

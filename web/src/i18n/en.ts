@@ -7,6 +7,7 @@ import { enrol, phone, position } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
 import { whose } from "./en/whose.ts";
 import { people } from "./en/people.ts";
+import { settings } from "./en/settings.ts";
 import { followUp, heard } from "./en/told.ts";
 import { eventEn, saidEn } from "./events.gen.ts";
 import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
@@ -350,6 +351,7 @@ export const en: Dict = {
   role,
 
   people,
+  settings,
   enrol,
 
   position,

@@ -8,6 +8,7 @@ import { enrol, phone, position } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
 import { whose } from "./zh/whose.ts";
 import { people } from "./zh/people.ts";
+import { settings } from "./zh/settings.ts";
 import { followUp, heard } from "./zh/told.ts";
 import { eventZh, saidZh } from "./events.gen.ts";
 import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
@@ -350,6 +351,7 @@ export const zh = {
   role,
 
   people,
+  settings,
   enrol,
 
   position,
