@@ -184,6 +184,9 @@ func (n *nets) ip(format string, args ...any) {
 
 func (n *nets) remove() {
 	for i := range n.count {
+		// A namespace goes some time after it is told to, its wires with it; a wire goes at once.
+		_ = exec.Command("ip", "link", "del", fmt.Sprintf("gpdoor%d", i)).Run()
+		_ = exec.Command("ip", "link", "del", fmt.Sprintf("gpbus%d", i)).Run()
 		_ = exec.Command("ip", "netns", "del", fmt.Sprintf("gpn%d", i)).Run()
 	}
 	_ = exec.Command("ip", "link", "del", "gpdoor").Run()

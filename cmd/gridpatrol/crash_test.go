@@ -57,7 +57,7 @@ func TestKilledUnderLoadLosesNothing(t *testing.T) {
 		r.await(int64(reports))
 		struck := blow(round % 3)
 		blows.begin(struck, w, r)
-		program = w.strike(program, struck)
+		program = w.strike(program, struck, func() {})
 		w.awaitAcks(1)
 		r.await(1)
 		blows.back()
@@ -117,7 +117,15 @@ func TestKilledUnderLoadLosesWithUnsafeCommit(t *testing.T) {
 			r.await(int64(reports))
 			struck = blow(round % 3)
 		}
-		program = w.strike(program, struck, takeUnsafe)
+		release := func() {}
+		if struck != theService {
+			release = w.holdLogWriter()
+			w.awaitAcks(100)
+			if whole {
+				r.await(1)
+			}
+		}
+		program = w.strike(program, struck, release, takeUnsafe)
 		if !whole {
 			if kept = w.count(); kept.missing > 0 {
 				break
@@ -143,17 +151,20 @@ func TestKilledUnderLoadLosesWithUnsafeCommit(t *testing.T) {
 	)
 }
 
-// strike kills, and answers the program that serves afterwards.
-func (w *crashWorld) strike(program *crashProgram, b blow, settings ...string) *crashProgram {
+// strike kills, and answers the program that serves afterwards. What was held for it
+// is released when the server is dead.
+func (w *crashWorld) strike(program *crashProgram, b blow, release func(), settings ...string) *crashProgram {
 	w.t.Helper()
 	switch b {
 	case theService:
 		program.kill()
 	case thePostgres:
 		w.killPostgres()
+		release()
 		return program
 	case both:
 		w.killPostgres()
+		release()
 		program.kill()
 	}
 	return w.serve(settings...)
