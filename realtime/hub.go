@@ -2,9 +2,7 @@ package realtime
 
 import (
 	"encoding/json"
-	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -295,90 +293,6 @@ func (h *hub) hear(news News) {
 	}
 }
 
-// linkFrame says whether places from other nodes come late. A viewer that was told
-// nothing takes it that they do not.
-func linkFrame(l LinkState) frame {
-	return frame{kind: "link", rest: strconv.AppendBool([]byte(`,"cut":`), l.Cut)}
-}
-
-// tellNotice tells a person something. Who has had no snapshot yet reads it in the
-// list that their page opens with.
-func (h *hub) tellNotice(n *dispatch.Notice) {
-	var f frame
-	for v := range h.viewers {
-		mine := (!n.Account.IsZero() && v.who.Account == n.Account) || (!n.StaffID.IsZero() && v.who.Staff == n.StaffID)
-		if !mine || !v.ready {
-			continue
-		}
-		if f.rest == nil {
-			body, err := json.Marshal(noticeOf(n))
-			if err != nil {
-				return
-			}
-			f = frame{kind: "notice", rest: append([]byte(`,"notice":`), body...)}
-		}
-		v.push(f)
-	}
-}
-
-// commanders moves those who have begun or ceased to command a covert case to the
-// audience that sees as much as they do.
-func (h *hub) commanders(c *dispatch.CaseChanged) {
-	if _, was := h.covert[c.ID]; !was && !c.Covert {
-		return
-	}
-	if c.Covert {
-		h.covert[c.ID] = struct{}{}
-	} else {
-		delete(h.covert, c.ID)
-	}
-	for v, a := range h.viewers {
-		if a != nil {
-			h.look(v, a.key.view)
-		}
-	}
-	for v, w := range h.land.windows {
-		if w.right != h.rightOf(v.who) {
-			v.close(closeDrain, "what you may see has changed; come back")
-		}
-	}
-}
-
-// rightOf is rightOf for a viewer who may command a covert case: then what they see is
-// theirs alone.
-func (h *hub) rightOf(who dispatch.Viewer) right {
-	r := rightOf(who)
-	if h.index.Commands(who) {
-		r.who.Account = who.Account
-	}
-	return r
-}
-
-// tellCase sends a case to all who may see it, encoded once. What a viewer hears
-// before its first snapshot waits for it. To whom a case becomes covert it is gone.
-func (h *hub) tellCase(c *dispatch.CaseChanged) {
-	f, ok := caseFrame(c)
-	if !ok {
-		return
-	}
-	open := c.Scope
-	open.Secrets = nil
-	for v := range h.viewers {
-		sees := dispatch.Visible(v.who, c.Scope)
-		switch {
-		case !sees && !c.Hidden, !dispatch.Visible(v.who, open) && !sees:
-		case !sees && v.ready:
-			v.push(frame{kind: "case_gone", rest: []byte(`,"id":"` + c.ID.String() + `"`)})
-		case v.ready:
-			v.push(f)
-		case len(v.pending) == maxFramesWaiting:
-			v.close(closeSlow, "the viewer does not keep up")
-		default:
-			v.pending = append(v.pending, *c)
-		}
-	}
-}
-
 // flush sends everybody what moved since the last time. What is shown is read from the
 // index now: two changes of a patrol at once may come over the bus in either order.
 func (h *hub) flush(now time.Time) {
@@ -437,75 +351,4 @@ func (h *hub) flushAudiences(now time.Time) {
 			v.push(f)
 		}
 	}
-}
-
-// delta gathers one frame of changes.
-type delta struct{ moved, gone []byte }
-
-func (d *delta) empty() bool { return len(d.moved) == 0 && len(d.gone) == 0 }
-
-func (d *delta) move(patrol []byte) {
-	if len(d.moved) > 0 {
-		d.moved = append(d.moved, ',')
-	}
-	d.moved = append(d.moved, patrol...)
-}
-
-func (d *delta) leave(id dispatch.PatrolID) {
-	if len(d.gone) > 0 {
-		d.gone = append(d.gone, ',')
-	}
-	d.gone = append(append(append(d.gone, '"'), id.String()...), '"')
-}
-
-func (d *delta) frame() frame {
-	b := make([]byte, 0, len(d.moved)+len(d.gone)+32)
-	b = append(append(b, `,"moved":[`...), d.moved...)
-	b = append(append(b, `],"gone":[`...), d.gone...)
-	return frame{kind: "delta", rest: append(b, ']')}
-}
-
-func encodePatrol(s *Standing) []byte { return appendPatrol(make([]byte, 0, 256), s) }
-
-// appendPatrol writes a patrol as the contract has it.
-func appendPatrol(b []byte, s *Standing) []byte {
-	b = append(b, `{"id":"`...)
-	b = append(b, s.Patrol.String()...)
-	b = append(b, `","lon":`...)
-	b = strconv.AppendFloat(b, s.Point.Lon, 'f', 7, 64)
-	b = append(b, `,"lat":`...)
-	b = strconv.AppendFloat(b, s.Point.Lat, 'f', 7, 64)
-	b = append(b, `,"heading_deg":`...)
-	if math.IsNaN(s.HeadingDeg) {
-		b = append(b, `null`...)
-	} else {
-		b = strconv.AppendFloat(b, s.HeadingDeg, 'f', 1, 64)
-	}
-	b = append(b, `,"status":"`...)
-	b = append(b, s.Status...)
-	b = append(b, `","presence":"`...)
-	b = append(b, s.Presence...)
-	b = append(b, `","t":"`...)
-	b = s.T.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
-	b = append(b, `","department":"`...)
-	b = append(b, s.Department...) // a code: letters, digits and underscores
-	b = append(b, `","version":`...)
-	b = strconv.AppendInt(b, s.Version, 10)
-	if s.Simulated {
-		b = append(b, `,"simulated":true`...)
-	}
-	return append(b, '}')
-}
-
-// caseFrame is a case as it changed, without who may see it.
-func caseFrame(c *dispatch.CaseChanged) (frame, bool) {
-	body, err := json.Marshal(struct {
-		*dispatch.CaseChanged
-		Scope  *struct{} `json:"scope,omitempty"` // these stand before those that stay inside
-		Hidden *struct{} `json:"hidden,omitempty"`
-	}{CaseChanged: c})
-	if err != nil {
-		return frame{}, false
-	}
-	return frame{kind: "case", rest: append([]byte(`,"case":`), body...)}, true
 }
