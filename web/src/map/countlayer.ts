@@ -7,6 +7,7 @@
 import type { CustomLayerInterface, Map as MapLibre } from "maplibre-gl";
 import { type CountMark, drawCount, markPx, type Obstacle, placeOf, radiusOf, sumOf } from "./countmark.ts";
 import { fromMercator, type XY } from "./mercator.ts";
+import { linkProgram } from "./program.ts";
 
 const vertex = `#version 300 es
 precision highp float;
@@ -102,19 +103,8 @@ export class CountLayer implements CustomLayerInterface {
 
   onAdd(map: MapLibre, gl: WebGL2RenderingContext): void {
     this.#map = map;
-    const program = gl.createProgram();
-    for (const [kind, source] of [
-      [gl.VERTEX_SHADER, vertex],
-      [gl.FRAGMENT_SHADER, fragment],
-    ] as const) {
-      const shader = gl.createShader(kind);
-      if (!shader) return; // the context was lost; MapLibre tells the page
-      gl.shaderSource(shader, source);
-      gl.compileShader(shader);
-      if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost()) throw new Error(`count layer: ${gl.getShaderInfoLog(shader)}`);
-      gl.attachShader(program, shader);
-    }
-    gl.linkProgram(program);
+    const program = linkProgram(gl, "count", vertex, fragment);
+    if (!program) return;
     this.#program = program;
     for (const name of ["origin", "scale", "screen", "size", "picture", "tiles", "grey"]) this.#uniform[name] = gl.getUniformLocation(program, name);
     this.#buffer = gl.createBuffer();
