@@ -54,6 +54,8 @@ type month struct {
 	r       *rand.Rand
 	leader  dispatch.Viewer
 	nodes   [2]*node
+	stirs   chan struct{} // a node took up or laid down a piece of work
+	tick    *time.Ticker
 	open    []dispatch.CaseID
 	filed   int
 	moved   [32]atomic.Int64
@@ -89,7 +91,9 @@ func (m *month) play(t *testing.T) {
 	var beside sync.WaitGroup
 	beside.Go(func() { m.clock.pulse(pulse) })
 	t.Cleanup(func() { stop(); beside.Wait() })
-	m.nodes = [2]*node{w.startNode(), w.startNode()}
+	m.stirs, m.tick = make(chan struct{}, 1), time.NewTicker(100*time.Millisecond)
+	defer m.tick.Stop()
+	m.nodes = [2]*node{w.startNode(m.stirs), w.startNode(m.stirs)}
 
 	every := time.Duration(m.days) * 24 * time.Hour / time.Duration(m.bursts)
 	for b := range m.bursts {
@@ -231,14 +235,16 @@ func (m *month) until(target time.Time) {
 			return
 		}
 		if next.Sub(now) < 300*time.Millisecond {
-			time.Sleep(next.Sub(now)) // it is as good as due
+			m.await() // it is as good as due
 			continue
 		}
 		m.mishap()
 		m.leaps++
 		m.clock.step(next.Sub(now) - time.Duration(m.r.IntN(int(100*time.Millisecond))))
 		if m.leaps%24 == 9 { // somebody sets the clock, over whatever is being done
-			time.Sleep(time.Duration(m.r.IntN(700)) * time.Millisecond)
+			for range m.r.IntN(5) {
+				m.await()
+			}
 			if d := 10 * time.Minute; m.leaps%48 == 9 {
 				m.forward++
 				m.clock.step(d)
@@ -250,10 +256,19 @@ func (m *month) until(target time.Time) {
 	}
 }
 
+// await waits until a node takes up or lays down a piece of work. What happens without
+// one, as a clock that is counted anew or a lease that ends, is looked for at each tick.
+func (m *month) await() {
+	select {
+	case <-m.stirs:
+	case <-m.tick.C:
+	}
+}
+
 // settle waits until nothing is due, and answers when that is and what is next.
 func (m *month) settle() (now time.Time, next *time.Time) {
 	m.t.Helper()
-	for begun := time.Now(); ; time.Sleep(15 * time.Millisecond) {
+	for begun := time.Now(); ; m.await() {
 		var due int
 		if err := m.db.QueryRow(context.Background(), dueNow).Scan(&now, &due, &next); err != nil {
 			m.t.Fatal(err)
@@ -289,7 +304,7 @@ func (m *month) mishap() {
 		m.starts++
 		i := m.r.IntN(2)
 		m.nodes[i].end()
-		m.nodes[i] = m.startNode()
+		m.nodes[i] = m.startNode(m.stirs)
 	}
 }
 
@@ -304,7 +319,7 @@ func (m *month) bury() {
 func (m *month) again(i int) {
 	m.kills++
 	m.nodes[i].end()
-	m.nodes[i] = m.startNode()
+	m.nodes[i] = m.startNode(m.stirs)
 }
 
 // latestDone is the bar. Beside all other tests nobody has a machine of their own, so

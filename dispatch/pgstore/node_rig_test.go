@@ -121,12 +121,14 @@ type node struct {
 	how    atomic.Int64
 	dead   atomic.Bool
 	held   atomic.Int64 // what it had leased when it died
+	stirs  chan<- struct{}
 }
 
-// startNode starts one on the database of a world.
-func (w *world) startNode() *node {
+// startNode starts one on the database of a world. It sends to stirs, which holds one,
+// when it takes up a piece of work and when it lays it down.
+func (w *world) startNode(stirs chan<- struct{}) *node {
 	w.t.Helper()
-	n := &node{line: layCable(w.t, w.db.Config().ConnString()), ran: make(chan error, 1)}
+	n := &node{line: layCable(w.t, w.db.Config().ConnString()), ran: make(chan error, 1), stirs: stirs}
 	var err error
 	if n.db, err = pgdb.Open(context.Background(), pgdb.Config{URL: n.line.url, AllowUnsafeCommit: true}); err != nil {
 		w.t.Fatal(err)
@@ -168,6 +170,13 @@ func (n *node) kill() {
 	n.stop()
 }
 
+func (n *node) stir() {
+	select {
+	case n.stirs <- struct{}{}:
+	default: // nobody has looked since the last time
+	}
+}
+
 // deskOf is the desk of a node that may die over its work: before it has begun, in the
 // midst of it, or when it is committed and nobody has been told.
 type deskOf struct {
@@ -176,6 +185,8 @@ type deskOf struct {
 }
 
 func (d deskOf) over(work func()) {
+	d.n.stir()
+	defer d.n.stir()
 	if d.n.dead.Load() || d.n.strike.Add(-1) != 0 {
 		work()
 		return
