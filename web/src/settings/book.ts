@@ -1,5 +1,5 @@
 /** The calendar as it is edited: one day at a time, the hours, or the days of a table; each answer of the service is the whole calendar. */
-import { computed, signal } from "@preact/signals";
+import { signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
 import type { components } from "../api/schema.d.ts";
 import { words } from "../i18n/index.ts";
@@ -27,9 +27,6 @@ export async function loadCalendar(): Promise<void> {
     calendar.value = await ask(client.GET("/api/v1/calendar"));
   });
 }
-
-/** Whether this service keeps who says so. */
-export const sourced = computed(() => calendar.value?.days.some((d: Day) => d.source !== undefined) ?? false);
 
 export const dayOf = (day: string): Day | undefined => calendar.value?.days.find((d) => d.day === day);
 export const asDraft = (day: string): DayDraft => {
@@ -75,7 +72,7 @@ export function inShort(why: Refused): string {
 }
 
 const put = (d: Day) =>
-  ask(client.PUT("/api/v1/calendar/days/{day}", { params: { path: { day: d.day } }, body: { kind: d.kind, name: d.name.trim(), ...(sourced.value ? { source: (d.source ?? "").trim() } : {}) } }));
+  ask(client.PUT("/api/v1/calendar/days/{day}", { params: { path: { day: d.day } }, body: { kind: d.kind, name: d.name.trim(), source: d.source.trim() } }));
 
 export async function saveDay(): Promise<void> {
   const d = draft.value;

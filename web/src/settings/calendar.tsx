@@ -1,6 +1,6 @@
 /** A year as the clocks of working time see it: holidays and make-up days, a tap to change one, a table to change many. */
 import { words } from "../i18n/index.ts";
-import { busy, calendar, dayOf, type DayDraft, draft, faults, file, hours, importDays, isAsNow, openFile, pick, said, saveDay, saveHours, sourced, year } from "./book.ts";
+import { busy, calendar, dayOf, type DayDraft, draft, faults, file, hours, importDays, isAsNow, openFile, pick, said, saveDay, saveHours, year } from "./book.ts";
 import { clockOf, type Day, daysOfMonth, isWeekend, runsOf } from "./year.ts";
 
 const mostSpans = 6;
@@ -48,7 +48,7 @@ export function CalendarSide() {
                   <i class={r.kind} aria-hidden="true">{w.mark[r.kind]}</i>
                   <b>{r.name || w.kind[r.kind]}</b>
                   <span>{w.run(w.date(r.from), w.date(r.until), r.days)}</span>
-                  {sourced.value ? <span class="quiet">{r.source ? w.source(r.source) : w.noSource}</span> : null}
+                  <span class="quiet">{r.source ? w.source(r.source) : w.noSource}</span>
                 </button>
               </li>
             ))}
@@ -86,7 +86,7 @@ function Month({ month }: { month: number }) {
 
 function inFull(d: Pick<Day, "name" | "source"> & { kind: Day["kind"] }): string {
   const w = words.value.settings;
-  const source = (sourced.value && d.source?.trim()) || "";
+  const source = d.source.trim();
   return [w.kind[d.kind], d.name.trim()].filter(Boolean).join(" ") + (source && w.inBrackets(source));
 }
 
@@ -123,7 +123,7 @@ function DayForm({ d }: { d: DayDraft }) {
       <label>
         {w.dayName} <input name="name" maxLength={100} disabled={d.kind === "week"} value={d.name} placeholder={w.dayNameHint} aria-invalid={faults.value.name ? true : undefined} aria-describedby="day-trouble" onInput={(e) => set({ name: e.currentTarget.value })} />
       </label>
-      <label hidden={!sourced.value}>
+      <label>
         {w.daySource} <input name="source" class="source" maxLength={200} disabled={d.kind === "week"} value={d.source} placeholder={w.daySourceHint} aria-invalid={faults.value.source ? true : undefined} aria-describedby="day-trouble" onInput={(e) => set({ source: e.currentTarget.value })} />
       </label>
       <span class="becomes">{same ? <span class="quiet">{w.now(isNow(d.day))}</span> : <><s>{isNow(d.day)}</s> → <b>{willBe(d)}</b></>}</span>

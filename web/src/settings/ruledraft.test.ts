@@ -45,13 +45,12 @@ describe("the rules of a category in their fields", () => {
     [{ listed: false }, "article", "needed"],
     [{ reason: "  " }, "reason", "needed"],
   ])("%j is said at %s", (change, field, text) => expect(body(change).faults).toEqual({ [field]: text }));
-  it("neither asks for a reason nor sends one to a service that takes none", () => {
-    const { dispatch_mode: _, ...older } = was;
-    const { body: b, faults } = bodyOf({ ...draftOf(older as Rules), check: "30" }, older as Rules, called, w);
+  it("sends its reason, and a mode that stays as it is", () => {
+    const { body: b, faults } = body({ check: "30" });
     expect(faults).toEqual({});
-    expect(Object.keys(b)).not.toContain("reason");
-    expect(Object.keys(b)).not.toContain("dispatch_mode");
-    expect(changesOf(older as Rules, b, called).map((c) => c.field)).toEqual(["check_percent"]);
+    expect(b.reason).toBe("纪要 3 号");
+    expect(b.dispatch_mode).toBe("auto");
+    expect(changesOf(was, b, called).map((c) => c.field)).toEqual(["check_percent"]);
   });
   it("asks for no crew of a department that is not called any more", () => {
     expect(bodyOf({ ...draftOf(was), reason: "x" }, was, ["market"], w).body.crews).toEqual([]);

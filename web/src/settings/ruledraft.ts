@@ -4,10 +4,8 @@ import type { components } from "../api/schema.d.ts";
 
 type S = components["schemas"];
 export type Mode = S["DispatchMode"];
-/** A service of an older release neither tells the mode with the rules nor takes it, or a reason. */
-export type Rules = S["CategoryRules"] & { dispatch_mode?: Mode };
-export type NewRules = S["NewCategoryRules"] & { dispatch_mode?: Mode; reason?: string };
-export const takesReason = (r: Rules | undefined): boolean => r?.dispatch_mode !== undefined;
+export type Rules = S["CategoryRules"];
+export type NewRules = S["NewCategoryRules"];
 
 /** What stands in the fields, as typed. */
 export type Draft = {
@@ -73,7 +71,8 @@ export function bodyOf(d: Draft, was: Rules, called: readonly string[], w: Wrong
     return [{ department, people: people.trim() === "" ? 1 : number(`crews.${department}.people`, people, 1, 32), skills }];
   });
   const body: NewRules = {
-    ...(takesReason(was) ? { dispatch_mode: d.mode, reason: d.reason.trim() } : {}),
+    dispatch_mode: d.mode,
+    reason: d.reason.trim(),
     check_percent: number("check_percent", d.check, 0, 100),
     listed: d.listed,
     article: d.article.trim(),
@@ -89,7 +88,7 @@ export function bodyOf(d: Draft, was: Rules, called: readonly string[], w: Wrong
     crews,
   };
   if (!d.listed && !body.article) faults.article = w.needed;
-  if (takesReason(was) && !body.reason) faults.reason = w.needed;
+  if (!body.reason) faults.reason = w.needed;
   return { body, faults };
 }
 export const mostSkills = 4;

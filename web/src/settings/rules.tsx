@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
 import { categories, categoryName, departmentName } from "../state/register.ts";
 import { words } from "../i18n/index.ts";
-import { type Change, type Draft, type Mode, mostSkills, takesReason } from "./ruledraft.ts";
+import { type Change, type Draft, type Mode, mostSkills } from "./ruledraft.ts";
 import { busy, calledBy, changes, draft, edit, faults, rules, rulesOf, save, saved, set, trouble } from "./ruleset.ts";
 
 const text = signal("");
@@ -22,7 +22,7 @@ export function RulesSide({ leave }: { leave: (go: () => void) => void }) {
             <li key={r.code}>
               <button type="button" aria-current={r.code === draft.value?.code ? "true" : undefined} onClick={() => leave(() => edit(r.code))}>
                 <span class="name">{r.code} {categoryName(r.code)}</span>
-                <Sent mode={modeOf(r.code)} />
+                <Sent mode={r.dispatch_mode} />
                 <span class="quiet where">{[calledBy(r.code).map((c) => departmentName(c.department)).join("、"), r.listed ? "" : w.unlisted].filter(Boolean).join(" · ")}</span>
               </button>
             </li>
@@ -34,9 +34,8 @@ export function RulesSide({ leave }: { leave: (go: () => void) => void }) {
   );
 }
 
-const modeOf = (code: string): Mode | undefined => rulesOf(code)?.dispatch_mode ?? categories.value.get(code)?.dispatch_mode;
-function Sent({ mode }: { mode: Mode | undefined }) {
-  return mode ? <span class={`tag mode ${mode}`}>{words.value.settings.modes[mode]}</span> : null;
+function Sent({ mode }: { mode: Mode }) {
+  return <span class={`tag mode ${mode}`}>{words.value.settings.modes[mode]}</span>;
 }
 
 type FieldProps = { of: string; label: string; hint?: string; unit?: string; value: string; wide?: boolean; numeric?: boolean; input: (text: string) => void };
@@ -84,8 +83,7 @@ function RuleForm({ d }: { d: Draft }) {
     <form onSubmit={(e) => { e.preventDefault(); void save().then(() => document.querySelector<HTMLElement>(".rule [aria-invalid]")?.focus()); }}>
       <h3>{d.code} {categoryName(d.code)}</h3>
       <Part title={w.mode}>
-        {takesReason(rulesOf(d.code)) ? null : <p><Sent mode={modeOf(d.code)} /></p>}
-        <div class="ways" hidden={!takesReason(rulesOf(d.code))} role="radiogroup" aria-label={w.mode}>
+        <div class="ways" role="radiogroup" aria-label={w.mode}>
           {(["auto", "confirm", "manual"] as const).map((m) => (
             <label key={m}><input type="radio" name="mode" checked={d.mode === m} onChange={() => set({ mode: m })} /> <b>{w.modes[m]}</b> <span class="quiet">{w.modeHints[m]}</span></label>
           ))}
@@ -118,7 +116,7 @@ function RuleForm({ d }: { d: Draft }) {
           <dl class="changes">{changes.value.map((x) => <ChangeLine key={x.field} x={x} />)}</dl>
         )}
         {saved.value === d.code ? <p class="say good" role="status">{w.saved}</p> : null}
-        {changes.value.length > 0 && takesReason(rulesOf(d.code)) ? <Field of="reason" label={w.reason} wide numeric={false} hint={d.reason ? undefined : w.reasonHint} value={d.reason} input={(reason) => set({ reason })} /> : null}
+        {changes.value.length > 0 ? <Field of="reason" label={w.reason} wide numeric={false} hint={d.reason ? undefined : w.reasonHint} value={d.reason} input={(reason) => set({ reason })} /> : null}
         {trouble.value ? <p class="wrong" role="alert">{trouble.value}</p> : null}
         <div class="acts">
           {n > 0 ? <span class="wrong">{w.keptFaults(n)}</span> : null}

@@ -2,7 +2,7 @@
 import type { components } from "../api/schema.d.ts";
 
 /** Source: who says so, such as the number of a notice; a service of an older release does not tell. */
-export type Day = components["schemas"]["CalendarDay"] & { source?: string };
+export type Day = components["schemas"]["CalendarDay"];
 
 const dayMs = 86_400_000;
 

@@ -3,14 +3,12 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accessible, admin, newPage, open, picture, service, signIn, watching } from "./browser.ts";
 
-type Day = { day: string; kind: string; name: string; source?: string };
-type Rules = { code: string; dispatch_mode?: string; check_percent: number; listed: boolean; revisit_days: number[]; crews: { department: string; people: number; skills: string[] }[] };
+type Day = { day: string; kind: string; name: string; source: string };
+type Rules = { code: string; dispatch_mode: string; check_percent: number; listed: boolean; revisit_days: number[]; crews: { department: string; people: number; skills: string[] }[] };
 let browser: Browser;
 let page: Page;
 let faults: string[];
 let kept: Rules | undefined;
-/** Whether this service keeps who says so, and why. */
-let proves = false;
 const notice = "国办发明电〔2026〕9 号";
 
 const days = async () => (await admin<{ days: Day[] }>("GET /calendar")).days;
@@ -24,11 +22,10 @@ describe.runIf(service.real)("settings", () => {
     browser = await open();
     ({ page, faults } = await newPage(browser, { width: 1366, height: 768 }));
     kept = await rules("B01");
-    proves = kept?.dispatch_mode !== undefined;
   });
   afterAll(async () => {
     for (const d of [feast, worked]) await admin(`DELETE /calendar/days/${d}`);
-    if (kept) await admin("PUT /category-rules/B01", { ...kept, code: undefined, ...(proves ? { reason: "试验后恢复" } : {}) });
+    if (kept) await admin("PUT /category-rules/B01", { ...kept, code: undefined, reason: "试验后恢复" });
     await browser?.close();
   });
 
@@ -53,16 +50,16 @@ describe.runIf(service.real)("settings", () => {
     await page.click(".day button[type=submit]");
     await page.locator("#day-trouble").getByText("请填写名称").waitFor();
     await page.fill(".day [name=name]", "端午节");
-    if (proves) await page.fill(".day [name=source]", notice);
-    expect(await page.textContent(".day .becomes")).toContain(proves ? `放假 端午节（${notice}）` : "放假 端午节");
+    await page.fill(".day [name=source]", notice);
+    expect(await page.textContent(".day .becomes")).toContain(`放假 端午节（${notice}）`);
     await picture(page, "settings-day");
     await page.click(".day button[type=submit]");
     await page.locator(".dates", { hasText: "端午节" }).waitFor();
-    expect((await days()).find((d) => d.day === feast)).toEqual({ day: feast, kind: "holiday", name: "端午节", ...(proves ? { source: notice } : {}) });
+    expect((await days()).find((d) => d.day === feast)).toEqual({ day: feast, kind: "holiday", name: "端午节", source: notice });
   });
 
   test("a table says what it would change before it does, line by line", async () => {
-    const csv = `日期,类型,名称${proves ? ",来源" : ""}\n${feast},放假,端午节${proves ? `,${notice}` : ""}\n${worked},调休上班,端午节\n${year}-02-30,放假,春节\n`;
+    const csv = `日期,类型,名称,来源\n${feast},放假,端午节,${notice}\n${worked},调休上班,端午节\n${year}-02-30,放假,春节\n`;
     await page.setInputFiles(".settings input[type=file]", { name: "days.csv", mimeType: "text/csv", buffer: Buffer.from(csv) });
     await page.locator(".preview").getByText("1 天将修改 · 1 天相同 · 1 行有误，不导入").waitFor();
     expect(await page.textContent(".preview li.bad")).toContain(`日期“${year}-02-30”不对或重复`);
@@ -78,30 +75,28 @@ describe.runIf(service.real)("settings", () => {
     await page.click(".settings .sides button:has-text('派单规则')");
     await page.fill(".settings nav input", "B01");
     await page.click(".settings nav li button");
-    if (proves) await page.check(".ways label:has-text('确认后派单') input");
+    await page.check(".ways label:has-text('确认后派单') input");
     await page.locator(".crew-row").first().locator("input").fill("3");
     await page.fill("#rule-revisit_days", "7 3");
     await page.getByText("天数须从小到大").waitFor();
     await page.fill("#rule-revisit_days", "3、7");
     const changes = await page.textContent(".changes");
     expect(changes).toContain("3 人");
-    if (proves) {
-      expect(changes).toContain("确认后派单");
-      await page.click(".rule button[type=submit]");
-      await page.locator("[id='rule-reason-wrong']").waitFor();
-      expect((await rules("B01"))?.dispatch_mode).toBe(kept?.dispatch_mode);
-    }
+    expect(changes).toContain("确认后派单");
+    await page.click(".rule button[type=submit]");
+    await page.locator("[id='rule-reason-wrong']").waitFor();
+    expect((await rules("B01"))?.dispatch_mode).toBe(kept?.dispatch_mode);
     await accessible(page);
     await picture(page, "settings-rules");
     // What is typed is not lost by a click beside it.
     await page.click(".settings .sides button:has-text('工作日历')");
     await page.getByText("有修改尚未保存").waitFor();
     await page.click("button:has-text('继续修改')");
-    if (proves) await page.fill("#rule-reason", "区联席会议纪要〔2026〕3 号");
+    await page.fill("#rule-reason", "区联席会议纪要〔2026〕3 号");
     await page.click(".rule button[type=submit]");
     await page.locator(".tail").getByText("已保存").waitFor();
     const now = await rules("B01");
-    expect([now?.dispatch_mode, now?.revisit_days, now?.crews.some((c) => c.people === 3)]).toEqual([proves ? "confirm" : undefined, [3, 7], true]);
+    expect([now?.dispatch_mode, now?.revisit_days, now?.crews.some((c) => c.people === 3)]).toEqual(["confirm", [3, 7], true]);
   });
 
   test("nothing broke", () => expect(faults).toEqual([]));

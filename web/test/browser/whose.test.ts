@@ -14,6 +14,19 @@ const drawn = (page: Page) => page.waitForFunction(() => (document.querySelector
 /** The clock of a field, in the time of the machine that the browser runs on. */
 const field = (at: Date) => new Date(at.valueOf() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 
+/** Clicks beside whoever moves about: where somebody stands at that moment, a click is theirs. */
+async function clickGround(): Promise<void> {
+  const asks = desk.locator(".grid-card .whose-ask"); // a person's card has none
+  for (const [x, y] of [[0.52, 0.3], [0.5, 0.34], [0.54, 0.38], [0.48, 0.42], [0.52, 0.46]] as const) {
+    const box = await desk.locator(".map-canvas").boundingBox();
+    if (!box) throw new Error("the map has no size");
+    await desk.mouse.click(box.x + box.width * x, box.y + box.height * y);
+    if (await asks.waitFor({ timeout: 5000 }).then(() => true, () => false)) return;
+    await desk.keyboard.press("Escape");
+  }
+  throw new Error("somebody stood at each of the spots");
+}
+
 describe.runIf(service.real)("who was responsible", () => {
   beforeAll(async () => {
     browser = await open();
@@ -56,9 +69,7 @@ describe.runIf(service.real)("who was responsible", () => {
   });
 
   test("a spot on the map", async () => {
-    const box = await desk.locator(".map-canvas").boundingBox();
-    if (!box) throw new Error("the map has no size");
-    await desk.mouse.click(box.x + box.width * 0.52, box.y + box.height * 0.3);
+    await clickGround();
     await desk.locator(".grid-card .whose-ask").click();
     await answer().locator("input[name=at]").fill(field(new Date()));
     await answer().getByRole("button", { name: "查询" }).click();
