@@ -166,6 +166,17 @@ func (c *turret) waited(a, b, due time.Time) (longest, without time.Duration, si
 	return longest, without, since
 }
 
+// showed is whether the clock came to a moment of the district between a and b.
+func (c *turret) showed(moment, a, b time.Time) bool {
+	return slices.ContainsFunc(c.spans, func(s span) bool {
+		last := s.begins
+		if s.runs {
+			last = last.Add(earliest(s.to, b).Sub(s.from))
+		}
+		return s.to.After(a) && s.from.Before(b) && !last.Before(moment)
+	})
+}
+
 func (c *turret) stood(a, b time.Time) (d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
