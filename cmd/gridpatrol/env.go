@@ -92,11 +92,17 @@ func (env *Env) openDatabase(ctx context.Context, maxConns int32) (closer func()
 	if err != nil {
 		return nil, err
 	}
+	config := pgdb.Config{URL: env.DatabaseURL, MaxConns: maxConns, AllowUnsafeCommit: allowUnsafeCommit}
+	// A database that is refused is left as it was found.
+	if err := pgdb.Check(ctx, config); err != nil {
+		stop()
+		return nil, err
+	}
 	if err := migrations.UpWith(ctx, env.DatabaseURL, env.migrationProgress()); err != nil {
 		stop()
 		return nil, err
 	}
-	env.DB, err = pgdb.Open(ctx, pgdb.Config{URL: env.DatabaseURL, MaxConns: maxConns, AllowUnsafeCommit: allowUnsafeCommit})
+	env.DB, err = pgdb.Open(ctx, config)
 	if err != nil {
 		stop()
 		return nil, err

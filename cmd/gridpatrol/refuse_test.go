@@ -83,6 +83,46 @@ func TestServeRefusesADatabaseThatCouldLose(t *testing.T) {
 	}
 }
 
+// Who refuses a database has not touched it: no migration runs before.
+func TestARefusedDatabaseIsLeftAsItWas(t *testing.T) {
+	t.Parallel()
+	dir := crashDir(t)
+	cluster, err := pgcluster.Start(t.Context(), pgcluster.Config{Dir: dir, Settings: map[string]string{"full_page_writes": "off"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := cluster.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}()
+	tables := func() (n int) {
+		t.Helper()
+		conn, err := pgx.Connect(t.Context(), cluster.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(context.Background())
+		if err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	before := tables()
+	for _, command := range [][]string{{"serve", "--listen", "127.0.0.1:0"}, {"migrate", "up"}, {"demo", "--port", "0", "--no-sim"}, {"token", "create", "--user", "u"}} {
+		var out, log strings.Builder
+		ctx, cancel := context.WithCancel(t.Context())
+		code := run(ctx, append(command, "--data-dir", dir, "--database-url", cluster.URL()), strings.NewReader(""), endWith{&out, cancel}, &log)
+		cancel()
+		if now := tables(); code == exitOK || now != before {
+			t.Errorf("%v: exit %d, %d tables where %d were: %s", command, code, now, before, out.String()+log.String())
+		}
+		if said := log.String(); !strings.Contains(said, "full_page_writes is off") {
+			t.Errorf("%v: %s", command, said)
+		}
+	}
+}
+
 // endWith ends something with the first word that is written.
 type endWith struct {
 	to  *strings.Builder

@@ -61,11 +61,22 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	db := &DB{Pool: pool, url: c.URL}
-	if err := db.check(ctx, c.AllowUnsafeCommit); err != nil {
+	if err := check(ctx, pool, c.AllowUnsafeCommit); err != nil {
 		pool.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// Check is Open's refusal alone, for whoever must not touch a database before it is
+// known to keep what it is given, such as a migration. The schema need not be there.
+func Check(ctx context.Context, c Config) error {
+	conn, err := pgx.Connect(ctx, c.URL)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return check(ctx, conn, c.AllowUnsafeCommit)
 }
 
 const settings = `SELECT name, setting, source, current_database() AS database, session_user::text AS "user" FROM pg_settings
@@ -92,7 +103,12 @@ func (s setting) remedy() string {
 	return fmt.Sprintf("ALTER SYSTEM SET %s = on, then SELECT pg_reload_conf()", s.Name)
 }
 
-func (db *DB) check(ctx context.Context, allowUnsafe bool) error {
+// asker is a pool or a connection.
+type asker interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+func check(ctx context.Context, db asker, allowUnsafe bool) error {
 	rows, err := db.Query(ctx, settings)
 	if err != nil {
 		return fmt.Errorf("ask the database for its settings: %w", err)
