@@ -109,8 +109,8 @@ bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by
 	@go run ./cmd/gridbench beacon
 
 .PHONY: soak
-soak: build ## Keep 5,000 fixes a second on for 20 min (SOAK=2h, SOAK=3m): do memory, descriptors and goroutines grow?
-	@go run ./cmd/gridbench soak --for=$(or $(SOAK),20m)
+soak: build ## Keep 5,000 fixes a second on for 20 min (SOAK=2h, SOAK=3m): do memory, descriptors and goroutines grow? (FAIL=1 ends with an error if so)
+	@go run ./cmd/gridbench soak --for=$(or $(SOAK),20m) $(if $(FAIL),--fail)
 
 .PHONY: bench-verdicts
 bench-verdicts: ## Put each fault into tracks of real people: how much the judge names, and how much that is none (needs geolife)

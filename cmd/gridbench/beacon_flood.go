@@ -200,10 +200,14 @@ func openHose(ctx context.Context, server *server, token string, i int) (*hose, 
 	response.Body.Close()
 	h := &hose{conn: conn, stream: uuid.New(), place: float64(i)}
 	if err := conn.WriteMessage(websocket.TextMessage, beacon.AppendStart(nil, beacon.Start{Stream: h.stream, LowestHeld: 1})); err != nil {
+		conn.Close()
 		return nil, err
 	}
-	_, _, err = conn.ReadMessage() // hello
-	return h, err
+	if _, _, err = conn.ReadMessage(); err != nil { // hello
+		conn.Close()
+		return nil, err
+	}
+	return h, nil
 }
 
 func (h *hose) send(burst int) error {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"net"
 	"net/http"
 	"os"
@@ -26,6 +25,7 @@ type soakCmd struct {
 	Sockets int           `name:"sockets" default:"500" help:"Devices, each on a socket of its own."`
 	Burst   int           `name:"burst" default:"10" help:"Fixes in each message."`
 	Warm    time.Duration `name:"warm" default:"1m" help:"Load before the first look."`
+	Fail    bool          `name:"fail" help:"End with 1 where something grows, or is missing or doubled; how fast it went is not asked."`
 }
 
 // Run keeps a load on a service for long, with sockets that come and go and a viewer,
@@ -77,52 +77,47 @@ func (c soakCmd) Run(ctx context.Context, all *commands) (err error) {
 	go func() { poured <- c.pour(pouring, town, server, pour) }()
 	looks, watched := c.watch(ctx, server, metrics, pour, poured)
 	stop()
-	if pourErr := <-poured; pourErr != nil && !errors.Is(pourErr, context.Canceled) && watched == nil {
-		watched = pourErr
-	}
-	if watched != nil {
-		return watched
+	pourErr := <-poured
+	if err := errors.Join(watched, pourErr); err != nil {
+		return err
 	}
 	missing, doubled, err := pour.missing(ctx, town)
 	if err != nil {
 		return err
 	}
-	one := func(name string, value float64, unit string, bar *float64) figure {
-		return figure{Name: name, Value: value, Unit: unit, Bar: bar, Runs: 1}
-	}
-	figures := []figure{
-		one("length", c.For.Seconds(), "s", nil),
-		one("fixes acknowledged", float64(looks[len(looks)-1].acked-looks[0].acked)/c.For.Seconds(), "1/s", nil),
+	length := looks[len(looks)-1].at - looks[0].at
+	figures := append([]figure{
+		one("length", length.Seconds(), "s", nil),
+		one("fixes acknowledged", float64(looks[len(looks)-1].acked-looks[0].acked)/length.Seconds(), "1/s", nil),
 		one("sockets that came and went", float64(pour.turns.Load()), "", nil),
 		one("acknowledged and not on disk", float64(missing), "fixes", bar(0)),
 		one("on disk twice", float64(doubled), "fixes", bar(0)),
+	}, judgeSoak(looks, length)...)
+	if err := keepLooks(filepath.Join(all.Out, "soak-looks.csv"), looks); err != nil {
+		return err
 	}
-	for _, m := range []struct {
-		name, unit string
-		of         func(soakLook) float64
-		bar        float64 // growth an hour that is put down to chance
-	}{
-		{"resident memory", "MB", func(l soakLook) float64 { return l.residentMB }, 4},
-		{"heap in use after collection", "MB", func(l soakLook) float64 { return l.heapMB }, 2},
-		{"descriptors", "", func(l soakLook) float64 { return l.files }, 2},
-		{"goroutines", "", func(l soakLook) float64 { return l.goroutines }, 2},
-	} {
-		s := slopeOf(looks, m.of)
-		figures = append(figures,
-			one(m.name+": mean", s.mean, m.unit, nil),
-			one(m.name+": slope", s.slope, m.unit+"/h", nil),
-			one(m.name+": slope, half of its 95 % interval", s.within, m.unit+"/h", nil),
-			one(m.name+": growth beyond that interval", max(0, s.slope-s.within), m.unit+"/h", bar(m.bar)))
+	if err := keep(os.Stdout, all.Out, "soak", figures); err != nil {
+		return err
 	}
-	return keep(os.Stdout, all.Out, "soak", figures)
+	if c.Fail {
+		return missedOf(figures)
+	}
+	return nil
 }
 
 const (
-	soakEvery   = 5 * time.Second
-	soakBatches = 10
+	soakEvery = 2 * time.Second
 	// soakTurn is how often a socket ends and another comes for it.
 	soakTurn = 200 * time.Millisecond
+	// soakLate is how late a device may be with what it sends.
+	soakLate = 5 * time.Second
+	// soakRetry is the pause after a socket that was broken off, and soakInVain how often
+	// in a row nothing may be acknowledged.
+	soakRetry  = time.Second
+	soakInVain = 60
 )
+
+var errSoakEnded = errors.New("the load has ended before its time")
 
 // soakPour is what the load has brought.
 type soakPour struct {
@@ -151,7 +146,8 @@ func (p *soakPour) missing(ctx context.Context, t *town) (missing, doubled int64
 }
 
 // pour lets every device send until ctx ends. Every soakTurn one of them closes its
-// socket and comes back with a stream of its own, as after a reinstall.
+// socket and comes back with a stream of its own, as after a reinstall; so does one whose
+// socket was broken off, which a machine that stood still for a while does to all.
 func (c soakCmd) pour(ctx context.Context, t *town, server *server, p *soakPour) error {
 	pause := time.Duration(float64(time.Second) * float64(c.Burst*c.Sockets) / c.Rate)
 	g, ctx := errgroup.WithContext(ctx)
@@ -161,35 +157,50 @@ func (c soakCmd) pour(ctx context.Context, t *town, server *server, p *soakPour)
 		g.Go(func() error {
 			due := begun.Add(pause * time.Duration(i) / time.Duration(c.Sockets))
 			ends := begun.Add(life * time.Duration(i+1) / time.Duration(c.Sockets))
+			inVain := 0
 			for ctx.Err() == nil {
-				h, err := openHose(ctx, server, t.units[i].token, i)
-				if err != nil {
-					if ctx.Err() != nil {
-						return nil
-					}
-					return err
+				sent, err := c.oneLife(ctx, server, t.units[i].token, i, p, &due, pause, ends)
+				if err == nil {
+					ends = ends.Add(life)
 				}
-				for ctx.Err() == nil && time.Now().Before(ends) {
-					if err := sleepUntil(ctx, due); err != nil {
-						break
-					}
-					if err := h.send(c.Burst); err != nil {
-						h.conn.Close()
-						return err
-					}
-					p.acked.Add(int64(c.Burst))
-					due = due.Add(pause)
+				if inVain++; sent || err == nil {
+					inVain = 0
 				}
-				h.acked = h.seq
-				p.note(h)
-				h.conn.Close()
-				p.turns.Add(1)
-				ends = ends.Add(life)
+				if inVain > soakInVain {
+					return fmt.Errorf("device %d cannot send: %w", i, err)
+				}
+				if err != nil && sleepUntil(ctx, time.Now().Add(soakRetry)) != nil {
+					return nil
+				}
 			}
 			return nil
 		})
 	}
 	return g.Wait()
+}
+
+// oneLife is one socket of a device, from its opening until ends; sent says that
+// something was acknowledged on it.
+func (c soakCmd) oneLife(ctx context.Context, server *server, token string, i int, p *soakPour, due *time.Time, pause time.Duration, ends time.Time) (sent bool, err error) {
+	h, err := openHose(ctx, server, token, i)
+	if err != nil {
+		return false, err
+	}
+	defer h.conn.Close()
+	defer p.note(h)
+	for time.Now().Before(ends) && sleepUntil(ctx, *due) == nil {
+		if late := time.Since(*due); late > soakLate { // it was stopped; what was due then is not made up for
+			*due = due.Add(late)
+		}
+		if err := h.send(c.Burst); err != nil {
+			return h.acked > 0, err
+		}
+		h.acked = h.seq
+		p.acked.Add(int64(c.Burst))
+		*due = due.Add(pause)
+	}
+	p.turns.Add(1)
+	return h.acked > 0, nil
 }
 
 func sleepUntil(ctx context.Context, at time.Time) error {
@@ -203,13 +214,6 @@ func sleepUntil(ctx context.Context, at time.Time) error {
 	}
 }
 
-// soakLook is the service at one moment.
-type soakLook struct {
-	at                                    time.Duration
-	acked                                 int64
-	residentMB, heapMB, files, goroutines float64
-}
-
 func (c soakCmd) watch(ctx context.Context, s *server, metrics string, p *soakPour, poured <-chan error) (looks []soakLook, err error) {
 	tick := time.NewTicker(soakEvery)
 	defer tick.Stop()
@@ -221,7 +225,7 @@ func (c soakCmd) watch(ctx context.Context, s *server, metrics string, p *soakPo
 		case <-tick.C:
 		}
 		if len(poured) > 0 {
-			return nil, errors.New("the load has ended before its time")
+			return nil, errSoakEnded
 		}
 		if time.Now().Before(warm) {
 			continue
@@ -246,7 +250,8 @@ func (c soakCmd) watch(ctx context.Context, s *server, metrics string, p *soakPo
 			l.heapMB = shown["go_memstats_next_gc_bytes"] / 2 / (1 << 20) // twice what was alive
 		}
 		looks = append(looks, l)
-		if l.at >= c.For {
+		// A number of looks, and not a time: who was stopped for a while looks on after it.
+		if len(looks) > int(c.For/soakEvery) {
 			return looks, nil
 		}
 	}
@@ -283,37 +288,4 @@ func freePort() (string, error) {
 	}
 	defer l.Close()
 	return l.Addr().String(), nil
-}
-
-// slope is how something grows by the hour, with half of its 95 % interval.
-type slope struct{ mean, slope, within float64 }
-
-// slopeOf fits a line through the means of batches: looks that follow one another are
-// alike, and taking each for itself would promise more than is known.
-func slopeOf(looks []soakLook, of func(soakLook) float64) (s slope) {
-	var x, y [soakBatches]float64
-	for b := range soakBatches {
-		part := looks[b*len(looks)/soakBatches : (b+1)*len(looks)/soakBatches]
-		for _, l := range part {
-			x[b] += l.at.Hours() / float64(len(part))
-			y[b] += of(l) / float64(len(part))
-		}
-	}
-	var meanX float64
-	for b := range soakBatches {
-		meanX, s.mean = meanX+x[b]/soakBatches, s.mean+y[b]/soakBatches
-	}
-	var xx, xy float64
-	for b := range soakBatches {
-		xx, xy = xx+(x[b]-meanX)*(x[b]-meanX), xy+(x[b]-meanX)*(y[b]-s.mean)
-	}
-	s.slope = xy / xx
-	var rest float64
-	for b := range soakBatches {
-		off := y[b] - s.mean - s.slope*(x[b]-meanX)
-		rest += off * off
-	}
-	const t95 = 2.306 // Student's t with soakBatches-2 degrees of freedom
-	s.within = t95 * math.Sqrt(rest/(soakBatches-2)/xx)
-	return s
 }
