@@ -14,6 +14,7 @@ const (
 	NearPlaces   = nearPlaces
 	ReportPoints = reportPoints
 	ListDevices  = listDevices
+	Relief       = relief
 )
 
 // The queries that are put together.

@@ -65,6 +65,39 @@ func TestTheWallKeepsTheIndexes(t *testing.T) {
 	}
 }
 
+// What work took is asked of the last that a department did, once a department: with all
+// patrols out, every shortfall would otherwise read the whole past for each of them.
+func TestReliefReadsThePastOfADepartmentOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`INSERT INTO patrols (id, district_id, code, name, department, mode, status)
+		SELECT gen_random_uuid(), $1, 'R' || n, 'r', 'police', 'car', 'off_duty' FROM generate_series(0, 99) n`, pgdb.District)
+	w.exec(`INSERT INTO cases (id, district_id, number, stage, dispatch, category, urgency, lon, lat, cell)
+		SELECT gen_random_uuid(), $1, 'n' || n, 'filed', 'none', 'C01', 'urgent', 121, 28, 1 FROM generate_series(0, 4999) n`, pgdb.District)
+	w.exec(`INSERT INTO plans (id, district_id, case_id, state, why, input, output) SELECT id, district_id, id, 'committed', '', '', '' FROM cases`)
+	w.exec(`INSERT INTO assignments (id, district_id, case_id, patrol_id, plan_id, department, kind, part, state, mode, arrived_at, ended_at)
+		SELECT l.id, l.district_id, l.case_id, p.id, l.id, p.department, 'department', 'lead', 'done', 'car', gp_now() - interval '1 h', gp_now()
+		FROM plans l, patrols p WHERE p.code = 'P1'`)
+	w.exec(`ANALYZE patrols, cases, assignments`)
+	var plan []string
+	err := w.db.Tx(t.Context(), func(tx pgx.Tx) error {
+		rows, err := tx.Query(t.Context(), "EXPLAIN (ANALYZE, TIMING off, COSTS off) "+pgstore.Relief,
+			pgdb.District, []string{"police", "env", "police"}, []string{}, []float64{})
+		if err != nil {
+			return err
+		}
+		plan, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(plan, "\n")
+	if !strings.Contains(text, "assignments_took") || !strings.Contains(text, "on assignments x (actual rows=25 loops=2)") || strings.Contains(text, "Seq Scan on assignments") {
+		t.Errorf("who is free soonest reads more than 50 of each department:\n%s", text)
+	}
+}
+
 func (w *world) explain(v dispatch.Viewer, query string, args ...any) string {
 	w.t.Helper()
 	var plan []string

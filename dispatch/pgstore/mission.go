@@ -164,7 +164,16 @@ func (s *Store) Towns(ctx context.Context) ([]dispatch.TownAt, error) {
 // Who is off duty is free when the next shift begins; who works is free when such work
 // is usually done, by what the department's last took, and 40 min where it has none; who
 // is about to be sent, so long after it is there. Of a break nobody can know.
+//
+// What work usually takes is looked up once a department, not for each patrol: all of them
+// may be out.
 const relief = `
+WITH usual AS MATERIALIZED (
+  SELECT d.department, (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.took) FROM (
+      SELECT x.ended_at - x.arrived_at AS took FROM assignments x
+      WHERE x.district_id = $1 AND x.department = d.department AND x.state = 'done' AND x.arrived_at IS NOT NULL
+      ORDER BY x.id DESC LIMIT 50) l) AS took
+  FROM (SELECT DISTINCT unnest($2::text[]) AS department) d)
 SELECT p.id, p.code, p.name, p.department, p.status,
   CASE WHEN g.id IS NOT NULL THEN (SELECT gp_now()) + make_interval(secs => g.way_s) + coalesce(u.took, interval '40 min')
     WHEN p.status = 'off_duty' THEN
@@ -173,13 +182,9 @@ SELECT p.id, p.code, p.name, p.department, p.status,
       coalesce(a.arrived_at, coalesce(a.offered_at, a.made_at) + make_interval(secs => coalesce(a.eta_s, 600)))
       + coalesce(u.took, interval '40 min'))
   END AS free_at, p.status = 'off_duty' AS known
-FROM patrols p LEFT JOIN assignments a ON a.id = p.claimed_by
+FROM patrols p JOIN usual u ON u.department = p.department LEFT JOIN assignments a ON a.id = p.claimed_by
 LEFT JOIN unnest($3::uuid[], $4::float8[]) AS g (id, way_s) ON g.id = p.id
-LEFT JOIN LATERAL (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY l.took) AS took FROM (
-    SELECT x.ended_at - x.arrived_at AS took FROM assignments x
-    WHERE x.district_id = $1 AND x.department = p.department AND x.state = 'done' AND x.arrived_at IS NOT NULL AND (a.id IS NOT NULL OR g.id IS NOT NULL)
-    ORDER BY x.id DESC LIMIT 50) l) u ON true
-WHERE p.district_id = $1 AND p.department = ANY ($2) AND (p.status <> 'free' OR g.id IS NOT NULL)
+WHERE p.district_id = $1 AND (p.status <> 'free' OR g.id IS NOT NULL)
 ORDER BY free_at NULLS LAST, p.code LIMIT 500`
 
 // Relief implements dispatch.PatrolStore.

@@ -67,6 +67,38 @@ func seal(t testing.TB, db *pgdb.DB, n int) {
 	}
 }
 
+// Four times a second, on every node, for as long as the district keeps its events: the
+// look for something to chain reads what is behind the end of the chain and nothing else,
+// also by the plan that a connection keeps.
+func TestTheLookForEventsGoesByTheirIndex(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	write(t, db, 0)
+	owner(t, db, `INSERT INTO case_events (district_id, kind, at, canonical, body)
+		SELECT e.district_id, e.kind, e.at, e.canonical, e.body FROM case_events e, generate_series(1, 20000)`)
+	owner(t, db, `ANALYZE case_events`)
+	var plan []string
+	err := db.Tx(t.Context(), func(tx pgx.Tx) error {
+		for _, setting := range []string{`SET LOCAL plan_cache_mode = force_generic_plan`, `PREPARE look (uuid, text, bigint) AS ` + pgproof.Waiting} {
+			if _, err := tx.Exec(t.Context(), setting); err != nil {
+				return err
+			}
+		}
+		rows, err := tx.Query(t.Context(), fmt.Sprintf(`EXPLAIN (ANALYZE) EXECUTE look ('%s', '9223372036854775807', 0)`, pgdb.District))
+		if err != nil {
+			return err
+		}
+		plan, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "case_events_pkey") || strings.Contains(text, "Seq Scan on case_events") {
+		t.Errorf("the look reads more than it needs:\n%s", text)
+	}
+}
+
 func verified(t testing.TB, db *pgdb.DB) proof.Report {
 	t.Helper()
 	r, err := pgproof.Verify(context.Background(), db, pgdb.District)
