@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,11 @@ type FlowStore interface {
 	Departments(ctx context.Context) ([]string, error)
 	// Audience answers the people who are told of a case's clocks.
 	Audience(ctx context.Context, c Case) (Audience, error)
+	// ChangeAll does to several cases what Change does to one, with who is told of their
+	// clocks, in one commit, and answers those it had: a case that somebody else holds is
+	// passed by. Where decide answers ErrLeave the case stays as it is; after another error
+	// all do.
+	ChangeAll(ctx context.Context, ids []CaseID, decide func(Docket, Audience) (Turn, error)) ([]CaseID, error)
 	// Precedents answers the newest rulings on a category near a place, of cases that
 	// the viewer may see.
 	Precedents(ctx context.Context, v Viewer, c Case, withinM float64, limit int) ([]Precedent, error)
@@ -39,6 +45,9 @@ type FlowStore interface {
 	// without any, finished ones with one.
 	Unclocked(ctx context.Context) ([]CaseID, error)
 }
+
+// ErrLeave is what a decision on one of several cases answers that leaves it as it is.
+var ErrLeave = errors.New("the case is left as it is")
 
 // Audience is who hears of a clock: the unit's officers, the town's leaders, the
 // district's.

@@ -119,9 +119,9 @@ type DueClock struct {
 	ID   DeadlineID
 }
 
-// ClockDue takes a clock up all rungs whose time has come. What is decided is decided
-// under the lock of the case, from the clock as it stands there: a second poller, or
-// one that comes late, finds the rung climbed and does nothing.
+// ClockDue takes the clocks of a case up all rungs whose time has come. What is decided is
+// decided under the lock of the case, from the clocks as they stand there: a second poller,
+// or one that comes late, finds the rungs climbed and does nothing.
 func (s *Service) ClockDue(ctx context.Context, due DueClock) error {
 	c, err := s.Store.Case(ctx, due.Case, "")
 	if err != nil {
@@ -131,32 +131,7 @@ func (s *Service) ClockDue(ctx context.Context, due DueClock) error {
 	if err != nil {
 		return fmt.Errorf("ask whom to tell: %w", err)
 	}
-	err = s.Store.Change(ctx, due.Case, nil, func(d Docket) (Turn, error) {
-		t := newTurn(d, system)
-		k := t.clock(due.Name)
-		if !slices.Contains(clocksOf(t.Case), due.Name) || k == nil {
-			t.keepTime()
-			t.event("clock.adopted", PatrolID{}, facts{"stage": t.Case.Stage}) // a program that knows no clocks moved it
-			return t.done()
-		}
-		if k.ID != due.ID && !k.Recount {
-			return Turn{}, errNothingToDo
-		}
-		if k.Recount {
-			t.recount(k)
-		}
-		climbed := false
-		for k != nil && k.climb(t.now) {
-			climbed = true
-			t.touch(k.Name)
-			t.rung(*k, told)
-			k = t.clock(due.Name)
-		}
-		if !climbed && len(t.touched) == 0 {
-			return Turn{}, errNothingToDo
-		}
-		return t.done()
-	})
+	err = s.Store.Change(ctx, due.Case, nil, func(d Docket) (Turn, error) { return climbed(d, told) })
 	if errors.Is(err, errNothingToDo) {
 		return s.Store.ReleaseClock(ctx, due)
 	}
@@ -164,6 +139,104 @@ func (s *Service) ClockDue(ctx context.Context, due DueClock) error {
 		s.Wake()
 	}
 	return err
+}
+
+// ClocksDue does for several what ClockDue does for one, in one commit: at the end of an
+// office's hours hundreds are due at once. A case that somebody else works on is waited for
+// alone, and where the commit fails each is tried alone, so that one bad case never keeps
+// the others. It answers which failed.
+func (s *Service) ClocksDue(ctx context.Context, due []DueClock) map[DueClock]error {
+	of := map[CaseID][]DueClock{}
+	ids := make([]CaseID, 0, len(due))
+	for _, d := range due {
+		if of[d.Case] == nil {
+			ids = append(ids, d.Case)
+		}
+		of[d.Case] = append(of[d.Case], d)
+	}
+	idle := map[CaseID]bool{}
+	had, err := s.Store.ChangeAll(ctx, ids, func(d Docket, told Audience) (Turn, error) {
+		t, err := climbed(d, told)
+		if errors.Is(err, errNothingToDo) {
+			idle[d.Case.ID] = true
+			return Turn{}, ErrLeave
+		}
+		return t, err
+	})
+	if err != nil {
+		had, idle = nil, nil
+	}
+	if len(had) > len(idle) {
+		s.Wake()
+	}
+	failed := map[DueClock]error{}
+	for _, id := range ids {
+		alone := !slices.Contains(had, id)
+		for _, d := range of[id] {
+			var err error
+			switch {
+			case alone:
+				err = s.ClockDue(ctx, d)
+				alone = err != nil // it sees to all clocks of the case
+			case idle[id]:
+				err = s.Store.ReleaseClock(ctx, d)
+			}
+			if err != nil {
+				failed[d] = err
+			}
+		}
+	}
+	return failed
+}
+
+// climbed is what is due of the clocks of a case.
+func climbed(d Docket, told Audience) (Turn, error) {
+	t := newTurn(d, system)
+	did := t.adopt()
+	for {
+		k := t.dueClock()
+		switch {
+		case k == nil && did:
+			return t.done()
+		case k == nil:
+			return Turn{}, errNothingToDo
+		case k.Recount:
+			t.recount(k)
+		case k.climb(t.now):
+			t.touch(k.Name)
+			t.rung(*k, told)
+		}
+		did = true
+	}
+}
+
+// adopt sees to a case whose clocks are not those of its stage: a program that knows no
+// clocks moved it.
+func (t *turn) adopt() bool {
+	want := clocksOf(t.Case)
+	if len(want) == len(t.Case.Clocks) && !slices.ContainsFunc(t.Case.Clocks, func(k Clock) bool { return !slices.Contains(want, k.Name) }) {
+		return false
+	}
+	t.keepTime()
+	t.event("clock.adopted", PatrolID{}, facts{"stage": t.Case.Stage})
+	return true
+}
+
+// dueClock is the clock of the case that is seen to next: one that is to be counted again,
+// else the one that has waited longest, nil when none is due. Whoever changes the case asks
+// again, since its clocks may be others then.
+func (t *turn) dueClock() *Clock {
+	var next *Clock
+	for i := range t.Case.Clocks {
+		switch k := &t.Case.Clocks[i]; {
+		case k.Recount:
+			return k
+		case k.NextAt == nil || k.NextAt.After(t.now):
+		case next == nil || k.NextAt.Before(*next.NextAt):
+			next = k
+		}
+	}
+	return next
 }
 
 // rung does what a rung of a clock asks for. It is written down as an event, once.

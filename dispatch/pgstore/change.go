@@ -24,7 +24,7 @@ SELECT ` + caseColumns + ` FROM cases c WHERE c.district_id = $1 AND c.id = $2 F
 const lockClaimed = `
 SELECT ` + heldColumns + ` FROM patrols p
 WHERE p.district_id = $1
-  AND p.id IN (SELECT unnest($3::uuid[]) UNION SELECT patrol_id FROM assignments WHERE case_id = $2 AND active)
+  AND p.id IN (SELECT unnest($3::uuid[]) UNION SELECT patrol_id FROM assignments WHERE case_id = ANY ($2) AND active)
 ORDER BY p.id FOR NO KEY UPDATE OF p`
 
 type heldRow struct {
@@ -62,49 +62,76 @@ func (s *Store) Change(ctx context.Context, id dispatch.CaseID, claims []dispatc
 	return fault(err)
 }
 
+// papers are the rows of a docket while they are read.
+type papers struct {
+	cases       []caseRow
+	assignments []assignmentRow
+	patrols     []heldRow
+	reporters   []reporterRow
+	names       []nameRow
+	clocks      []clockRow
+	missions    []missionRow
+	revisits    []revisitRow
+	rule        dispatch.CheckRule
+	version     int64 // of the calendar
+	now         time.Time
+}
+
+// queuePapers asks for all of a docket but the case and its patrols, which are locked.
+func (s *Store) queuePapers(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
+	s.queueOwn(batch, id, p)
+	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&p.assignments))
+	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&p.clocks))
+	s.queueKind(batch, id, p)
+	s.queueTime(batch, p)
+}
+
+// queueOwn asks for what is read for each case, queueKind for what all of a category
+// share, queueTime for what all share.
+func (s *Store) queueOwn(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
+	batch.Queue(reportersOf, id.UUID).Query(collect(&p.reporters))
+	batch.Queue(missionOf, id.UUID).Query(collect(&p.missions))
+	batch.Queue(revisitsOf, id.UUID).Query(collect(&p.revisits))
+}
+
+func (s *Store) queueKind(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
+	p.rule = dispatch.CheckRule{CheckPercent: defaultCheckPercent}
+	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&p.names))
+	batch.Queue(checkRule, s.district.UUID, id.UUID).Query(ruleInto(&p.rule))
+}
+
+func (s *Store) queueTime(batch *pgx.Batch, p *papers) {
+	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&p.version) })
+	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&p.now) })
+}
+
 func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claims []dispatch.PatrolID) (dispatch.Docket, error) {
-	var cases []caseRow
-	var assignments []assignmentRow
-	var patrols []heldRow
-	var reporters []reporterRow
-	var names []nameRow
-	var clocks []clockRow
-	var missions []missionRow
-	var revisits []revisitRow
-	var version int64
-	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}, Rule: dispatch.CheckRule{CheckPercent: defaultCheckPercent}}
+	var p papers
 	batch := &pgx.Batch{}
-	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&cases))
-	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
-	batch.Queue(lockClaimed, s.district.UUID, id.UUID, uuids(claims)).Query(collect(&patrols))
-	batch.Queue(reportersOf, id.UUID).Query(collect(&reporters))
-	batch.Queue(namesFor, s.district.UUID, id.UUID).Query(collect(&names))
-	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
-	batch.Queue(missionOf, id.UUID).Query(collect(&missions))
-	batch.Queue(revisitsOf, id.UUID).Query(collect(&revisits))
-	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
-	batch.Queue(checkRule, s.district.UUID, id.UUID).Query(ruleInto(&d.Rule))
-	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&d.Now) })
+	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&p.cases))
+	batch.Queue(lockClaimed, s.district.UUID, []uuid.UUID{id.UUID}, uuids(claims)).Query(collect(&p.patrols))
+	s.queuePapers(batch, id, &p)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return d, fmt.Errorf("lock case %s: %w", id, err)
+		return dispatch.Docket{}, fmt.Errorf("lock case %s: %w", id, err)
 	}
-	if len(cases) == 0 {
-		return d, missing("case")
+	if len(p.cases) == 0 {
+		return dispatch.Docket{}, missing("case")
 	}
-	d.Now = d.Now.UTC()
-	d.Case = s.cases(cases, assignments, clocks)[0]
-	d.Case.Mission = missionFrom(missions)
+	return s.docketFrom(ctx, tx, p)
+}
+
+func (s *Store) docketFrom(ctx context.Context, tx pgx.Tx, p papers) (dispatch.Docket, error) {
+	d := dispatch.Docket{Patrols: map[dispatch.PatrolID]dispatch.Held{}, Rule: p.rule, Now: p.now.UTC(),
+		Reporters: reportersFrom(p.reporters), Names: namesFrom(p.names), Revisits: revisitsFrom(p.revisits)}
+	d.Case = s.cases(p.cases, p.assignments, p.clocks)[0]
+	d.Case.Mission = missionFrom(p.missions)
 	coverOf(&d.Case)
-	d.Revisits = revisitsFrom(revisits)
+	for _, row := range p.patrols {
+		d.Patrols[dispatch.PatrolID{UUID: row.ID}] = s.held(row)
+	}
 	var err error
-	if d.Calendar, err = s.calendar(ctx, tx, version); err != nil {
-		return d, err
-	}
-	d.Reporters, d.Names = reportersFrom(reporters), namesFrom(names)
-	for _, p := range patrols {
-		d.Patrols[dispatch.PatrolID{UUID: p.ID}] = s.held(p)
-	}
-	return d, nil
+	d.Calendar, err = s.calendar(ctx, tx, p.version)
+	return d, err
 }
 
 const updateCase = `
@@ -147,11 +174,21 @@ SELECT DISTINCT ON (x.department) $1::uuid, $2::uuid, x.department, x.reason, gp
 FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS x (department, reason, n) ORDER BY x.department, x.n DESC
 ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET reason = excluded.reason, looked_at = excluded.looked_at`
 
-// write puts a whole turn into one batch. The order matters where a constraint
-// looks: what ends is written before what begins.
 func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
-	c := t.Case
 	batch := &pgx.Batch{}
+	if err := s.queueTurn(batch, t); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("write case %s: %w", t.Case.Number, err)
+	}
+	return nil
+}
+
+// queueTurn puts a whole turn into a batch. The order matters where a constraint
+// looks: what ends is written before what begins.
+func (s *Store) queueTurn(batch *pgx.Batch, t dispatch.Turn) error {
+	c := t.Case
 	if err := s.writeCase(batch, c); err != nil {
 		return err
 	}
@@ -203,9 +240,6 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	}
 	if t.Answer != nil {
 		batch.Queue(updateKey, s.district.UUID, t.Answer.Scope, t.Answer.Key, t.Answer.Response)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("write case %s: %w", c.Number, err)
 	}
 	return nil
 }

@@ -87,10 +87,10 @@ func (s *Store) LeaseClocks(ctx context.Context, limit int, lease time.Duration)
 }
 
 const postponeClock = `
-UPDATE clocks SET leased_until = gp_now() + make_interval(secs => least(60, power(2, least(tries, 6)))) WHERE case_id = $1 AND name = $2 AND id = $3`
+UPDATE clocks SET leased_until = gp_now() + ` + nextTry + ` WHERE case_id = $1 AND name = $2 AND id = $3`
 
-// PostponeClock gives a clock whose work went wrong another try, later each time, a
-// minute at most.
+// PostponeClock gives a clock whose work went wrong another try: at once after a mishap,
+// later each time where it lasts, a minute at most.
 func (s *Store) PostponeClock(ctx context.Context, due dispatch.DueClock) error {
 	_, err := s.db.Exec(ctx, postponeClock, due.Case.UUID, due.Name, due.ID.UUID)
 	return fault(err)

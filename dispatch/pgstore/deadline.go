@@ -90,11 +90,17 @@ func (s *Store) RenewDeadlines(ctx context.Context, ids []dispatch.DeadlineID, l
 	return fault(err)
 }
 
-const postponeDeadline = `
-UPDATE deadlines SET leased_until = gp_now() + make_interval(secs => least(60, power(2, least(tries, 6)))) WHERE id = $1`
+// nextTry is how long what went wrong waits, by its tries so far: a twentieth of a second
+// after the first, which two that met or a connection that broke want, and four times as
+// long after each, since what lasts is not to be asked for all the time; a minute at most.
+// Up to twice that, so that who met does not meet again.
+const nextTry = `make_interval(secs => least(60, 0.05 * power(4, greatest(0, least(tries, 7) - 1)) * (1 + random())))`
 
-// PostponeDeadline gives a deadline whose work went wrong another try, later each
-// time, a minute at most.
+const postponeDeadline = `
+UPDATE deadlines SET leased_until = gp_now() + ` + nextTry + ` WHERE id = $1`
+
+// PostponeDeadline gives a deadline whose work went wrong another try: at once after a
+// mishap, later each time where it lasts, a minute at most.
 func (s *Store) PostponeDeadline(ctx context.Context, id dispatch.DeadlineID) error {
 	_, err := s.db.Exec(ctx, postponeDeadline, id.UUID)
 	return fault(err)

@@ -51,29 +51,34 @@ UNION ALL
 // Audience implements dispatch.FlowStore.
 func (s *Store) Audience(ctx context.Context, c dispatch.Case) (dispatch.Audience, error) {
 	var out dispatch.Audience
+	batch := &pgx.Batch{}
+	s.queueAudience(batch, c, &out)
+	err := s.db.SendBatch(ctx, batch).Close()
+	return out, fault(err)
+}
+
+func (s *Store) queueAudience(batch *pgx.Batch, c dispatch.Case, out *dispatch.Audience) {
 	areas := c.Scope.Areas
 	if areas == nil {
 		areas = []string{}
 	}
-	rows, err := s.db.Query(ctx, audience, s.district.UUID, c.OwnerOf().Code, areas, mostTold)
-	if err != nil {
-		return out, fault(err)
-	}
-	var whose string
-	var id uuid.UUID
-	_, err = pgx.ForEachRow(rows, []any{&whose, &id}, func() error {
-		staff := dispatch.StaffID{UUID: id}
-		switch whose {
-		case "unit":
-			out.Unit = append(out.Unit, staff)
-		case "town":
-			out.Town = append(out.Town, staff)
-		default:
-			out.District = append(out.District, staff)
-		}
-		return nil
+	batch.Queue(audience, s.district.UUID, c.OwnerOf().Code, areas, mostTold).Query(func(rows pgx.Rows) error {
+		var whose string
+		var id uuid.UUID
+		_, err := pgx.ForEachRow(rows, []any{&whose, &id}, func() error {
+			staff := dispatch.StaffID{UUID: id}
+			switch whose {
+			case "unit":
+				out.Unit = append(out.Unit, staff)
+			case "town":
+				out.Town = append(out.Town, staff)
+			default:
+				out.District = append(out.District, staff)
+			}
+			return nil
+		})
+		return err
 	})
-	return out, fault(err)
 }
 
 const insertRuling = `

@@ -124,13 +124,28 @@ func TestALeaseIsRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	renew() // on its way when the work went wrong
-	pgtest.Advance(t, w.db, 1500*time.Millisecond)
+	pgtest.Advance(t, w.db, 950*time.Millisecond)
 	if got := take(); len(got) != 0 {
-		t.Error("the try after the next came early")
+		t.Error("what was renewed as it was postponed is no longer leased")
 	}
-	pgtest.Advance(t, w.db, time.Second)
-	if got := take(); len(got) != 1 {
-		t.Errorf("postponed: took %d when its time had come, want 1", len(got))
+	// A mishap is tried again within a tenth of a second, what lasts four times as long
+	// after each try, and after a minute or two at the latest.
+	for try, least := range []time.Duration{50 * time.Millisecond, 200 * time.Millisecond, 800 * time.Millisecond, 3200 * time.Millisecond, 12800 * time.Millisecond, 51200 * time.Millisecond, time.Minute, time.Minute} {
+		w.exec(`UPDATE deadlines SET leased_until = NULL, tries = $1`, try)
+		if got := take(); len(got) != 1 {
+			t.Fatalf("try %d: took %d", try, len(got))
+		}
+		if err := w.store.PostponeDeadline(t.Context(), held[0].ID); err != nil {
+			t.Fatal(err)
+		}
+		pgtest.Advance(t, w.db, least-time.Millisecond)
+		if got := take(); len(got) != 0 {
+			t.Errorf("the try after try %d came early", try)
+		}
+		pgtest.Advance(t, w.db, min(least, time.Minute-least)+2*time.Millisecond)
+		if got := take(); len(got) != 1 {
+			t.Errorf("try %d: took %d when its time had come, want 1", try, len(got))
+		}
 	}
 }
 

@@ -117,6 +117,7 @@ func (m *month) act(b int) {
 	ctx := context.Background()
 	m.clock.stop()
 	defer m.clock.start()
+	defer m.sweep()
 	now := m.clock.now()
 	switch b {
 	case max(1, m.bursts/3):
@@ -160,6 +161,18 @@ func (m *month) act(b int) {
 		if err := g.Wait(); err != nil {
 			m.t.Fatal(err)
 		}
+	}
+}
+
+// sweep does what a database at work does by itself, and that of tests does not.
+func (m *month) sweep() {
+	m.t.Helper()
+	err := m.db.Owner(context.Background(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(context.Background(), `VACUUM ANALYZE`)
+		return err
+	})
+	if err != nil {
+		m.t.Fatal(err)
 	}
 }
 
@@ -217,7 +230,7 @@ func forbidden(err error) error {
 	return err
 }
 
-const dueNow = `SELECT gp_now(), (SELECT count(*) FROM clocks WHERE next_at <= gp_now() OR recount) + (SELECT count(*) FROM deadlines WHERE due_at <= gp_now()),
+const dueNow = `SELECT gp_now(), (SELECT count(*) FROM clocks WHERE next_at <= (SELECT gp_now()) OR recount) + (SELECT count(*) FROM deadlines WHERE due_at <= (SELECT gp_now())),
   (SELECT min(at) FROM (SELECT min(next_at) AS at FROM clocks UNION ALL SELECT min(due_at) FROM deadlines) x)`
 
 // until lets the district's time come to a moment: over what is empty it leaps, up to

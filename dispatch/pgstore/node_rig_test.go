@@ -207,9 +207,9 @@ func (d deskOf) over(work func()) {
 	}
 }
 
-func (d deskOf) ClockDue(ctx context.Context, due dispatch.DueClock) (err error) {
-	d.over(func() { err = d.Service.ClockDue(ctx, due) })
-	return err
+func (d deskOf) ClocksDue(ctx context.Context, due []dispatch.DueClock) (failed map[dispatch.DueClock]error) {
+	d.over(func() { failed = d.Service.ClocksDue(ctx, due) })
+	return failed
 }
 
 func (d deskOf) Due(ctx context.Context, due dispatch.Deadline) (err error) {

@@ -17,6 +17,7 @@ package timers
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -31,7 +32,8 @@ type Desk interface {
 	Together(context.Context, []dispatch.Deadline) map[dispatch.DeadlineID]error
 	LostPatrols(context.Context) error
 	Shifts(context.Context) error
-	ClockDue(context.Context, dispatch.DueClock) error
+	// ClocksDue does what several clocks ask for at once, and answers which of them failed.
+	ClocksDue(context.Context, []dispatch.DueClock) map[dispatch.DueClock]error
 	Adopt(context.Context) error
 	Gatherings(context.Context) error
 	// GatherAsked runs until ctx ends.
@@ -75,7 +77,9 @@ const (
 	// at what a dead one left, and few are taken at once, so that this is little: a rung is
 	// at most 2 s late, and half of that is for the work.
 	clockLease   = 500 * time.Millisecond
-	clocksAtOnce = 16
+	clocksAtOnce = 32
+	// clocksTogether are seen to in one commit, so that a burst costs few of them.
+	clocksTogether = 16
 	// atOnce bounds how many deadlines one poll takes, and hands works on them.
 	atOnce = 64
 	hands  = 4
@@ -225,23 +229,26 @@ func (t *Timers) PollClocks(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	slices.SortFunc(due, func(a, b dispatch.DueClock) int { return slices.Compare(a.Case.UUID[:], b.Case.UUID[:]) })
 	var g errgroup.Group
-	g.SetLimit(hands)
-	for _, d := range due {
-		g.Go(func() error { c.doClock(ctx, d); return nil })
+	for some := range slices.Chunk(due, clocksTogether) {
+		g.Go(func() error { c.doClocks(ctx, some); return nil })
 	}
-	_ = g.Wait() // doClock logs
+	_ = g.Wait() // doClocks logs
 	return len(due), nil
 }
 
-func (c Config) doClock(ctx context.Context, d dispatch.DueClock) {
-	err := c.Desk.ClockDue(ctx, d)
-	if err == nil || ctx.Err() != nil {
-		return
-	}
-	c.Log.ErrorContext(ctx, "a clock is tried again later", "clock", d.Name, "case", d.Case, "error", err)
-	if err := c.Book.PostponeClock(ctx, d); err != nil && ctx.Err() == nil {
-		c.Log.ErrorContext(ctx, "postpone clock", "error", err)
+func (c Config) doClocks(ctx context.Context, due []dispatch.DueClock) {
+	failed := c.Desk.ClocksDue(ctx, due)
+	for _, d := range due {
+		err := failed[d]
+		if err == nil || ctx.Err() != nil {
+			continue
+		}
+		c.Log.ErrorContext(ctx, "a clock is tried again later", "clock", d.Name, "case", d.Case, "error", err)
+		if err := c.Book.PostponeClock(ctx, d); err != nil && ctx.Err() == nil {
+			c.Log.ErrorContext(ctx, "postpone clock", "error", err)
+		}
 	}
 }
 

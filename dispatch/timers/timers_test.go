@@ -70,12 +70,14 @@ func (s *station) LeaseTogether(_ context.Context, limit int, _ time.Duration) (
 	return out, nil
 }
 
-func (s *station) LostPatrols(context.Context) error                      { return nil }
-func (s *station) Gatherings(context.Context) error                       { return nil }
-func (s *station) GatherAsked(ctx context.Context) error                  { <-ctx.Done(); return nil }
-func (s *station) Shortfalls(context.Context) error                       { return nil }
-func (s *station) Adopt(context.Context) error                            { return nil }
-func (s *station) ClockDue(context.Context, dispatch.DueClock) error      { return nil }
+func (s *station) LostPatrols(context.Context) error     { return nil }
+func (s *station) Gatherings(context.Context) error      { return nil }
+func (s *station) GatherAsked(ctx context.Context) error { <-ctx.Done(); return nil }
+func (s *station) Shortfalls(context.Context) error      { return nil }
+func (s *station) Adopt(context.Context) error           { return nil }
+func (s *station) ClocksDue(context.Context, []dispatch.DueClock) map[dispatch.DueClock]error {
+	return nil
+}
 func (s *station) PostponeClock(context.Context, dispatch.DueClock) error { return nil }
 func (s *station) LeaseClocks(context.Context, int, time.Duration) ([]dispatch.DueClock, error) {
 	return nil, nil
