@@ -21,8 +21,8 @@ import (
 // its timers at their real pace, over the rows of one database, while 31 days pass with
 // cases that come in, are moved on, extended, suspended, returned and forgotten, offers
 // that nobody answers, and holidays that are declared and taken back. Nodes are killed over
-// their work, their connections cut with leases held, and started again; the clock steps
-// ten minutes forward and back.
+// their work with leases held and started again: one is a process of its own and gets
+// SIGKILL, of the other all connections are cut. The clock steps ten minutes forward and back.
 //
 // The measure. The district's clock, gp_now(), runs at its real pace whenever anything is
 // due, and steps over the hours in which nothing is. "Late" is how long a row lay there
@@ -61,6 +61,7 @@ type month struct {
 	filed   int
 	moved   [32]atomic.Int64
 	kills   int
+	killed9 int // of these, processes by SIGKILL
 	held    int // leases that the dead left behind
 	starts  int
 	forward int
@@ -94,7 +95,7 @@ func (m *month) play(t *testing.T) {
 	t.Cleanup(func() { stop(); beside.Wait() })
 	m.stirs, m.tick = make(chan struct{}, 1), time.NewTicker(100*time.Millisecond)
 	defer m.tick.Stop()
-	m.nodes = [2]*node{w.startNode(m.stirs), w.startNode(m.stirs)}
+	m.nodes = [2]*node{m.begin(0), m.begin(1)}
 
 	every := time.Duration(m.days) * 24 * time.Hour / time.Duration(m.bursts)
 	for b := range m.bursts {
@@ -309,7 +310,7 @@ func (m *month) settle() (now time.Time, next *time.Time) {
 
 // mishap has one of the nodes die over its next work, now and then.
 func (m *month) mishap() {
-	if i := m.r.IntN(2); m.leaps%8 == 3 && m.nodes[1-i].strike.Load() <= 0 { // one of them lives
+	if i := m.leaps / 8 % 2; m.leaps%8 == 3 && m.nodes[1-i].strike.Load() <= 0 { // one of them lives
 		n := m.nodes[i]
 		n.how.Store(m.r.Int64N(1000))
 		n.strike.Store(1 + m.r.Int64N(6))
@@ -318,7 +319,7 @@ func (m *month) mishap() {
 		m.starts++
 		i := m.r.IntN(2)
 		m.nodes[i].end()
-		m.nodes[i] = m.startNode(m.stirs)
+		m.nodes[i] = m.begin(i)
 	}
 }
 
@@ -332,8 +333,20 @@ func (m *month) bury() {
 
 func (m *month) again(i int) {
 	m.kills++
+	if m.nodes[i].proc != nil {
+		m.killed9++
+	}
 	m.nodes[i].end()
-	m.nodes[i] = m.startNode(m.stirs)
+	m.nodes[i] = m.begin(i)
+}
+
+// begin starts a node: one dies with its connections, as a machine that is cut off does,
+// the other is a process and is killed.
+func (m *month) begin(i int) *node {
+	if i == 1 {
+		return m.startProgram(m.stirs)
+	}
+	return m.startNode(m.stirs)
 }
 
 // latestDone is the bar. Beside all other tests nobody has a machine of their own, so
@@ -391,9 +404,9 @@ func (m *month) prove(t testing.TB) {
 	}
 	t.Logf("%d cases, %d moves (%s), %d armings, %d rungs climbed, %d deadlines done, of them %d offers that ran out and %d that left, %d clocks counted again for %d holidays",
 		m.filed, m.moved[0].Load(), moves, v.armed, v.fired, v.timers, expired, left, recounted, m.holiday)
-	t.Logf("%d leaps, %d nodes killed with %d leases held, %d restarted, the clock set forward %d and back %d times; the latest %v late, of more than %d at a moment (%d at most) %v, %v with what the machine stood still",
-		m.leaps, m.kills, m.held, m.starts, m.forward, m.back, v.latest.Round(time.Millisecond), crowdOf, v.crowd, v.crowded.Round(time.Millisecond), v.latestRaw.Round(time.Millisecond))
-	if v.fired < m.filed || m.kills == 0 || m.held == 0 || m.forward+m.back == 0 || expired == 0 || left == 0 || recounted == 0 {
+	t.Logf("%d leaps, %d nodes killed, %d of them processes by SIGKILL, with %d leases held, %d restarted, the clock set forward %d and back %d times; the latest %v late, of more than %d at a moment (%d at most) %v, %v with what the machine stood still",
+		m.leaps, m.kills, m.killed9, m.held, m.starts, m.forward, m.back, v.latest.Round(time.Millisecond), crowdOf, v.crowd, v.crowded.Round(time.Millisecond), v.latestRaw.Round(time.Millisecond))
+	if v.fired < m.filed || m.kills == 0 || m.killed9 == 0 || m.held == 0 || m.forward+m.back == 0 || expired == 0 || left == 0 || recounted == 0 {
 		t.Error("too little happened for this to show anything")
 	}
 }

@@ -111,6 +111,7 @@ func (c *cable) snap() {
 // node is a program of its own as far as clocks go: its pool, its duty desk and all that
 // ticks, as cmd/gridpatrol runs them.
 type node struct {
+	proc *program // where it has a process of its own; it has nothing of the next four then
 	line *cable
 	db   *pgdb.DB
 	stop context.CancelFunc
@@ -120,8 +121,10 @@ type node struct {
 	strike atomic.Int64
 	how    atomic.Int64
 	dead   atomic.Bool
-	held   atomic.Int64 // what it had leased when it died
-	stirs  chan<- struct{}
+	// lastWork: a process dies as it lays down what it is at.
+	lastWork atomic.Bool
+	held     atomic.Int64 // what it had leased when it died
+	stirs    chan<- struct{}
 }
 
 // startNode starts one on the database of a world. It sends to stirs, which holds one,
@@ -154,6 +157,10 @@ func (w *world) startNode(stirs chan<- struct{}) *node {
 
 // end stops a node, dead or alive, and waits for it.
 func (n *node) end() {
+	if n.proc != nil {
+		n.proc.end()
+		return
+	}
 	n.stop()
 	if err, open := <-n.ran; open {
 		close(n.ran)
@@ -163,8 +170,14 @@ func (n *node) end() {
 	n.line.snap()
 }
 
-// kill cuts it off. What it had leased it neither does nor gives back.
+// kill cuts it off, or ends its process on the spot. What it had leased it neither does nor
+// gives back.
 func (n *node) kill() {
+	if n.proc != nil {
+		n.dead.Store(true)
+		_ = n.proc.cmd.Process.Kill()
+		return
+	}
 	n.line.snap()
 	n.dead.Store(true)
 	n.stop()
@@ -241,7 +254,7 @@ type words struct {
 }
 
 func (w words) Write(b []byte) (int, error) {
-	if !w.n.dead.Load() && !w.n.line.isCut() {
+	if !w.n.dead.Load() && (w.n.line == nil || !w.n.line.isCut()) {
 		w.to.mu.Lock()
 		defer w.to.mu.Unlock()
 		w.to.b.Write(b)
