@@ -108,6 +108,10 @@ verify-roads: ## Compare 10,000 pairs a mode with Dijkstra on every extract: as 
 bench-beacon: build ## Measure 2,000 devices: acknowledged after commit, seen by a viewer
 	@go run ./cmd/gridbench beacon
 
+.PHONY: bench-track
+bench-track: build ## Measure how long a day's track of one patrol takes to read, and nothing else of bench-beacon
+	@go run ./cmd/gridbench beacon --only-track
+
 .PHONY: soak
 soak: build ## Keep 5,000 fixes a second on for 20 min (SOAK=2h, SOAK=3m): do memory, descriptors and goroutines grow? (FAIL=1 ends with an error if so)
 	@go run ./cmd/gridbench soak --for=$(or $(SOAK),20m) $(if $(FAIL),--fail)

@@ -3,7 +3,6 @@ package api_test
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -12,6 +11,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/cell"
+	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
 // desk is a duty desk whose every answer a test can set; left alone it answers
@@ -294,8 +294,11 @@ func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from
 	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 1}}, []dispatch.PatrolID{patrolID}, d.act(ctx)
 }
 
-func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int) ([]api.TrackPoint, error) {
-	return slices.Clone(d.fixes[:min(limit, len(d.fixes))]), d.act(ctx)
+func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int, visit func(*realtime.TrackPlace)) error {
+	for _, p := range d.fixes[:min(limit, len(d.fixes))] {
+		visit(ptr(placeOf(p)))
+	}
+	return d.act(ctx)
 }
 
 func (d *desk) Cover(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.CoverOrder) (dispatch.CaseDetail, error) {

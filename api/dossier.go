@@ -17,6 +17,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
 // Records answers what is kept of a case beside the case itself: its events with what
@@ -67,7 +68,7 @@ const (
 // track is where a patrol was while it was on the case.
 type dossierTrack struct {
 	assignment dispatch.Assignment
-	fixes      []TrackPoint
+	fixes      []realtime.TrackPlace
 }
 
 // dossier prints everything about a case, for whoever has to judge it later. It is

@@ -32,7 +32,8 @@ func frameOf(c dispatch.CaseDetail, tracks []dossierTrack) frame {
 		high.Lon, high.Lat = max(high.Lon, p.Lon), max(high.Lat, p.Lat)
 	}
 	for _, t := range tracks {
-		for _, p := range t.fixes {
+		for _, fix := range t.fixes {
+			p := fix.Point
 			low.Lon, low.Lat = min(low.Lon, p.Lon), min(low.Lat, p.Lat)
 			high.Lon, high.Lat = max(high.Lon, p.Lon), max(high.Lat, p.Lat)
 		}
@@ -113,7 +114,7 @@ func drawMap(in dossierContext) template.HTML {
 		mark := trackMarks[i%len(trackMarks)]
 		line := make([][2]float64, len(t.fixes))
 		for j, p := range t.fixes {
-			line[j] = [2]float64{p.Lon, p.Lat}
+			line[j] = [2]float64{p.Point.Lon, p.Point.Lat}
 		}
 		var d strings.Builder
 		f.path(&d, line)

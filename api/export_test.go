@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
 // Routes is what the router knows, for the tests that walk all of it.
@@ -42,7 +44,6 @@ func (s *Server) Unasked() (n int) {
 // What the fuzz targets and tables reach into.
 var (
 	ParseJSON = parseJSON
-	TrackPage = trackPage
 	ShortGrid = shortGrid
 )
 
@@ -86,4 +87,13 @@ func StatusesOfReadError(err error) (out []int) {
 		out = append(out, r.Status)
 	}
 	return out
+}
+
+// TrackPage is the page of a track that the door answers.
+func TrackPage(fixes []realtime.TrackPlace, limit int) []byte {
+	page := trackPage{limit: limit}
+	for i := range fixes {
+		page.add(&fixes[i])
+	}
+	return page.end()
 }

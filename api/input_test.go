@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/geo"
 )
@@ -295,58 +294,5 @@ func part(t *testing.T, w *multipart.Writer, name string, content []byte) {
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestTrackPages(t *testing.T) {
-	t.Parallel()
-	at := func(s int) time.Time { return t0.Add(time.Duration(s) * time.Second) }
-	fixes := func(seconds ...int) (out []api.TrackPoint) {
-		for _, s := range seconds {
-			out = append(out, api.TrackPoint{T: at(s)})
-		}
-		return out
-	}
-	for name, row := range map[string]struct {
-		fixes []api.TrackPoint
-		limit int
-		items int
-		next  time.Time
-	}{
-		"none":                      {nil, 3, 0, time.Time{}},
-		"all on one page":           {fixes(1, 2, 3), 3, 3, time.Time{}},
-		"one more":                  {fixes(1, 2, 3, 4), 3, 3, at(4)},
-		"a time is not split":       {fixes(1, 2, 3, 3), 3, 2, at(3)},
-		"a page of one time passes": {fixes(1, 1, 1, 1), 3, 3, at(1).Add(1)},
-	} {
-		page := api.TrackPage(row.fixes, row.limit)
-		next := ""
-		if page.NextCursor != nil {
-			next = *page.NextCursor
-		}
-		want := ""
-		if !row.next.IsZero() {
-			want = row.next.Format(time.RFC3339Nano)
-		}
-		if len(page.Items) != row.items || page.Items == nil || next != want {
-			t.Errorf("%s: %d items and %q, want %d and %q", name, len(page.Items), next, row.items, want)
-		}
-	}
-}
-
-func TestTrack(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
-	// The database keeps a look at a real patrol only.
-	_, patrol := b.device("D-1")
-	b.desk.fixes = []api.TrackPoint{{T: t0, Lon: 1, Lat: 2}, {T: t0.Add(time.Second), Lon: 1, Lat: 2, Verdict: ptr("jump")}}
-	token := b.as(dispatch.RoleAuditor)
-	r := b.want(http.StatusOK, call{path: "/api/v1/patrols/" + patrol.String() + "/track?limit=1&from=2026-05-03T21:40:00%2B08:00", token: token})
-	if !strings.Contains(string(r.body), `"next_cursor":"2026-05-03T13:40:01.123Z"`) {
-		t.Errorf("%s", r.body)
-	}
-	var looks int
-	if err := b.db.QueryRow(t.Context(), `SELECT count(*) FROM position_views WHERE what = 'track' AND patrol_id = $1`, patrol).Scan(&looks); err != nil || looks != 1 {
-		t.Errorf("the look was recorded %d times, %v", looks, err)
 	}
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/geo/road/match"
+	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
 // matchAsk is MatchAsk: a track that is sent, or the stored one of a patrol.
@@ -141,25 +143,25 @@ func (s *Server) storedTrack(c echo.Context, in *matchAsk, mode road.Mode) ([]ma
 }
 
 // matchable is a stored track, one fix at a time: two phones in one car tell the same.
-func matchable(stored []TrackPoint) []match.Fix {
+func matchable(stored []realtime.TrackPlace) []match.Fix {
 	var fixes []match.Fix
 	for _, p := range stored {
 		if len(fixes) > 0 && !p.T.After(fixes[len(fixes)-1].T) {
 			continue
 		}
-		f := match.Fix{Point: geo.Point{Lon: p.Lon, Lat: p.Lat}, T: p.T}
-		if p.AccuracyM != nil {
-			f.AccuracyM = *p.AccuracyM
-		}
-		if p.SpeedMs != nil {
-			f.SpeedMS = *p.SpeedMs
-		}
-		if p.HeadingDeg != nil {
-			f.HeadingDeg, f.Headed = *p.HeadingDeg, true
-		}
+		f := match.Fix{Point: p.Point, T: p.T, AccuracyM: orZero(p.AccuracyM), SpeedMS: orZero(p.SpeedMS), HeadingDeg: orZero(p.HeadingDeg)}
+		f.Headed = !math.IsNaN(float64(p.HeadingDeg))
 		fixes = append(fixes, f)
 	}
 	return fixes
+}
+
+// orZero is a measure, 0 for one that was not sent.
+func orZero(v float32) float64 {
+	if math.IsNaN(float64(v)) {
+		return 0
+	}
+	return float64(v)
 }
 
 // network is the roads that serve, where there are any.

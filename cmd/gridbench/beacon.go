@@ -23,12 +23,17 @@ type beaconCmd struct {
 	FloodSockets int           `name:"flood-sockets" default:"500" help:"Sockets of the flood, at most as many as devices."`
 	FloodBurst   int           `name:"flood-burst" default:"20" help:"Fixes in each of its bursts."`
 	FloodFor     time.Duration `name:"flood-for" default:"20s" help:"How long each half of the flood lasts; 0s leaves it out."`
+
+	OnlyTrack bool `name:"only-track" help:"Read a day's track, in a town of a few patrols, and keep no figure."`
 }
 
 // Run measures on a durable private cluster, made for the run: every device sends
 // one fix after the other in an open loop, a viewer looks at all of them, and in the
 // end the rows on disk are compared with what was acknowledged.
 func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
+	if c.OnlyTrack {
+		c.Sockets = min(c.Sockets, 20)
+	}
 	if c.Sockets < 1 || c.Every <= 0 || c.For < c.Every {
 		return errors.New("--sockets, --every and --for must be above nothing, and --for no less than --every")
 	}
@@ -59,6 +64,13 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 		return err
 	}
 	defer server.stop()
+	if c.OnlyTrack {
+		read, cpu, err := day(ctx, town, server)
+		if err != nil {
+			return err
+		}
+		return show(os.Stdout, dayFigures(read, cpu))
+	}
 	fmt.Fprintf(os.Stderr, "%d sockets, a fix each every %s, for %s ...\n", c.Sockets, c.Every, c.For)
 	load, err := c.load(ctx, town, server)
 	if err != nil {
@@ -98,11 +110,11 @@ func (c beaconCmd) Run(ctx context.Context, all *commands) (err error) {
 		}
 		figures = append(figures, f.figures(one)...)
 	}
-	read, err := day(ctx, town, server)
+	read, cpu, err := day(ctx, town, server)
 	if err != nil {
 		return err
 	}
-	figures = append(figures, one("a patrol's track of a day, 17,280 fixes, read, p50", quantileMS(read, 0.50), "ms", bar(50)))
+	figures = append(figures, dayFigures(read, cpu)...)
 	if c.Held > 0 {
 		fmt.Fprintf(os.Stderr, "holding %d sockets ...\n", c.Held)
 		server.stop()

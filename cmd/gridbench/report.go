@@ -30,8 +30,8 @@ func (f figure) missed() bool {
 	return f.Bar != nil && (f.Value > *f.Bar) != f.AtLeast && f.Value != *f.Bar
 }
 
-// keep prints the figures as a table and writes them to dir/name.json.
-func keep(out io.Writer, dir, name string, figures []figure) error {
+// show prints the figures as a table.
+func show(out io.Writer, figures []figure) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "figure\tvalue\tunit\tbar\tpeer\t")
 	for _, f := range figures {
@@ -54,7 +54,12 @@ func keep(out io.Writer, dir, name string, figures []figure) error {
 		}
 		fmt.Fprintf(table, "%s\t%.4g\t%s\t%s\t%s\t%s\n", f.Name, f.Value, f.Unit, asked, peer, verdict)
 	}
-	if err := table.Flush(); err != nil {
+	return table.Flush()
+}
+
+// keep prints the figures as a table and writes them to dir/name.json.
+func keep(out io.Writer, dir, name string, figures []figure) error {
+	if err := show(out, figures); err != nil {
 		return err
 	}
 	text, err := json.MarshalIndent(figures, "", "  ")

@@ -22,6 +22,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/geo/geotest"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+	"github.com/gridpatrol/gridpatrol/realtime"
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
 	"github.com/gridpatrol/gridpatrol/realtime/realtimetest"
 	"github.com/gridpatrol/gridpatrol/realtime/replay"
@@ -135,7 +136,9 @@ func TestReplayOfRealTracks(t *testing.T) {
 	if err := db.QueryRow(t.Context(), `SELECT patrol_id, min(t) FROM tracks GROUP BY 1 LIMIT 1`).Scan(&patrol, &from); err != nil {
 		t.Fatal(err)
 	}
-	shown, err := tracks{pgtrack.New(db)}.Track(t.Context(), dispatch.Viewer{District: dispatch.DistrictID{UUID: pgdb.District}, Role: dispatch.RoleOperator}, dispatch.PatrolID{UUID: patrol}, from, from.Add(time.Hour), 10)
+	var shown []realtime.TrackPlace
+	err = pgtrack.New(db).Track(t.Context(), dispatch.Viewer{District: dispatch.DistrictID{UUID: pgdb.District}, Role: dispatch.RoleOperator},
+		dispatch.PatrolID{UUID: patrol}, from, from.Add(time.Hour), 10, func(p *realtime.TrackPlace) { shown = append(shown, *p) })
 	if err != nil || len(shown) == 0 || !shown[0].Simulated {
 		t.Errorf("the track API shows %+v, %v", shown, err)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"github.com/gorilla/websocket"
 
@@ -10,7 +9,6 @@ import (
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/realtime"
-	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
 )
 
 // The seams between packages that do not know each other.
@@ -66,33 +64,4 @@ func openCases(desk *dispatch.Service, auth *pgauth.Store) realtime.CaseSource {
 			ask.Cursor = *page.NextCursor
 		}
 	}
-}
-
-// tracks hands the door what a patrol's track is kept as.
-type tracks struct{ *pgtrack.Store }
-
-func (t tracks) Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, limit int) ([]api.TrackPoint, error) {
-	points, err := t.Store.Track(ctx, v, patrol, from, to, limit)
-	if err != nil {
-		return nil, err
-	}
-	out := make([]api.TrackPoint, len(points))
-	measures := make([]float64, 0, 3*len(points)) // of all of them, in one piece
-	wide := func(v *float32) *float64 {
-		if v == nil {
-			return nil
-		}
-		measures = append(measures, float64(*v))
-		return &measures[len(measures)-1]
-	}
-	for i := range points {
-		p := &points[i]
-		out[i] = api.TrackPoint{
-			T: p.T, Lon: p.Lon, Lat: p.Lat, AccuracyM: wide(p.AccuracyM), SpeedMs: wide(p.SpeedMS), HeadingDeg: wide(p.HeadingDeg), Simulated: p.Simulated,
-		}
-		if p.Verdict != "" {
-			out[i].Verdict = &p.Verdict
-		}
-	}
-	return out, nil
 }

@@ -160,7 +160,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	door, err := api.New(api.Config{
 		Auth:    auth,
 		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
-		Book: view, Register: view, Tracks: tracks{trackStore}, Roster: view, Records: view, Zone: zone,
+		Book: view, Register: view, Tracks: trackStore, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket{beacons}, Live: liveSocket(live),
 		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: c.now(), Log: env.Log, Metrics: figures.Registry,

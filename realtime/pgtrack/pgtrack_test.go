@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/google/uuid"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -76,23 +77,28 @@ func TestCommitKeepsWhatItWasGiven(t *testing.T) {
 		t.Fatal(err)
 	}
 	auditor := dispatch.Viewer{District: dispatch.DistrictID{UUID: pgdb.District}, Role: dispatch.RoleAuditor}
-	track, err := b.store.Track(t.Context(), auditor, b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0)
-	if err != nil || len(track) != 2 {
-		t.Fatalf("%d fixes, %v", len(track), err)
+	read := func(v dispatch.Viewer, limit int) (track []realtime.TrackPlace) {
+		err := b.store.Track(t.Context(), v, b.unit.Patrol, b.now.Add(-time.Hour), b.now, limit, func(p *realtime.TrackPlace) { track = append(track, *p) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return track
 	}
+	track := read(auditor, 0)
 	stranger := auditor
 	stranger.AreaCode = "elsewhere"
-	if track, err := b.store.Track(t.Context(), stranger, b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0); err != nil || len(track) != 0 {
-		t.Errorf("whoever may not see the patrol reads %d fixes of its track, %v", len(track), err)
+	if track := read(stranger, 0); len(track) != 0 {
+		t.Errorf("whoever may not see the patrol reads %d fixes of its track", len(track))
 	}
-	eight, ninety := float32(8), float32(90)
-	want := pgtrack.TrackPoint{DeviceID: b.unit.Device, Seq: 2, T: b.now.Add(-time.Minute), ReceivedAt: b.now,
-		Lon: 121.38, Lat: 28.58, Cell: doubtful.Cell, AccuracyM: &eight, HeadingDeg: &ninety, Verdict: "jump,mock"}
-	if d := cmp.Diff(want, track[1]); d != "" {
+	nan := float32(math.NaN())
+	good := realtime.TrackPlace{T: b.now.Add(-2 * time.Minute), Point: geo.Point{Lon: 121.38, Lat: 28.58}, AccuracyM: 8, SpeedMS: nan, HeadingDeg: 90}
+	bad := good
+	bad.T, bad.Verdict = b.now.Add(-time.Minute), "jump,mock"
+	if d := cmp.Diff([]realtime.TrackPlace{good, bad}, track, cmpopts.EquateNaNs()); d != "" {
 		t.Error(d)
 	}
-	if track[0].Verdict != "" {
-		t.Errorf("a good fix has the verdict %q", track[0].Verdict)
+	if d := cmp.Diff(track[:1], read(auditor, 1), cmpopts.EquateNaNs()); d != "" {
+		t.Error(d)
 	}
 	records, err := b.store.Streams(t.Context(), []realtime.StreamKey{b.key, {Device: b.unit.Device, Stream: uuid.New()}})
 	if err != nil || len(records) != 2 {
@@ -104,6 +110,52 @@ func TestCommitKeepsWhatItWasGiven(t *testing.T) {
 	}
 	if n, err := pgtrack.Stray(t.Context(), b.db); err != nil || n != 0 {
 		t.Errorf("%d fixes outside every day, %v", n, err)
+	}
+}
+
+// Two telephones in one car are one track, in the order of time; what one of them told
+// for another patrol is not of it.
+func TestATrackOfTwoDevices(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	second := realtime.StreamKey{Device: dispatch.DeviceID{UUID: uuid.New()}, Stream: uuid.New()}
+	other := uuid.New()
+	if _, err := b.db.Exec(t.Context(), `INSERT INTO patrols (id, district_id, code, name, department, mode, area_code, status)
+		SELECT $1, district_id, 'other', 'other', department, mode, area_code, status FROM patrols WHERE id = $2`, other, b.unit.Patrol.UUID); err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		`INSERT INTO devices (id, district_id, code) SELECT $1, district_id, 'second' FROM patrols WHERE id = $2`,
+		`INSERT INTO device_bindings (device_id, patrol_id, valid) SELECT $1, id, tstzrange(gp_now() - interval '1 day', NULL) FROM patrols WHERE id = $2`,
+	} {
+		if _, err := b.db.Exec(t.Context(), query, second.Device.UUID, b.unit.Patrol.UUID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var fixes []realtime.TrackFix
+	var want []time.Time
+	for i := range 6 {
+		f := b.fix(int64(i)+1, b.now.Add(time.Duration(i-10)*time.Minute))
+		if i%2 == 1 {
+			f.Key = second
+		}
+		if i == 3 {
+			f.Patrol = dispatch.PatrolID{UUID: other}
+		} else {
+			want = append(want, f.Fix.T)
+		}
+		fixes = append(fixes, f)
+	}
+	batch := b.batch(t, 6, 0, fixes...)
+	batch.Streams = append(batch.Streams, realtime.StreamUpdate{Key: second, Progress: realtime.Progress{Acked: 6}})
+	if err := b.store.Commit(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+	auditor := dispatch.Viewer{District: dispatch.DistrictID{UUID: pgdb.District}, Role: dispatch.RoleAuditor}
+	var got []time.Time
+	err := b.store.Track(t.Context(), auditor, b.unit.Patrol, b.now.Add(-time.Hour), b.now, 0, func(p *realtime.TrackPlace) { got = append(got, p.T) })
+	if d := cmp.Diff(want, got); err != nil || d != "" {
+		t.Error(err, d)
 	}
 }
 
