@@ -19,12 +19,14 @@ type soakLook struct {
 	residentMB, heapMB, files, goroutines float64
 }
 
+// soakLong is from when on a run is long: what comes and goes no longer looks like growth.
+const soakLong = 20*time.Minute - soakEvery
+
 // soakBatches is into how many parts of equal length the looks are cut.
 const soakBatches = 18
 
-// soakMeasure is something of a service that may grow. Two bars are asked of it, and the
-// one that lets more through counts: what it may gain in an hour, for long runs, and what
-// it may gain in the whole run, for short ones.
+// soakMeasure is something of a service that may grow: by so much an hour in a long run,
+// and by so much in all in a shorter one.
 type soakMeasure struct {
 	name, unit string
 	of         func(soakLook) float64
@@ -46,7 +48,10 @@ var soakMeasures = []soakMeasure{
 
 // bar is the growth an hour that is put down to chance in a run of a length.
 func (m soakMeasure) bar(length time.Duration) float64 {
-	return max(m.barAnHour, math.Round(m.barARun/length.Hours()))
+	if length >= soakLong {
+		return m.barAnHour
+	}
+	return math.Round(m.barARun / length.Hours())
 }
 
 // judgeSoak says of each measure how it grows, and what of that is no chance.
