@@ -13,7 +13,7 @@ var reasonWords = map[string]dispatch.Words{
 	"an operator sent it": {ZH: "值班员派遣", EN: "an operator sent it"}, "an operator sent another": {ZH: "值班员改派", EN: "an operator sent another"},
 	"an operator closed the case": {ZH: "值班员结案", EN: "an operator closed the case"}, "an operator handed it over": {ZH: "值班员交办", EN: "an operator handed it over"},
 	"the case was closed": {ZH: "事件已结案", EN: "the case was closed"}, "the dispatch was taken back": {ZH: "派遣已撤销", EN: "the dispatch was taken back"},
-	"its position was lost": {ZH: "定位丢失", EN: "its position was lost"}, "the patrol was lost": {ZH: "力量失联", EN: "the patrol was lost"},
+	"its position was lost": {ZH: "定位丢失", EN: "its position was lost"}, "went off duty": {ZH: "下班", EN: "went off duty"}, "the fence is no more": {ZH: "围栏已撤销", EN: "the fence is no more"}, "the patrol was lost": {ZH: "力量失联", EN: "the patrol was lost"},
 	"is needed sooner elsewhere": {ZH: "别处更急", EN: "is needed sooner elsewhere"}, "is not needed": {ZH: "不再需要", EN: "is not needed"}, "it is not needed": {ZH: "不再需要", EN: "it is not needed"},
 	"was relieved": {ZH: "已换班", EN: "was relieved"}, "relieved the commander": {ZH: "接替指挥", EN: "relieved the commander"}, "a hand-over": {ZH: "换班", EN: "a hand-over"},
 	"was released from the mission": {ZH: "已放行", EN: "was released from the mission"}, "the mission was recalled": {ZH: "联合执法撤回", EN: "the mission was recalled"},

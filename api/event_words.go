@@ -44,6 +44,7 @@ var eventWords = map[string]dispatch.Words{
 
 	"patrol.status": {ZH: "力量状态变更", EN: "Patrol's state changed"}, "patrol.entered_grid": {ZH: "进入责任网格", EN: "Entered its grid"}, "patrol.left_grid": {ZH: "离开责任网格", EN: "Left its grid"},
 	"patrol.entered_closure": {ZH: "进入封闭区域", EN: "Entered a closed area"}, "patrol.left_closure": {ZH: "离开封闭区域", EN: "Left a closed area"},
+	"patrol.entered_place": {ZH: "到达重点场所", EN: "Came to a place"}, "patrol.left_place": {ZH: "离开重点场所", EN: "Left a place"},
 	"member.begins": {ZH: "编入力量", EN: "Joined a patrol"}, "member.ends": {ZH: "调离力量", EN: "Left a patrol"}, "post.begins": {ZH: "任职开始", EN: "Part in a grid begins"}, "post.ends": {ZH: "任职结束", EN: "Part in a grid ends"},
 	"shift.added": {ZH: "新增排班", EN: "Shift added"}, "shift.changed": {ZH: "调整排班", EN: "Shift changed"}, "shift.ended": {ZH: "结束排班", EN: "Shift ended"},
 	"device.bound": {ZH: "设备绑定", EN: "Device bound"}, "device.unbound": {ZH: "设备解绑", EN: "Device unbound"}, "device.revoked": {ZH: "设备停用", EN: "Device revoked"},

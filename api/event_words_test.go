@@ -28,7 +28,7 @@ var beginnings = map[string][]string{
 		string(dispatch.Expired), string(dispatch.Recalled)},
 	"revisit.": {string(dispatch.RevisitOpen), string(dispatch.RevisitMissed), string(dispatch.RevisitClimbed)},
 	"viewed.":  {"position", "track"},
-	"patrol.":  {"entered_grid", "left_grid", "entered_closure", "left_closure"},
+	"patrol.":  {"entered_grid", "left_grid", "entered_closure", "left_closure", "entered_place", "left_place"},
 }
 
 var kindShape = regexp.MustCompile(`^[a-z_]+(\.[a-z_]+)+$`)

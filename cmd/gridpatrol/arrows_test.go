@@ -22,7 +22,7 @@ var arrows = map[string][]string{
 	"geo":             {},
 	"geo/cell":        {"geo"},
 	"geo/grid":        {"geo", "geo/cell"},
-	"geo/fence":       {"geo"},
+	"geo/fence":       {"geo", "geo/cell"},
 	"geo/feature":     {"geo"},
 	"geo/track":       {"geo", "geo/feature"},
 	"geo/geotest":     {"geo"},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 const (
 	// lookForCrossings is how often whoever moved is held against the fences.
 	lookForCrossings = time.Second
-	// readFencesEvery is how often the fences are read anew.
+	// readFencesEvery is how often the fences are read anew, and everybody is looked at,
+	// whether they have moved or not.
 	readFencesEvery = 20 * time.Second
 	// maxCrossings bounds what one look writes; what is beyond it comes with a later one,
 	// since a watch that is not written is not moved.
@@ -25,23 +27,30 @@ const (
 // fenceBook is where fences stand and crossings go. *pgtrack.Store is one.
 type fenceBook interface {
 	Areas(ctx context.Context) ([]pgtrack.Area, error)
+	Insides(ctx context.Context) (map[dispatch.PatrolID][]pgtrack.FenceName, error)
 	Cross(ctx context.Context, all []pgtrack.Crossed) (news []pgtrack.Crossed, err error)
 	ForgetSides(ctx context.Context) error
 }
 
-// fenceKeeper watches patrols on duty at the edge of their own grids, and of areas that
-// are closed for how they move. It looks at the places of the live map, so that what
-// moves nobody there crosses nothing here.
+// fenceKeeper watches patrols on duty at the edge of their own grids, of areas that are
+// closed for how they move, and of places with a fence. It looks at the places of the
+// live map, so that what moves nobody there crosses nothing here. Whoever is lost or goes
+// off duty within a fence has left it, for that reason.
 type fenceKeeper struct {
 	env  *Env
-	all  func() []realtime.Standing
+	live interface {
+		All() []realtime.Standing
+		Standing(dispatch.PatrolID) (realtime.Standing, bool)
+	}
+	news realtime.Subscription
 	book fenceBook
 
 	// run's own:
+	areas   map[pgtrack.FenceName]*watchedArea
 	own     map[dispatch.PatrolID]*watchedArea
-	closed  []*watchedArea
-	watches map[watchKey]*fence.Watch
-	seen    map[dispatch.PatrolID]time.Time // the newest fix that was looked at
+	shared  *fence.Index[*watchedArea] // of all but patrols' own
+	watched map[dispatch.PatrolID]*watchedPatrol
+	moved   map[dispatch.PatrolID]struct{} // still to be looked at
 	unsaved []pgtrack.Crossed
 }
 
@@ -50,18 +59,22 @@ type watchedArea struct {
 	fence *fence.Fence
 }
 
-type watchKey struct {
-	patrol dispatch.PatrolID
-	kind   string
-	name   string
+// watchedPatrol is where a patrol was last and the fences it is in or near; of all others
+// it is outside. A nil place is of somebody who has not been seen yet.
+type watchedPatrol struct {
+	last      *fence.Fix
+	simulated bool
+	watches   map[pgtrack.FenceName]*fence.Watch
 }
 
-func newFenceKeeper(env *Env, index *realtime.Index, book fenceBook) *fenceKeeper {
-	return &fenceKeeper{env: env, all: index.All, book: book, watches: map[watchKey]*fence.Watch{}, seen: map[dispatch.PatrolID]time.Time{}}
+func newFenceKeeper(env *Env, index *realtime.Index, bus realtime.Bus, book fenceBook) *fenceKeeper {
+	return &fenceKeeper{env: env, live: index, news: bus.Subscribe(), book: book,
+		watched: map[dispatch.PatrolID]*watchedPatrol{}, moved: map[dispatch.PatrolID]struct{}{}, shared: &fence.Index[*watchedArea]{}}
 }
 
 // run watches until ctx ends.
 func (k *fenceKeeper) run(ctx context.Context) error {
+	defer k.news.Close()
 	tick := time.NewTicker(lookForCrossings)
 	defer tick.Stop()
 	var read time.Time
@@ -76,64 +89,139 @@ func (k *fenceKeeper) run(ctx context.Context) error {
 			read = time.Now()
 			err = k.read(ctx)
 		}
+		k.hear(ctx)
 		if err = errors.Join(err, k.look(ctx)); err != nil && ctx.Err() == nil {
 			k.env.Log.Error("watch the fences", "error", err)
 		}
 	}
 }
 
-// read takes the fences over. A watch stays as long as its fence does.
+// hear takes over who has moved since the last look, and waits for somebody to, but not
+// for longer than until the next.
+func (k *fenceKeeper) hear(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lookForCrossings)
+	defer cancel()
+	news, err := k.news.Receive(ctx)
+	if err != nil {
+		return // nobody has moved
+	}
+	for id := range news.Moved {
+		k.moved[id] = struct{}{}
+	}
+}
+
+// read takes the fences over, and what is written down of who is in them: what this node
+// saw before it stopped, and what others have seen.
 func (k *fenceKeeper) read(ctx context.Context) error {
 	areas, err := k.book.Areas(ctx)
 	if err != nil {
 		return err
 	}
-	k.own, k.closed = map[dispatch.PatrolID]*watchedArea{}, nil
-	named := map[string]bool{}
+	k.areas, k.own, k.shared = map[pgtrack.FenceName]*watchedArea{}, map[dispatch.PatrolID]*watchedArea{}, &fence.Index[*watchedArea]{}
 	for _, a := range areas {
 		f, err := fence.New(a.Rings)
+		one := &watchedArea{a, f}
+		if err == nil && a.Kind != pgtrack.OwnGrid {
+			err = k.shared.Add(f, one)
+		}
 		if err != nil {
 			k.env.Log.Warn("an area cannot be watched", "kind", a.Kind, "name", a.Name, "error", err)
 			continue
 		}
-		named[a.Kind+a.Name] = true
 		if a.Kind == pgtrack.OwnGrid {
-			k.own[a.Patrol] = &watchedArea{a, f}
+			k.own[a.Patrol] = one
 		} else {
-			k.closed = append(k.closed, &watchedArea{a, f})
+			k.areas[a.FenceName] = one
 		}
 	}
-	for key := range k.watches {
-		if !named[key.kind+key.name] {
-			delete(k.watches, key)
+	for id, p := range k.watched {
+		maps.DeleteFunc(p.watches, func(name pgtrack.FenceName, _ *fence.Watch) bool { return k.area(id, name) == nil })
+	}
+	if err := k.book.ForgetSides(ctx); err != nil {
+		return err
+	}
+	for _, s := range k.live.All() {
+		k.moved[s.Patrol] = struct{}{}
+	}
+	if len(k.unsaved) > 0 {
+		return nil // what is written down is not yet what was seen
+	}
+	insides, err := k.book.Insides(ctx)
+	if err != nil {
+		return err
+	}
+	k.agree(insides)
+	return nil
+}
+
+// area is a fence as a patrol meets it, nil where it is none for it any more.
+func (k *fenceKeeper) area(id dispatch.PatrolID, name pgtrack.FenceName) *watchedArea {
+	if own := k.own[id]; own != nil && own.FenceName == name {
+		return own
+	}
+	return k.areas[name]
+}
+
+// agree brings together what was seen and what is written down. Where they differ,
+// another node has written what this one does not see, or this one has just begun.
+func (k *fenceKeeper) agree(insides map[dispatch.PatrolID][]pgtrack.FenceName) {
+	for id, names := range insides {
+		p := k.patrol(id)
+		k.moved[id] = struct{}{}
+		for _, name := range names {
+			if k.area(id, name) == nil {
+				continue
+			}
+			switch w := p.watches[name]; {
+			case w == nil:
+				started := fence.Begin(fence.Inside, p.last)
+				p.watches[name] = &started
+			case w.Side == fence.Outside:
+				k.add(id, p, name, false, p.last.T, "")
+			case w.Side == fence.Unknown:
+				w.Side = fence.Inside
+			}
 		}
 	}
-	return k.book.ForgetSides(ctx)
+	for id, p := range k.watched {
+		for name, w := range p.watches {
+			switch {
+			case w.Side != fence.Inside || slices.Contains(insides[id], name):
+			case p.last == nil: // known from what was written down alone, and that has changed
+				delete(p.watches, name)
+			default:
+				k.add(id, p, name, true, p.last.T, "")
+			}
+		}
+	}
+}
+
+func (k *fenceKeeper) patrol(id dispatch.PatrolID) *watchedPatrol {
+	p := k.watched[id]
+	if p == nil {
+		p = &watchedPatrol{watches: map[pgtrack.FenceName]*fence.Watch{}}
+		k.watched[id] = p
+	}
+	return p
 }
 
 // look holds whoever has moved against the fences and writes down what was crossed.
 func (k *fenceKeeper) look(ctx context.Context) error {
-	for _, s := range k.all() {
+	for id := range k.moved {
 		if len(k.unsaved) >= maxCrossings {
 			break
 		}
-		if !s.Placed || s.Status == dispatch.OffDuty || s.Presence == dispatch.Lost {
-			if _, watched := k.seen[s.Patrol]; watched {
-				k.forget(s.Patrol)
-			}
-			continue
-		}
-		if !s.T.After(k.seen[s.Patrol]) {
-			continue
-		}
-		k.seen[s.Patrol] = s.T
-		if own := k.own[s.Patrol]; own != nil {
-			k.step(own, s)
-		}
-		for _, c := range k.closed {
-			if slices.Contains(c.Modes, string(s.Mode)) {
-				k.step(c, s)
-			}
+		delete(k.moved, id)
+		s, known := k.live.Standing(id)
+		switch {
+		case !known || s.Status == dispatch.OffDuty:
+			k.lose(id, time.Time{}, pgtrack.WhyOffDuty)
+		case s.Presence == dispatch.Lost && s.Placed:
+			k.lose(id, s.T.Add(realtime.LostAfter), pgtrack.WhyLost)
+		case s.Presence == dispatch.Lost:
+			k.lose(id, time.Time{}, pgtrack.WhyLost)
+		default:
+			k.step(id, s)
 		}
 	}
 	if len(k.unsaved) == 0 {
@@ -145,40 +233,79 @@ func (k *fenceKeeper) look(ctx context.Context) error {
 	}
 	k.unsaved = nil
 	for _, c := range news {
-		k.env.Log.Info("a patrol crossed a fence", "patrol", c.Patrol, "kind", c.Kind, "name", c.Name, "inside", c.Inside, "at", c.At)
+		k.env.Log.Info("a patrol crossed a fence", "patrol", c.Patrol, "kind", c.Kind, "name", c.Name, "inside", c.Inside, "at", c.At, "because", c.Why)
 	}
 	return nil
 }
 
-func (k *fenceKeeper) step(a *watchedArea, s realtime.Standing) {
-	key := watchKey{s.Patrol, a.Kind, a.Name}
-	w := k.watches[key]
-	if w == nil {
-		w = &fence.Watch{}
-		k.watches[key] = w
+// step takes a patrol's next place.
+func (k *fenceKeeper) step(id dispatch.PatrolID, s realtime.Standing) {
+	p := k.patrol(id)
+	if p.last != nil && !s.T.After(p.last.T) {
+		return
 	}
-	before := w.Side
-	crossed := w.Step(a.fence, fence.Fix{Point: s.Point, T: s.T, AccuracyM: s.AccuracyM})
-	add := func(inside, first bool, at time.Time) {
-		k.unsaved = append(k.unsaved, pgtrack.Crossed{
-			Patrol: s.Patrol, Kind: a.Kind, Name: a.Name, Inside: inside, At: at, First: first, Simulated: s.Simulated,
-		})
-	}
-	// Outside of a closed area is where everybody is: only who came near is written down.
-	if before == fence.Unknown && w.Side != fence.Unknown && (a.Kind == pgtrack.OwnGrid || w.Side == fence.Inside) {
-		add(w.Side == fence.Inside, a.Kind == pgtrack.OwnGrid, s.T)
-	}
-	for _, c := range crossed {
-		add(c.Entered, false, c.T)
-	}
-}
-
-// forget ends the watches of who has gone off duty or was lost: the next fix begins anew.
-func (k *fenceKeeper) forget(id dispatch.PatrolID) {
-	delete(k.seen, id)
-	for key := range k.watches {
-		if key.patrol == id {
-			delete(k.watches, key)
+	p.simulated = s.Simulated
+	fix := fence.Fix{Point: s.Point, T: s.T, AccuracyM: s.AccuracyM}
+	near := map[pgtrack.FenceName]bool{}
+	meet := func(a *watchedArea) {
+		if near[a.FenceName] || a.Kind == pgtrack.ClosedArea && !slices.Contains(a.Modes, string(s.Mode)) {
+			return
+		}
+		near[a.FenceName] = true
+		w := p.watches[a.FenceName]
+		if w == nil {
+			side := fence.Outside // it was not near before
+			if p.last == nil {
+				side = fence.Unknown
+			}
+			started := fence.Begin(side, p.last)
+			w = &started
+			p.watches[a.FenceName] = w
+		}
+		before := w.Side
+		crossed := w.Step(a.fence, fix)
+		if before == fence.Unknown && w.Side == fence.Inside {
+			k.add(id, p, a.FenceName, true, s.T, "")
+		}
+		for _, c := range crossed {
+			k.add(id, p, a.FenceName, c.Entered, c.T, "")
 		}
 	}
+	if own := k.own[id]; own != nil {
+		meet(own)
+	}
+	k.shared.Near(p.last, fix, meet)
+	for name, w := range p.watches {
+		if near[name] {
+			continue
+		}
+		if w.Side == fence.Inside { // it went far in one step
+			if a := k.area(id, name); a != nil {
+				meet(a)
+			}
+		}
+		if w.Side != fence.Inside {
+			delete(p.watches, name)
+		}
+	}
+	p.last = &fix
+}
+
+// lose ends the watches of who has gone off duty or was lost: the next fix begins anew,
+// and whoever was in a fence has left it.
+func (k *fenceKeeper) lose(id dispatch.PatrolID, at time.Time, why string) {
+	p := k.watched[id]
+	if p == nil {
+		return
+	}
+	for name, w := range p.watches {
+		if w.Side == fence.Inside {
+			k.add(id, p, name, false, at, why)
+		}
+	}
+	delete(k.watched, id)
+}
+
+func (k *fenceKeeper) add(id dispatch.PatrolID, p *watchedPatrol, name pgtrack.FenceName, inside bool, at time.Time, why string) {
+	k.unsaved = append(k.unsaved, pgtrack.Crossed{Patrol: id, FenceName: name, Inside: inside, At: at, Why: why, Simulated: p.simulated})
 }

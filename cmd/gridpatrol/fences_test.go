@@ -3,9 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,77 +18,171 @@ import (
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
 )
 
-// fakeFences is a book in memory.
+// fakeFences is a book in memory, with the same rule as the one that lasts.
 type fakeFences struct {
-	areas []pgtrack.Area
-	err   error
-	got   []string
+	areas  []pgtrack.Area
+	err    error
+	inside map[dispatch.PatrolID][]pgtrack.FenceName
+	got    []string
 }
 
 func (f *fakeFences) Areas(context.Context) ([]pgtrack.Area, error) { return f.areas, nil }
 func (f *fakeFences) ForgetSides(context.Context) error             { return nil }
-func (f *fakeFences) Cross(_ context.Context, all []pgtrack.Crossed) ([]pgtrack.Crossed, error) {
+func (f *fakeFences) Insides(context.Context) (map[dispatch.PatrolID][]pgtrack.FenceName, error) {
+	return f.inside, f.err
+}
+func (f *fakeFences) Cross(_ context.Context, all []pgtrack.Crossed) (news []pgtrack.Crossed, err error) {
 	if f.err != nil {
 		return nil, f.err
 	}
 	for _, c := range all {
-		f.got = append(f.got, fmt.Sprintf("%s inside=%v first=%v", c.Kind, c.Inside, c.First))
+		now := f.inside[c.Patrol]
+		if c.Inside == slices.Contains(now, c.FenceName) {
+			continue
+		}
+		verb := "left"
+		if c.Inside {
+			verb = "entered"
+			f.inside[c.Patrol] = append(now, c.FenceName)
+		} else {
+			f.inside[c.Patrol] = slices.DeleteFunc(now, func(n pgtrack.FenceName) bool { return n == c.FenceName })
+		}
+		f.got = append(f.got, strings.TrimSpace(verb+" "+c.Kind+" "+c.Why))
+		news = append(news, c)
 	}
-	return all, nil
+	return news, nil
 }
 
-// A worker who leaves the grid on duty and a patrol that drives into a closed area are
-// noticed once; whoever is off duty or walks where cars may not drive is not.
-func TestTheWatchOverFences(t *testing.T) {
-	t.Parallel()
-	worker, car := dispatch.PatrolID{UUID: uuid.New()}, dispatch.PatrolID{UUID: uuid.New()}
-	local := geo.NewLocal(geo.Point{Lon: 121.38, Lat: 28.58})
+// fakeLive is a live map of some patrols.
+type fakeLive map[dispatch.PatrolID]realtime.Standing
+
+func (l fakeLive) All() []realtime.Standing { return slices.Collect(maps.Values(l)) }
+func (l fakeLive) Standing(id dispatch.PatrolID) (realtime.Standing, bool) {
+	s, known := l[id]
+	return s, known
+}
+
+// fenceTown is a worker with a grid, and a car, a closed area and a place that they meet.
+type fenceTown struct {
+	worker, car dispatch.PatrolID
+	local       geo.Local
+	book        *fakeFences
+	live        fakeLive
+	at          time.Time
+}
+
+func newFenceTown() *fenceTown {
+	w := &fenceTown{worker: dispatch.PatrolID{UUID: uuid.New()}, car: dispatch.PatrolID{UUID: uuid.New()},
+		local: geo.NewLocal(geo.Point{Lon: 121.38, Lat: 28.58}), live: fakeLive{}, at: time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)}
 	box := func(x, half float64) [][]geo.Point {
-		return [][]geo.Point{{local.Point(x-half, -half), local.Point(x+half, -half), local.Point(x+half, half), local.Point(x-half, half)}}
+		return [][]geo.Point{{w.local.Point(x-half, -half), w.local.Point(x+half, -half), w.local.Point(x+half, half), w.local.Point(x-half, half)}}
 	}
-	book := &fakeFences{areas: []pgtrack.Area{
-		{Kind: pgtrack.OwnGrid, Name: "G1", Patrol: worker, Rings: box(0, 200)},
-		{Kind: pgtrack.ClosedArea, Name: "c", Modes: []string{"car"}, Rings: box(1000, 100)},
+	w.book = &fakeFences{inside: map[dispatch.PatrolID][]pgtrack.FenceName{}, areas: []pgtrack.Area{
+		{FenceName: pgtrack.FenceName{Kind: pgtrack.OwnGrid, Name: "G1"}, Patrol: w.worker, Rings: box(0, 200)},
+		{FenceName: pgtrack.FenceName{Kind: pgtrack.ClosedArea, Name: "c"}, Modes: []string{"car"}, Rings: box(1000, 100)},
+		{FenceName: pgtrack.FenceName{Kind: pgtrack.AroundSpot, Name: "L1"}, Rings: box(3000, 60)},
 	}}
-	var standing []realtime.Standing
-	k := newFenceKeeper(&Env{Log: slog.New(slog.DiscardHandler)}, realtime.NewIndex(time.Now), book)
-	k.all = func() []realtime.Standing { return standing }
+	return w
+}
+
+// keeper is one that has just started and read its fences.
+func (w *fenceTown) keeper(t *testing.T) *fenceKeeper {
+	t.Helper()
+	k := newFenceKeeper(&Env{Log: slog.New(slog.DiscardHandler)}, realtime.NewIndex(time.Now), realtime.NewLocalBus(), w.book)
+	k.live = w.live
 	if err := k.read(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	see := func(status dispatch.Status, workerX, carX float64) error {
-		at = at.Add(10 * time.Second)
-		of := func(id dispatch.PatrolID, mode dispatch.Mode, x float64) realtime.Standing {
-			return realtime.Standing{Placed: true, Presence: dispatch.Online, Enrolled: &realtime.Enrolled{Mode: mode, Status: status},
-				Place: realtime.Place{Patrol: id, T: at, Point: local.Point(x, 0), AccuracyM: 10}}
-		}
-		standing = []realtime.Standing{of(worker, dispatch.Foot, workerX), of(car, dispatch.Car, carX)}
-		return k.look(t.Context())
-	}
+	return k
+}
+
+func (w *fenceTown) stand(id dispatch.PatrolID, mode dispatch.Mode, status dispatch.Status, presence dispatch.Presence, x float64) {
+	w.live[id] = realtime.Standing{Placed: true, Presence: presence, Enrolled: &realtime.Enrolled{Mode: mode, Status: status},
+		Place: realtime.Place{Patrol: id, T: w.at, Point: w.local.Point(x, 0), AccuracyM: 10}}
+}
+
+// A worker who leaves the grid on duty, and a patrol that drives into a closed area or
+// past a place between two fixes, are noticed once each way; so is who is lost or goes off
+// duty within a fence. Whoever is off duty or walks where cars may not drive is not.
+func TestTheWatchOverFences(t *testing.T) {
+	t.Parallel()
+	w := newFenceTown()
+	k := w.keeper(t)
 	for _, s := range []struct {
-		status       dispatch.Status
-		worker, car  float64
-		fails        bool
-		wantAppended []string
+		status      dispatch.Status
+		presence    dispatch.Presence
+		worker, car float64
+		fails       bool
+		want        []string
 	}{
-		{dispatch.Free, 0, 500, false, []string{"grid inside=true first=true"}},
-		{dispatch.Free, 205, 895, false, nil}, // at the edges
-		{dispatch.Free, 300, 1000, true, nil}, // the database is away
-		{dispatch.Free, 300, 1000, false, []string{"grid inside=false first=false", "closure inside=true first=false"}},
-		{dispatch.Free, 1000, 1000, false, nil}, // on foot the closure is none
-		{dispatch.OffDuty, 0, 500, false, nil},
-		{dispatch.Free, 0, 500, false, []string{"grid inside=true first=true"}},
+		{dispatch.Free, dispatch.Online, 0, 500, false, []string{"entered grid"}},
+		{dispatch.Free, dispatch.Online, 205, 895, false, nil}, // at the edges
+		{dispatch.Free, dispatch.Online, 300, 1000, true, nil}, // the database is away
+		{dispatch.Free, dispatch.Online, 300, 1000, false, []string{"entered closure", "left grid"}},
+		{dispatch.Free, dispatch.Online, 1000, 1000, false, nil},                                                     // on foot the closure is none
+		{dispatch.Free, dispatch.Online, 1200, 3800, false, []string{"entered place", "left closure", "left place"}}, // past the place without a fix there
+		{dispatch.OffDuty, dispatch.Online, 0, 500, false, nil},
+		{dispatch.Free, dispatch.Online, 0, 1000, false, []string{"entered closure", "entered grid"}},
+		{dispatch.Free, dispatch.Stale, 10, 1010, false, nil},
+		{dispatch.Free, dispatch.Lost, 10, 1010, false, []string{"left closure its position was lost", "left grid its position was lost"}},
+		{dispatch.Free, dispatch.Lost, 10, 1010, false, nil},
+		{dispatch.Free, dispatch.Online, 20, 1020, false, []string{"entered closure", "entered grid"}},
+		{dispatch.OffDuty, dispatch.Lost, 20, 1020, true, nil},
+		{dispatch.OffDuty, dispatch.Lost, 20, 1020, false, []string{"left closure went off duty", "left grid went off duty"}},
 	} {
-		book.got, book.err = nil, nil
+		w.book.got, w.book.err = nil, nil
 		if s.fails {
-			book.err = errors.New("away")
+			w.book.err = errors.New("away")
 		}
-		if err := see(s.status, s.worker, s.car); (err != nil) != s.fails {
+		w.at = w.at.Add(30 * time.Second)
+		w.stand(w.worker, dispatch.Foot, s.status, s.presence, s.worker)
+		w.stand(w.car, dispatch.Car, s.status, s.presence, s.car)
+		k.moved[w.worker], k.moved[w.car] = struct{}{}, struct{}{}
+		if err := k.look(t.Context()); (err != nil) != s.fails {
 			t.Fatalf("%+v: %v", s, err)
 		}
-		if !slices.Equal(book.got, s.wantAppended) {
-			t.Errorf("%s, worker at %v, car at %v: %v, want %v", s.status, s.worker, s.car, book.got, s.wantAppended)
+		if slices.Sort(w.book.got); !slices.Equal(w.book.got, s.want) {
+			t.Errorf("%s %s, worker at %v, car at %v: %v, want %v", s.status, s.presence, s.worker, s.car, w.book.got, s.want)
 		}
 	}
+}
+
+// Who has left while no node looked has left all the same, and who was lost meanwhile is
+// said to be. Of what another node wrote that this one sees otherwise, it says so.
+func TestTheWatchGoesOnFromWhatIsWrittenDown(t *testing.T) {
+	t.Parallel()
+	w := newFenceTown()
+	expect := func(k *fenceKeeper, what string, want ...string) {
+		t.Helper()
+		w.book.got = nil
+		for range 2 { // the second finds nothing to say
+			if err := errors.Join(k.read(t.Context()), k.look(t.Context())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if slices.Sort(w.book.got); !slices.Equal(w.book.got, want) {
+			t.Errorf("%s: %v, want %v", what, w.book.got, want)
+		}
+	}
+	w.stand(w.worker, dispatch.Foot, dispatch.Free, dispatch.Online, 0)
+	w.stand(w.car, dispatch.Car, dispatch.Free, dispatch.Online, 1000)
+	k := w.keeper(t)
+	expect(k, "they come", "entered closure", "entered grid")
+
+	w.at = w.at.Add(time.Hour)
+	w.stand(w.worker, dispatch.Foot, dispatch.Free, dispatch.Online, 500)
+	w.stand(w.car, dispatch.Car, dispatch.Free, dispatch.Lost, 1000)
+	k = w.keeper(t)
+	expect(k, "after a restart", "left closure its position was lost", "left grid")
+
+	w.at = w.at.Add(time.Minute)
+	w.stand(w.worker, dispatch.Foot, dispatch.Free, dispatch.Online, 0)
+	expect(k, "comes back", "entered grid")
+	w.book.inside[w.worker] = nil
+	expect(k, "another node has lost it", "entered grid")
+
+	w.stand(w.worker, dispatch.Foot, dispatch.OffDuty, dispatch.Lost, 0)
+	k = w.keeper(t)
+	w.book.inside[w.worker] = nil
+	expect(k, "another node has seen it go")
 }

@@ -24,7 +24,7 @@ type importCmd struct {
 	Areas       importAreasCmd       `cmd:"" help:"District, towns, villages: code,name,level,parent_code[,phone]; phone is the town's information room."`
 	Staff       importStaffCmd       `cmd:"" help:"People, their patrols, devices and grids: code,name,role,department,area_code,grid_code,patrol_code,patrol_mode,skills,device_id[,phone][,grid_part][,works_in]; works_in names the grids, villages and towns that a patrol is sent to, with ; between them: left empty it stays as it is, and the code of the district is everywhere."`
 	Categories  importCategoriesCmd  `cmd:"" help:"What can be reported: code,name_zh,name_en,lead,joint,optional,urgency,dispatch_mode[,skill][,revisit_days][,crews][,listed,article][,same_m,same_hours,same_joins][,covert_hours][,check_percent]; see docs/categories.md."`
-	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week[,crs]; or points with these properties."`
+	Places      importPlacesCmd      `cmd:"" help:"Cameras, rental houses, markets, factories: code,name,kind,lon,lat,url,visits_per_week[,crs][,fence_m]; or points with these properties."`
 	Calendar    importCalendarCmd    `cmd:"" help:"Holidays and make-up days: day,kind,name; kind is holiday or workday."`
 	Shifts      importShiftsCmd      `cmd:"" help:"When patrols are on duty: patrol_code,from,until; times in RFC 3339, or offsets from now such as -1h or +8h30m."`
 	Grids       importGridsCmd       `cmd:"" help:"The map of grids, as a version that is checked; a draft, unless it is put in force."`

@@ -120,6 +120,16 @@ func TestRegisterIsStoredOnce(t *testing.T) {
 	r := o.take(o.Places, strings.Replace(places, ",2\n", ",x\n", 1))
 	same(t, "a bad row", refusals(r), "2 visits_per_week bad_value")
 	eq(t, "accepted", r.Accepted, 1)
+
+	// A fence is taken from the column, stays where there is none, and goes with a 0.
+	const fenced = "code,name,kind,lon,lat,url,visits_per_week,fence_m\nR1,出租房,rental_house,121.3873515,28.4998105,,2,80\nC1,camera,camera,121.4,28.5,https://cam.example/1,,\n"
+	same(t, "a fence", changes(o.take(o.Places, fenced)), "changed place R1 fence_m: 0 -> 80")
+	same(t, "a table without the column", changes(o.take(o.Places, places)))
+	same(t, "refused", refusals(o.take(o.Places, strings.Replace(fenced, ",80\n", ",29\n", 1))), "2 fence_m bad_value")
+	same(t, "refused", refusals(o.take(o.Places, strings.Replace(fenced, ",80\n", ",80m\n", 1))), "2 fence_m bad_value")
+	eq(t, "fences", o.rows(`SELECT code, fence_m FROM places WHERE fence_m IS NOT NULL`), "R1 80")
+	same(t, "none", changes(o.take(o.Places, strings.Replace(fenced, ",80\n", ",0\n", 1))), "changed place R1 fence_m: 80 -> 0")
+	eq(t, "fences", o.rows(`SELECT count(*) FROM places WHERE fence_m IS NOT NULL`), "0")
 }
 
 func TestDryRunChangesNothing(t *testing.T) {

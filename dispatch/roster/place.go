@@ -23,6 +23,7 @@ type Place struct {
 	CRS              geo.CRS
 	URL              string
 	VisitsPerWeek    int
+	FenceM           *int // within so many metres somebody has been there; 0 for no fence, nil leaves it as it stands
 }
 
 // PlaceKinds are the kinds of places.
@@ -34,12 +35,15 @@ var placeSchemes = []string{"http", "https", "rtsp"}
 const (
 	maxPlaceName = 200
 	maxPlaceURL  = 2000
+	// Below leastFenceM no fix could tell who is there.
+	leastFenceM = 30
+	mostFenceM  = 2000
 )
 
 // Places reads code,name,kind,lon,lat,url,visits_per_week and perhaps crs: wgs84,
-// cgcs2000, gcj02 or bd09. A row without one is in the datum crs.
+// cgcs2000, gcj02 or bd09 (a row without one is in the datum crs), and fence_m.
 func Places(in io.Reader, crs geo.CRS) ([]Place, []Refusal, error) {
-	return decode(in, []string{"code", "name", "kind", "lon", "lat", "url", "visits_per_week"}, []string{"crs"},
+	return decode(in, []string{"code", "name", "kind", "lon", "lat", "url", "visits_per_week"}, []string{"crs", "fence_m"},
 		func(r *row) (string, Place) { return placeOf(r, crs) })
 }
 
@@ -90,6 +94,13 @@ func placeOf(r *row, crs geo.CRS) (string, Place) {
 			r.refuse("visits_per_week", CodeValue, "%.40q is no number of visits from 0 to 168", text)
 		}
 		p.VisitsPerWeek = n
+	}
+	if text := r.Get("fence_m"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n != 0 && n < leastFenceM || n > mostFenceM {
+			r.refuse("fence_m", CodeValue, "%.40q is no radius from %d to %d m, nor 0 for none", text, leastFenceM, mostFenceM)
+		}
+		p.FenceM = &n
 	}
 	return p.Code, p
 }

@@ -135,6 +135,15 @@ type Watch struct {
 	any  bool
 }
 
+// Begin is a watch over somebody who stood on a side when nothing nearer was known of
+// the fence. before may be nil: what comes next is the first fix.
+func Begin(side Side, before *Fix) Watch {
+	if before == nil {
+		return Watch{Side: side}
+	}
+	return Watch{Side: side, last: *before, any: true}
+}
+
 // Step takes the next fix and answers what was crossed since the one before, in order;
 // they alternate. A fix that is not newer than the one before is passed over.
 func (w *Watch) Step(f *Fence, fix Fix) (crossed []Crossing) {

@@ -197,3 +197,65 @@ func TestStandingStillSaysNothing(t *testing.T) {
 		}
 	})
 }
+
+// Whoever crosses any of many fences is told of it by the cells as by looking at all, with
+// watches that begin only where a fence is near.
+func TestTheIndexMissesNoCrossing(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		type fenced struct {
+			f     *Fence
+			whole Watch
+			near  *Watch
+		}
+		var all []*fenced
+		var x Index[*fenced]
+		for range rapid.IntRange(1, 12).Draw(t, "fences") {
+			dx, dy := rapid.Float64Range(-4000, 4000).Draw(t, "fence x"), rapid.Float64Range(-4000, 4000).Draw(t, "fence y")
+			half := rapid.SampledFrom([]float64{30, 200, 1500, 60_000}).Draw(t, "half")
+			one := &fenced{f: must(t, []geo.Point{at(dx-half, dy-half), at(dx+half, dy-half), at(dx+half, dy+half), at(dx-half, dy+half)})}
+			if err := x.Add(one.f, one); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, one)
+		}
+		var before *Fix
+		now := start
+		for range rapid.IntRange(2, 10).Draw(t, "fixes") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second)
+			fix := Fix{Point: at(rapid.Float64Range(-6000, 6000).Draw(t, "x"), rapid.Float64Range(-6000, 6000).Draw(t, "y")), T: now, AccuracyM: rapid.Float64Range(0, 200).Draw(t, "accuracy")}
+			if before != nil && !fix.T.After(before.T) {
+				continue
+			}
+			visited := map[*fenced]int{}
+			x.Near(before, fix, func(one *fenced) { visited[one]++ })
+			for _, one := range all {
+				want := said(one.whole.Step(one.f, fix))
+				got := ""
+				if visited[one] > 1 {
+					t.Fatalf("visited %d times", visited[one])
+				}
+				if visited[one] == 1 || one.near != nil && one.near.Side == Inside {
+					if one.near == nil {
+						side := Outside // it was not near before
+						if before == nil {
+							side = Unknown
+						}
+						w := Begin(side, before)
+						one.near = &w
+					}
+					got = said(one.near.Step(one.f, fix))
+				} else {
+					one.near = nil
+				}
+				if got != want {
+					t.Fatalf("by its cells %q, by looking at all %q", got, want)
+				}
+				if inside := one.near != nil && one.near.Side == Inside; inside != (one.whole.Side == Inside) {
+					t.Fatalf("by its cells inside is %v, by looking at all %v", inside, one.whole.Side)
+				}
+			}
+			before = &fix
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,31 +18,42 @@ import (
 )
 
 // Area is a fence as it is kept: for one patrol, its own grids; for all of some modes,
-// an area that is closed.
+// an area that is closed; for all, what is around a place that asks for it.
 type Area struct {
-	Kind   string // grid, closure
-	Name   string // the codes of the grids; the closure's id
+	FenceName
 	Patrol dispatch.PatrolID
 	Modes  []string
 	Rings  [][]geo.Point
 }
 
-// The kinds of Area.
+// FenceName is what a fence is known by.
+type FenceName struct {
+	Kind string // grid, closure, place
+	Name string // the codes of the grids; the closure's id; the place's code
+}
+
+// The kinds of fences.
 const (
 	OwnGrid    = "grid"
 	ClosedArea = "closure"
+	AroundSpot = "place"
 )
 
 // A patrol's beat is every grid that one of its members works in, as one area.
-const selectBeats = `SELECT m.patrol_id, string_agg(DISTINCT g.code, ',' ORDER BY g.code), ST_AsBinary(ST_Multi(ST_Union(g.geom)))
-FROM patrol_members m
+const (
+	nameBeat  = `string_agg(DISTINCT g.code, ',' ORDER BY g.code)`
+	fromBeats = `FROM patrol_members m
 JOIN grid_staff s ON s.staff_id = m.staff_id AND s.part IN ('worker', 'part_timer') AND s.valid @> gp_now()
 JOIN grid_versions v ON v.district_id = $1 AND v.state = 'active' AND v.valid @> gp_now()
 JOIN grids g ON g.version_id = v.id AND g.code = s.grid_code
-WHERE s.district_id = $1 AND m.valid @> gp_now() GROUP BY m.patrol_id LIMIT $2`
+WHERE s.district_id = $1 AND m.valid @> gp_now()`
+	selectBeats = `SELECT m.patrol_id, ` + nameBeat + `, ST_AsBinary(ST_Multi(ST_Union(g.geom))) ` + fromBeats + ` GROUP BY m.patrol_id LIMIT $2`
+)
 
 const selectClosedAreas = `SELECT id::text, modes, ST_AsBinary(ST_Multi(geom)) FROM road_closures
 WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now() AND GeometryType(geom) IN ('POLYGON', 'MULTIPOLYGON') ORDER BY id DESC LIMIT $2`
+
+const selectFencedPlaces = `SELECT code, ST_X(geom), ST_Y(geom), fence_m FROM places WHERE district_id = $1 AND fence_m IS NOT NULL ORDER BY code LIMIT $2`
 
 // MaxAreas bounds how many of each kind are watched.
 const MaxAreas = 5000
@@ -53,7 +65,7 @@ func (s *Store) Areas(ctx context.Context) ([]Area, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read beats: %w", err)
 	}
-	a := Area{Kind: OwnGrid}
+	a := Area{FenceName: FenceName{Kind: OwnGrid}}
 	var shape []byte
 	_, err = pgx.ForEachRow(rows, []any{&a.Patrol.UUID, &a.Name, &shape}, func() (err error) {
 		a.Rings, err = ringsOf(shape)
@@ -66,7 +78,7 @@ func (s *Store) Areas(ctx context.Context) ([]Area, error) {
 	if rows, err = s.db.Query(ctx, selectClosedAreas, s.district.UUID, MaxAreas); err != nil {
 		return nil, fmt.Errorf("read closed areas: %w", err)
 	}
-	c := Area{Kind: ClosedArea}
+	c := Area{FenceName: FenceName{Kind: ClosedArea}}
 	_, err = pgx.ForEachRow(rows, []any{&c.Name, &c.Modes, &shape}, func() (err error) {
 		c.Rings, err = ringsOf(shape)
 		area := c
@@ -77,7 +89,32 @@ func (s *Store) Areas(ctx context.Context) ([]Area, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read closed areas: %w", err)
 	}
+	if rows, err = s.db.Query(ctx, selectFencedPlaces, s.district.UUID, MaxAreas); err != nil {
+		return nil, fmt.Errorf("read the fences of places: %w", err)
+	}
+	p := Area{FenceName: FenceName{Kind: AroundSpot}}
+	var at geo.Point
+	var radiusM float64
+	_, err = pgx.ForEachRow(rows, []any{&p.Name, &at.Lon, &at.Lat, &radiusM}, func() error {
+		p.Rings = [][]geo.Point{circle(at, radiusM)}
+		areas = append(areas, p)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the fences of places: %w", err)
+	}
 	return areas, nil
+}
+
+// circle is a ring around a place, as 48 corners: within half a percent of the radius.
+func circle(at geo.Point, radiusM float64) []geo.Point {
+	local := geo.NewLocal(at)
+	ring := make([]geo.Point, 48)
+	for i := range ring {
+		sin, cos := math.Sincos(2 * math.Pi * float64(i) / float64(len(ring)))
+		ring[i] = local.Point(radiusM*cos, radiusM*sin)
+	}
+	return ring
 }
 
 func ringsOf(shape []byte) (rings [][]geo.Point, err error) {
@@ -102,56 +139,68 @@ func ringsOf(shape []byte) (rings [][]geo.Point, err error) {
 	return rings, nil
 }
 
-// Crossed is a patrol on another side of a fence than before. First says that it has
-// not been seen on any: that is written down, and is no event.
+// Crossed is a patrol that has come into a fence or left it. A zero At is the database's
+// present. Why is empty where its way took it there.
 type Crossed struct {
-	Patrol    dispatch.PatrolID
-	Kind      string
-	Name      string
+	Patrol dispatch.PatrolID
+	FenceName
 	Inside    bool
 	At        time.Time
-	First     bool
+	Why       string
 	Simulated bool
 }
 
-const turnSide = `INSERT INTO fence_sides AS f (district_id, patrol_id, kind, fence, inside, since) VALUES ($1, $2, $3, $4, $5, $6)
-ON CONFLICT (patrol_id, kind, fence) DO UPDATE SET inside = excluded.inside, since = excluded.since
-  WHERE f.inside <> excluded.inside AND f.since < excluded.since
-RETURNING inside`
+// Why somebody has left a fence whose way did not lead out of it.
+const (
+	WhyOffDuty = "went off duty"
+	WhyLost    = "its position was lost"
+	WhyNoFence = "the fence is no more"
+)
 
-// dropSides forgets fences that are watched no more.
-const dropSides = `DELETE FROM fence_sides f WHERE district_id = $1 AND kind = 'closure'
-  AND NOT EXISTS (SELECT FROM road_closures c WHERE c.id::text = f.fence AND c.lifted_at IS NULL AND (upper_inf(c.during) OR upper(c.during) > gp_now()))`
+const (
+	// comeIn and goOut change a side once, whoever sees it: what is older than the last
+	// change changes nothing. The row of who has left stays for a while, so that a node
+	// that hears of the entry late does not write it down again.
+	comeIn = `INSERT INTO fence_sides AS f (district_id, patrol_id, kind, fence, inside, since) VALUES ($1, $2, $3, $4, true, coalesce($5, gp_now()))
+ON CONFLICT (patrol_id, kind, fence) DO UPDATE SET inside = true, since = excluded.since WHERE NOT f.inside AND f.since < excluded.since
+RETURNING since`
+	goOut = `UPDATE fence_sides SET inside = false, since = greatest(since, coalesce($5, gp_now()))
+WHERE district_id = $1 AND patrol_id = $2 AND kind = $3 AND fence = $4 AND inside AND (since < $5 OR $5 IS NULL)
+RETURNING since`
+	selectInside = `SELECT patrol_id, kind, fence FROM fence_sides WHERE district_id = $1 AND inside`
+	// dropSides forgets fences that are watched no more, and who left long ago.
+	dropSides = `DELETE FROM fence_sides f WHERE district_id = $1 AND (
+  (NOT inside AND since < gp_now() - interval '1 day')
+  OR (kind = 'closure' AND NOT EXISTS (SELECT FROM road_closures c WHERE c.id::text = f.fence AND c.lifted_at IS NULL AND (upper_inf(c.during) OR upper(c.during) > gp_now())))
+  OR (kind = 'place' AND NOT EXISTS (SELECT FROM places p WHERE p.district_id = f.district_id AND p.code = f.fence AND p.fence_m IS NOT NULL))
+  OR (kind = 'grid' AND NOT EXISTS (SELECT ` + fromBeats + ` AND m.patrol_id = f.patrol_id HAVING ` + nameBeat + ` = f.fence)))
+RETURNING patrol_id, kind, fence, inside`
+)
 
 // Cross writes changes of sides down, each as one event whoever else has seen it, and
 // answers those that were news. An event tells no place: only which fence, and when.
 func (s *Store) Cross(ctx context.Context, all []Crossed) (news []Crossed, err error) {
 	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
 		news = nil
-		var entries []proof.Entry
 		for _, c := range all {
-			var inside bool
-			err := tx.QueryRow(ctx, turnSide, s.district.UUID, c.Patrol.UUID, c.Kind, c.Name, c.Inside, c.At).Scan(&inside)
+			query := goOut
+			if c.Inside {
+				query = comeIn
+			}
+			var at *time.Time
+			if !c.At.IsZero() {
+				at = &c.At
+			}
+			err := tx.QueryRow(ctx, query, s.district.UUID, c.Patrol.UUID, c.Kind, c.Name, at).Scan(&c.At)
 			if errors.Is(err, pgx.ErrNoRows) {
 				continue
 			}
 			if err != nil {
 				return err
 			}
-			if c.First {
-				continue
-			}
-			verb := "left_"
-			if c.Inside {
-				verb = "entered_"
-			}
-			entries = append(entries, proof.Entry{
-				Kind: "patrol." + verb + c.Kind, District: s.district.UUID, Patrol: c.Patrol.UUID, Actor: proof.System,
-				Detail: map[string]any{c.Kind: c.Name, "at": c.At.UTC().Format(time.RFC3339), "simulated": c.Simulated},
-			})
 			news = append(news, c)
 		}
-		return pgproof.Record(ctx, tx, entries...)
+		return s.record(ctx, tx, news)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("write down who crossed a fence: %w", err)
@@ -159,8 +208,68 @@ func (s *Store) Cross(ctx context.Context, all []Crossed) (news []Crossed, err e
 	return news, nil
 }
 
-// ForgetSides drops what is known of closures that are over.
+func (s *Store) record(ctx context.Context, tx pgx.Tx, all []Crossed) error {
+	var entries []proof.Entry
+	for _, c := range all {
+		verb := "left_"
+		if c.Inside {
+			verb = "entered_"
+		}
+		detail := map[string]any{c.Kind: c.Name, "at": c.At.UTC().Format(time.RFC3339), "simulated": c.Simulated}
+		if c.Why != "" {
+			detail["because"] = c.Why
+		}
+		entries = append(entries, proof.Entry{Kind: "patrol." + verb + c.Kind, District: s.district.UUID, Patrol: c.Patrol.UUID, Actor: proof.System, Detail: detail})
+	}
+	return pgproof.Record(ctx, tx, entries...)
+}
+
+// Insides are the fences that each patrol is in, as it was written down.
+func (s *Store) Insides(ctx context.Context) (map[dispatch.PatrolID][]FenceName, error) {
+	rows, err := s.db.Query(ctx, selectInside, s.district.UUID)
+	if err != nil {
+		return nil, fmt.Errorf("read who is in a fence: %w", err)
+	}
+	out := map[dispatch.PatrolID][]FenceName{}
+	var patrol dispatch.PatrolID
+	var name FenceName
+	_, err = pgx.ForEachRow(rows, []any{&patrol.UUID, &name.Kind, &name.Name}, func() error {
+		out[patrol] = append(out[patrol], name)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who is in a fence: %w", err)
+	}
+	return out, nil
+}
+
+// ForgetSides drops what is known of fences that are no more. Who was in one has left it.
 func (s *Store) ForgetSides(ctx context.Context) error {
-	_, err := s.db.Exec(ctx, dropSides, s.district.UUID)
-	return err
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var now time.Time
+		if err := tx.QueryRow(ctx, `SELECT gp_now()`).Scan(&now); err != nil {
+			return err
+		}
+		rows, err := tx.Query(ctx, dropSides, s.district.UUID)
+		if err != nil {
+			return err
+		}
+		var left []Crossed
+		c := Crossed{At: now, Why: WhyNoFence}
+		var inside bool
+		_, err = pgx.ForEachRow(rows, []any{&c.Patrol.UUID, &c.Kind, &c.Name, &inside}, func() error {
+			if inside {
+				left = append(left, c)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return s.record(ctx, tx, left)
+	})
+	if err != nil {
+		return fmt.Errorf("forget fences that are no more: %w", err)
+	}
+	return nil
 }

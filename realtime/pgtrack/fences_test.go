@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridpatrol/gridpatrol/geo"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/realtime/pgtrack"
 )
@@ -27,10 +28,13 @@ INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid)
 INSERT INTO road_closures (id, district_id, geom, modes, during, reason, made_by)
   SELECT gen_random_uuid(), d.id, ST_GeomFromText(shape, 4326), '{car,foot}', tstzrange(gp_now() - interval '1 hour', gp_now() + left_over), 'x', gen_random_uuid()
   FROM districts d, (VALUES ('POLYGON((121 28,121.1 28,121.1 28.1,121 28))', interval '1 hour'), ('LINESTRING(121 28,121.1 28)', interval '1 hour'),
-    ('POLYGON((121 28,121.1 28,121.1 28.1,121 28))', interval '-1 minute')) AS c (shape, left_over);`
+    ('POLYGON((121 28,121.1 28,121.1 28.1,121 28))', interval '-1 minute')) AS c (shape, left_over);
+INSERT INTO places (id, district_id, code, name, kind, geom, fence_m)
+  SELECT gen_random_uuid(), id, 'L' || n, '出租房', 'rental_house', ST_SetSRID(ST_MakePoint(121.005, 28.005), 4326), fence_m
+  FROM districts, (VALUES (1, 80), (2, NULL)) AS p (n, fence_m);`
 
-// The fences that are watched are a worker's own grids, as one area, and the areas
-// that are closed now.
+// The fences that are watched are a worker's own grids, as one area, the areas that are
+// closed now, and what is around places that ask for it.
 func TestAreas(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
@@ -42,7 +46,7 @@ func TestAreas(t *testing.T) {
 		t.Fatal(err)
 	}
 	areas, err := store.Areas(t.Context())
-	if err != nil || len(areas) != 2 {
+	if err != nil || len(areas) != 3 {
 		t.Fatalf("%+v, %v", areas, err)
 	}
 	if a := areas[0]; a.Kind != pgtrack.OwnGrid || a.Name != "G1,G2" || a.Patrol.IsZero() || len(a.Rings) != 1 {
@@ -52,51 +56,96 @@ func TestAreas(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 
+	if a := areas[2]; a.FenceName != (pgtrack.FenceName{Kind: pgtrack.AroundSpot, Name: "L1"}) || len(a.Rings) != 1 {
+		t.Errorf("%+v", a)
+	} else {
+		for _, p := range a.Rings[0] {
+			if off := geo.DistanceM(p, geo.Point{Lon: 121.005, Lat: 28.005}); off < 79 || off > 81 {
+				t.Errorf("a corner is %.1f m from a place with a fence of 80 m", off)
+			}
+		}
+	}
+
 	patrol := areas[0].Patrol
 	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
-	cross := func(inside, first bool, minute int) int {
+	beat := pgtrack.FenceName{Kind: pgtrack.OwnGrid, Name: "G1,G2"}
+	cross := func(c pgtrack.Crossed) int {
 		t.Helper()
-		news, err := store.Cross(t.Context(), []pgtrack.Crossed{{
-			Patrol: patrol, Kind: pgtrack.OwnGrid, Name: "G1,G2", Inside: inside, First: first, At: at.Add(time.Duration(minute) * time.Minute),
-		}})
+		c.Patrol = patrol
+		news, err := store.Cross(t.Context(), []pgtrack.Crossed{c})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return len(news)
 	}
+	minute := func(m int) time.Time { return at.Add(time.Duration(m) * time.Minute) }
 	for i, c := range []struct {
-		inside, first bool
-		minute, news  int
+		inside bool
+		at     time.Time
+		why    string
+		news   int
 	}{
-		{true, true, 0, 0},   // where it began
-		{false, false, 5, 1}, // left
-		{false, false, 5, 0}, // as another node saw it
-		{false, true, 6, 0},  // a node that starts
-		{true, false, 4, 0},  // what is older changes nothing
-		{true, false, 9, 1},  // came back
+		{false, minute(0), "", 0},                        // outside is where everybody is
+		{true, minute(1), "", 1},                         // came in
+		{true, minute(1), "", 0},                         // as another node saw it
+		{true, minute(2), "", 0},                         // a node that starts
+		{false, minute(0), "", 0},                        // what is older changes nothing
+		{false, minute(5), "", 1},                        // left
+		{true, minute(3), "", 0},                         // an entry that is heard of late
+		{true, minute(9), "", 1},                         // came back
+		{false, minute(19), pgtrack.WhyLost, 1},          // and was lost there
+		{true, minute(30), "", 1},                        // was heard again
+		{false, time.Time{}, pgtrack.WhyOffDuty, 1},      // went home
+		{false, time.Time{}, pgtrack.WhyOffDuty, 0},      // as another node heard it
+		{true, time.Now().Add(100 * time.Hour), "", 1},   // a clock that is ahead of ours
+		{false, time.Time{}, pgtrack.WhyOffDuty, 1},      // keeps nobody there
+		{false, time.Now().Add(1000 * time.Hour), "", 0}, // who is outside does not leave
 	} {
-		if n := cross(c.inside, c.first, c.minute); n != c.news {
+		if n := cross(pgtrack.Crossed{FenceName: beat, Inside: c.inside, At: c.at, Why: c.why}); n != c.news {
 			t.Errorf("crossing %d: %d events, want %d", i, n, c.news)
 		}
 	}
 	var kinds []string
-	if err := db.QueryRow(t.Context(), `SELECT array_agg(kind ORDER BY id) FROM case_events WHERE patrol_id = $1`, patrol.UUID).Scan(&kinds); err != nil {
+	if err := db.QueryRow(t.Context(), `SELECT array_agg(kind || ' ' || coalesce(body -> 'detail' ->> 'because', '') ORDER BY id) FROM case_events WHERE patrol_id = $1`, patrol.UUID).Scan(&kinds); err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(kinds, []string{"patrol.left_grid", "patrol.entered_grid"}) {
+	if !slices.Equal(kinds, []string{"patrol.entered_grid ", "patrol.left_grid ", "patrol.entered_grid ", "patrol.left_grid its position was lost",
+		"patrol.entered_grid ", "patrol.left_grid went off duty", "patrol.entered_grid ", "patrol.left_grid went off duty"}) {
 		t.Errorf("%v", kinds)
 	}
 
-	// What is known of a closure goes with it.
-	if _, err := store.Cross(t.Context(), []pgtrack.Crossed{{Patrol: patrol, Kind: pgtrack.ClosedArea, Name: areas[1].Name, Inside: true, At: at},
-		{Patrol: patrol, Kind: pgtrack.ClosedArea, Name: uuid.NewString(), Inside: true, At: at}}); err != nil {
+	// What is known of a fence goes with it, and who was in it has left.
+	gone := pgtrack.FenceName{Kind: pgtrack.ClosedArea, Name: uuid.NewString()}
+	kept := pgtrack.FenceName{Kind: pgtrack.ClosedArea, Name: areas[1].Name}
+	place := pgtrack.FenceName{Kind: pgtrack.AroundSpot, Name: "L1"}
+	for _, name := range []pgtrack.FenceName{gone, kept, place, {Kind: pgtrack.OwnGrid, Name: "G9"}} {
+		cross(pgtrack.Crossed{FenceName: name, Inside: true, At: at})
+	}
+	inside := func() []pgtrack.FenceName {
+		t.Helper()
+		if err := store.ForgetSides(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		all, err := store.Insides(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[patrol]
+	}
+	if now := inside(); len(now) != 2 || !slices.Contains(now, kept) || !slices.Contains(now, place) {
+		t.Errorf("it is in %v", now)
+	}
+	if err := db.Owner(t.Context(), func(conn *pgx.Conn) error {
+		_, err := conn.Exec(t.Context(), `UPDATE places SET fence_m = NULL`)
+		return err
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := store.ForgetSides(t.Context()); err != nil {
-		t.Fatal(err)
+	if now := inside(); !slices.Equal(now, []pgtrack.FenceName{kept}) {
+		t.Errorf("it is in %v", now)
 	}
 	var left int
-	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM fence_sides WHERE kind = 'closure'`).Scan(&left); err != nil || left != 1 {
-		t.Errorf("%d closures are remembered, %v", left, err)
+	if err := db.QueryRow(t.Context(), `SELECT count(*) FROM case_events WHERE body -> 'detail' ->> 'because' = $1`, pgtrack.WhyNoFence).Scan(&left); err != nil || left != 3 {
+		t.Errorf("%d have left fences that are no more, %v", left, err)
 	}
 }
