@@ -36,14 +36,16 @@ type CaseDesk interface {
 	Cover(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.CoverOrder) (dispatch.CaseDetail, error)
 	Release(context.Context, dispatch.Viewer, dispatch.CaseID, int64, string) (dispatch.CaseDetail, error)
 	Answer(context.Context, dispatch.Viewer, dispatch.CaseID, dispatch.AssignmentID, dispatch.Verb, int64, string) (dispatch.CaseDetail, error)
+	FinishShowing(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID, aid dispatch.AssignmentID, version int64, result string, shown dispatch.Shown) (dispatch.CaseDetail, error)
 	Command(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.MissionOrder) (dispatch.CaseDetail, error)
 }
 
 // caseDetail is a case as it leaves: its photos say where they can be read.
 type caseDetail struct {
 	dispatch.CaseDetail
-	Reports  []report  `json:"reports"`
-	Revisits []revisit `json:"revisits"`
+	Reports  []report   `json:"reports"`
+	Revisits []revisit  `json:"revisits"`
+	Evidence []evidence `json:"evidence"`
 }
 
 func (s *Server) listCases(c echo.Context) error {
@@ -171,9 +173,15 @@ func (s *Server) answerAssignment(c echo.Context) error {
 	if !s.spec.isWord("AssignmentAction", string(verb)) {
 		return errNotFound
 	}
+	held := s.uploads.hold()
+	defer held.release()
 	var in AssignmentAnswer
-	if err := s.readJSON(c, "AssignmentAnswer", true, &in); err != nil {
+	shown, err := s.readStep(c, held, "answer", "AssignmentAnswer", true, &in)
+	if err != nil {
 		return err
+	}
+	if len(shown.Photos) > 0 && verb != dispatch.Finish {
+		return invalid(FieldProblem{Pointer: "/form/photo", Detail: "goes with done alone; leave it out, or say done"})
 	}
 	said := deref(in.Reason)
 	if verb == dispatch.Finish {
@@ -181,7 +189,13 @@ func (s *Server) answerAssignment(c echo.Context) error {
 	} else if in.Result != nil {
 		return invalid(FieldProblem{Pointer: "/result", Detail: "goes with done alone; leave it out, or say done"})
 	}
-	changed, err := s.cases.Answer(c.Request().Context(), viewer(c), id, aid, verb, version, said)
+	ctx, cancel := s.working(c)
+	defer cancel()
+	if len(shown.Photos) > 0 {
+		changed, err := s.cases.FinishShowing(ctx, viewer(c), id, aid, version, said, shown)
+		return answerCase(c, changed, err)
+	}
+	changed, err := s.cases.Answer(ctx, viewer(c), id, aid, verb, version, said)
 	return answerCase(c, changed, err)
 }
 
@@ -190,19 +204,24 @@ func (s *Server) moveCase(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	held := s.uploads.hold()
+	defer held.release()
 	var in CaseMove
-	if err := s.readJSON(c, "CaseMove", false, &in); err != nil {
+	shown, err := s.readStep(c, held, "move", "CaseMove", false, &in)
+	if err != nil {
 		return err
 	}
 	o := dispatch.MoveOrder{Move: dispatch.Move(in.Move), Reason: deref(in.Reason), Result: deref(in.Result), Owner: deref(in.Owner),
-		Days: deref(in.Days), Until: in.Until, Document: deref(in.Document), Hours: deref(in.Hours)}
+		Days: deref(in.Days), Until: in.Until, Document: deref(in.Document), Hours: deref(in.Hours), Shown: shown}
 	if in.Case != nil {
 		o.Case.UUID = *in.Case
 	}
 	if in.Level != nil {
 		o.Level = string(*in.Level)
 	}
-	changed, err := s.cases.Move(c.Request().Context(), viewer(c), id, version, o)
+	ctx, cancel := s.working(c)
+	defer cancel()
+	changed, err := s.cases.Move(ctx, viewer(c), id, version, o)
 	return answerCase(c, changed, err)
 }
 
@@ -265,5 +284,5 @@ func answerCase(c echo.Context, found dispatch.CaseDetail, err error) error {
 	}
 	found.Nearby.Cameras, found.Nearby.Places = some(found.Nearby.Cameras), some(found.Nearby.Places)
 	c.Response().Header().Set("ETag", etag(found.Version))
-	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports), Revisits: revisits(found.Revisits)})
+	return answer(c, http.StatusOK, caseDetail{CaseDetail: found, Reports: reports(found.Reports), Revisits: revisits(found.Revisits), Evidence: evidences(found.Evidence)})
 }

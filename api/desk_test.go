@@ -182,6 +182,11 @@ func (d *desk) Move(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, v
 	return d.detail(ctx)
 }
 
+func (d *desk) FinishShowing(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, _ dispatch.AssignmentID, version int64, result string, shown dispatch.Shown) (dispatch.CaseDetail, error) {
+	d.version, d.move = version, dispatch.MoveOrder{Move: dispatch.StepDone, Result: result, Shown: shown}
+	return d.detail(ctx)
+}
+
 func (d *desk) CloseCase(ctx context.Context, _ dispatch.Viewer, _ dispatch.CaseID, version int64, o dispatch.Closing) (dispatch.CaseDetail, error) {
 	d.version, d.reason, d.answer = version, o.Reason, o.Answer
 	return d.detail(ctx)

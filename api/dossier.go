@@ -173,27 +173,36 @@ func (s *Server) dossierTracks(ctx context.Context, v dispatch.Viewer, c dispatc
 // that is not there is left out; its hash is on the page all the same.
 func (s *Server) dossierThumbs(ctx context.Context, v dispatch.Viewer, c dispatch.CaseDetail) (map[string]string, error) {
 	out := map[string]string{}
-	for _, r := range c.Reports {
-		for _, p := range r.Photos {
-			if len(out) >= dossierPhotos || out[p.SHA256] != "" || p.State == dispatch.PhotoBroken {
-				continue
-			}
-			var sum [32]byte
-			if _, err := hex.Decode(sum[:], []byte(p.SHA256)); err != nil {
-				return nil, err
-			}
-			content, err := s.reports.Photo(ctx, v, sum, dispatch.PhotoThumb)
-			switch dispatch.KindOf(err) {
-			case dispatch.Unavailable, dispatch.Conflict, dispatch.NotFound:
-				continue
-			}
-			if err != nil {
-				return nil, err
-			}
-			out[p.SHA256] = "data:" + content.MediaType + ";base64," + base64.StdEncoding.EncodeToString(content.Content)
+	for _, p := range photosOf(c) {
+		if len(out) >= dossierPhotos || out[p.SHA256] != "" || p.State == dispatch.PhotoBroken {
+			continue
 		}
+		var sum [32]byte
+		if _, err := hex.Decode(sum[:], []byte(p.SHA256)); err != nil {
+			return nil, err
+		}
+		content, err := s.reports.Photo(ctx, v, sum, dispatch.PhotoThumb)
+		switch dispatch.KindOf(err) {
+		case dispatch.Unavailable, dispatch.Conflict, dispatch.NotFound:
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		out[p.SHA256] = "data:" + content.MediaType + ";base64," + base64.StdEncoding.EncodeToString(content.Content)
 	}
 	return out, nil
+}
+
+// photosOf are the photos of a case: those of its reports, then what was shown.
+func photosOf(c dispatch.CaseDetail) (out []dispatch.Photo) {
+	for _, r := range c.Reports {
+		out = append(out, r.Photos...)
+	}
+	for _, e := range c.Evidence {
+		out = append(out, e.Photos...)
+	}
+	return out
 }
 
 // thenAnswer is ResponsibleThen as the desk has it.

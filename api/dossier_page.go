@@ -237,30 +237,45 @@ func (in *dossierContext) sent(p *dossierPage) {
 }
 
 func (in *dossierContext) photos(p *dossierPage) {
-	w := in.words
 	for _, r := range in.c.Reports {
 		for _, photo := range r.Photos {
-			row := dossierPhoto{Data: template.URL(in.thumbs[photo.SHA256]), Hash: photo.SHA256,
-				Size: fmt.Sprintf("%s · %d × %d · %d kB", in.time(&r.ReceivedAt), photo.Width, photo.Height, (photo.Bytes+999)/1000)}
-			if e := photo.Exif; e == nil || e.T == nil && e.Lon == nil {
-				row.Camera = []string{w.NoCamera}
-			} else {
-				if e.T != nil {
-					row.Camera = append(row.Camera, fmt.Sprintf(w.CameraTime, in.time(e.T)))
-				}
-				if e.DistanceM != nil {
-					row.Camera = append(row.Camera, fmt.Sprintf(w.CameraPlace, int(math.Round(*e.DistanceM))))
-				}
-				for _, d := range e.Doubts {
-					row.Doubts = append(row.Doubts, map[dispatch.PhotoDoubt]string{dispatch.DoubtFar: w.Far, dispatch.DoubtOld: w.Old, dispatch.DoubtAhead: w.Ahead}[d])
-				}
-				if len(e.Doubts) == 0 {
-					row.Fine = w.Fine
-				}
-			}
-			p.Photos = append(p.Photos, row)
+			p.Photos = append(p.Photos, in.photo(in.words.Before, r.ReceivedAt, photo))
 		}
 	}
+	for _, e := range in.c.Evidence {
+		stage := in.words.After
+		if e.Step == dispatch.MovePass || e.Step == dispatch.MoveFail {
+			stage = in.words.Check
+		}
+		for _, photo := range e.Photos {
+			p.Photos = append(p.Photos, in.photo(stage, e.At, photo))
+		}
+	}
+}
+
+// photo is one photo at the stage that it belongs to.
+func (in *dossierContext) photo(stage string, at time.Time, photo dispatch.Photo) dossierPhoto {
+	w := in.words
+	row := dossierPhoto{Data: template.URL(in.thumbs[photo.SHA256]), Hash: photo.SHA256,
+		Size: fmt.Sprintf("%s · %s · %d × %d · %d kB", stage, in.time(&at), photo.Width, photo.Height, (photo.Bytes+999)/1000)}
+	e := photo.Exif
+	if e == nil || e.T == nil && e.Lon == nil {
+		row.Camera = []string{w.NoCamera}
+		return row
+	}
+	if e.T != nil {
+		row.Camera = append(row.Camera, fmt.Sprintf(w.CameraTime, in.time(e.T)))
+	}
+	if e.DistanceM != nil {
+		row.Camera = append(row.Camera, fmt.Sprintf(w.CameraPlace, int(math.Round(*e.DistanceM))))
+	}
+	for _, d := range e.Doubts {
+		row.Doubts = append(row.Doubts, map[dispatch.PhotoDoubt]string{dispatch.DoubtFar: w.Far, dispatch.DoubtOld: w.Old, dispatch.DoubtAhead: w.Ahead}[d])
+	}
+	if len(e.Doubts) == 0 {
+		row.Fine = w.Fine
+	}
+	return row
 }
 
 func (in *dossierContext) events(p *dossierPage) {

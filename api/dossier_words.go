@@ -10,6 +10,7 @@ type dossierText struct {
 	Map, Target, GridLine, Fixes, NoFixes, TracksHidden, TracksGone                                    string
 	People, Part, Name, Since, Patrol, Duty, OnDuty, OffDuty, StandsInFor, PeopleNote, NoPeople        string
 	Sent, Department, State, Offered, Arrived, Ended, Planned, NobodySent, Lead, Assist, FirstLook     string
+	Before, After, Check                                                                               string
 	Photos, NoPhotos, NoCopy, Hash, CameraPlace, CameraTime, NoCamera, PhotosNote, Fine                string
 	Far, Old, Ahead                                                                                    string
 	Timeline, Time, What, Who, Position, Why, For, Simulated, Colon, NotYet, System, Command, Resident string
@@ -30,6 +31,7 @@ var dossierWords = map[string]*dossierText{
 		People: "当时谁负责（上报那一刻）", Part: "职责", Name: "姓名", Since: "任职起止", Patrol: "所在力量", Duty: "在岗", OnDuty: "在岗", OffDuty: "不在岗", StandsInFor: "替 %s",
 		PeopleNote: "粗体为依规定当时应到场的人：专职网格员在岗者，否则替班、兼职，都不在岗时为网格长。以当时有效的网格、任职与班次为准，与现在无关。", NoPeople: "当时没有登记的网格人员，或不在您的查看范围内。",
 		Sent: "派出的力量", Department: "部门", State: "状态", Offered: "派单", Arrived: "到场", Ended: "结束", Planned: "预计", NobodySent: "没有派出力量。", Lead: "主办", Assist: "协办", FirstLook: "先期处置",
+		Before: "处置前", After: "处置后", Check: "核查",
 		Photos: "照片", NoPhotos: "没有照片。", NoCopy: "无缩略图", Hash: "原件 SHA-256", CameraPlace: "相机记录位置：距上报位置 %d 米", CameraTime: "相机记录时间：%s", NoCamera: "相机没有记录位置和时间",
 		PhotosNote: "所列散列值为原件的；原件封存，所示为去除元数据的小图。相机的位置和时间可能不准，差异只提示核对，不作结论。", Fine: "与上报的位置、时间相符",
 		Far: "拍摄地点与上报位置不符", Old: "拍摄时间早于上报较久", Ahead: "拍摄时间晚于上报",
@@ -54,6 +56,7 @@ var dossierWords = map[string]*dossierText{
 		People: "Who was responsible, at the moment of the report", Part: "Part", Name: "Name", Since: "In the part", Patrol: "Patrol", Duty: "Duty", OnDuty: "on duty", OffDuty: "off duty", StandsInFor: "for %s",
 		PeopleNote: "In bold: who had to come by the rules, the worker if on duty, else a substitute, else a part-timer, and the chief where none was. Grids, parts and shifts are those in force then, whatever they are now.", NoPeople: "Nobody was registered for the grid then, or nobody within your scope.",
 		Sent: "Who was sent", Department: "Department", State: "State", Offered: "Offered", Arrived: "Arrived", Ended: "Ended", Planned: "Expected", NobodySent: "Nobody was sent.", Lead: "lead", Assist: "assists", FirstLook: "first look",
+		Before: "Before", After: "After", Check: "Check",
 		Photos: "Photos", NoPhotos: "There are no photos.", NoCopy: "no small copy", Hash: "SHA-256 of the original", CameraPlace: "The camera says %d m from the reported place", CameraTime: "The camera says %s", NoCamera: "The camera wrote neither place nor time",
 		PhotosNote: "Hashes are of the originals, which are sealed; shown are small copies without metadata. A camera's place and clock may be wrong: a difference asks for a look, and proves nothing.", Fine: "agrees with the reported place and time",
 		Far: "taken elsewhere than reported", Old: "taken long before the report", Ahead: "taken after the report",

@@ -21,7 +21,7 @@ var eventWords = map[string]dispatch.Words{
 
 	"returned": {ZH: "退单", EN: "Returned"}, "ruled": {ZH: "裁定", EN: "Ruled"}, "handed_over": {ZH: "交办", EN: "Handed over"},
 	"asked": {ZH: "申请", EN: "Asked for"}, "granted": {ZH: "批准", EN: "Approved"}, "refused": {ZH: "不批准", EN: "Refused"},
-	"result": {ZH: "反馈处置结果", EN: "Result fed back"}, "checked": {ZH: "核查", EN: "Checked"}, "drawn": {ZH: "抽查", EN: "Drawn for checking"}, "settled": {ZH: "办结层级", EN: "Settled at"},
+	"evidence": {ZH: "附照片", EN: "Photos shown"}, "result": {ZH: "反馈处置结果", EN: "Result fed back"}, "checked": {ZH: "核查", EN: "Checked"}, "drawn": {ZH: "抽查", EN: "Drawn for checking"}, "settled": {ZH: "办结层级", EN: "Settled at"},
 	"urged": {ZH: "催办", EN: "Urged"}, "supervised": {ZH: "督办", EN: "Supervised"}, "supervision.answered": {ZH: "答复督办", EN: "Order answered"},
 	"clock.warned": {ZH: "时限预警", EN: "Nearly due"}, "clock.overdue": {ZH: "超时", EN: "Overdue"}, "clock.district": {ZH: "超时报区级", EN: "Overdue, to the district"},
 	"clock.moved": {ZH: "时限按日历调整", EN: "Moved by the calendar"}, "clock.adopted": {ZH: "补计时限", EN: "Given a clock"},
@@ -63,7 +63,7 @@ var eventWords = map[string]dispatch.Words{
 // which they are said. Whom it concerns stands before them.
 var saidFirst = []string{"result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late",
 	"clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at",
-	"works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"}
+	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"}
 
 // unsaid are the fields that are not said, each with the reason.
 var unsaid = map[string]string{
@@ -86,6 +86,7 @@ var fieldWords = map[string]dispatch.Words{
 	"lon": {ZH: "经度", EN: "Longitude"}, "lat": {ZH: "纬度", EN: "Latitude"}, "by_hand": {ZH: "人工指定", EN: "By hand"}, "no_cover": {ZH: "无遮蔽", EN: "Without cover"}, "breaks": {ZH: "未满足条件", EN: "Against the rules"},
 	"road_m": {ZH: "路程", EN: "By road"}, "eta_s": {ZH: "预计用时", EN: "Expected"}, "meet_at": {ZH: "集合时间", EN: "Meet at"}, "depart_at": {ZH: "出发时间", EN: "Leave at"}, "towns": {ZH: "镇街", EN: "Towns"},
 	"within_s": {ZH: "时间范围", EN: "Within"}, "instead": {ZH: "次优方案", EN: "Instead"}, "patrols": {ZH: "力量数", EN: "Patrols"}, "anyway": {ZH: "未到齐仍行动", EN: "Before all were there"}, "told": {ZH: "告知人数", EN: "Told"},
+	"step":     {ZH: "环节", EN: "Step"},
 	"works_in": {ZH: "所属辖区", EN: "Works in"}, "considered": {ZH: "比较过的力量", EN: "Considered"}, "at": {ZH: "时间", EN: "At"}, "assignments": {ZH: "派单", EN: "Assignments"}, "photos": {ZH: "照片", EN: "Photos"},
 
 	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},

@@ -555,6 +555,33 @@ func (e EtaKind) Valid() bool {
 	}
 }
 
+// Defines values for EvidenceStep.
+const (
+	EvidenceStepDone       EvidenceStep = "done"
+	EvidenceStepFail       EvidenceStep = "fail"
+	EvidenceStepFeedback   EvidenceStep = "feedback"
+	EvidenceStepPass       EvidenceStep = "pass"
+	EvidenceStepSelfHandle EvidenceStep = "self_handle"
+)
+
+// Valid indicates whether the value is a known member of the EvidenceStep enum.
+func (e EvidenceStep) Valid() bool {
+	switch e {
+	case EvidenceStepDone:
+		return true
+	case EvidenceStepFail:
+		return true
+	case EvidenceStepFeedback:
+		return true
+	case EvidenceStepPass:
+		return true
+	case EvidenceStepSelfHandle:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for FollowedDepartmentState.
 const (
 	FollowedDepartmentStateArrived FollowedDepartmentState = "arrived"
@@ -1979,6 +2006,9 @@ type CaseDetail struct {
 	// Events Oldest first
 	Events []CaseEvent `json:"events"`
 
+	// Evidence What was shown with its steps, oldest first
+	Evidence []Evidence `json:"evidence"`
+
 	// Holds Cases that were joined to it
 	Holds []struct {
 		CaseId   openapi_types.UUID `json:"case_id"`
@@ -2504,6 +2534,21 @@ type EtaKind string
 
 // EtaLow One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
 type EtaLow = float64
+
+// Evidence Photos that came with a step of a case. Their `exif` is compared with the place of the case and with when they
+// were shown.
+type Evidence struct {
+	At     time.Time          `json:"at"`
+	By     string             `json:"by"`
+	Id     openapi_types.UUID `json:"id"`
+	Photos []Photo            `json:"photos"`
+
+	// Step `done`: with the end of an assignment
+	Step EvidenceStep `json:"step"`
+}
+
+// EvidenceStep `done`: with the end of an assignment
+type EvidenceStep string
 
 // FieldProblem defines model for FieldProblem.
 type FieldProblem struct {
@@ -4132,6 +4177,12 @@ type ListCasesParams struct {
 // ListCasesParamsWaiting defines parameters for ListCases.
 type ListCasesParamsWaiting string
 
+// AnswerAssignmentMultipartBody defines parameters for AnswerAssignment.
+type AnswerAssignmentMultipartBody struct {
+	Answer *AssignmentAnswer     `json:"answer,omitempty"`
+	Photo  *[]openapi_types.File `json:"photo,omitempty"`
+}
+
 // AnswerAssignmentParams defines parameters for AnswerAssignment.
 type AnswerAssignmentParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -4139,6 +4190,9 @@ type AnswerAssignmentParams struct {
 
 	// IfMatch The ETag last seen; 412 when it is old
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Kept 72 h, one space a caller
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // CloseCaseParams defines parameters for CloseCase.
@@ -4186,6 +4240,12 @@ type CommandMissionParams struct {
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
 }
 
+// MoveCaseMultipartBody defines parameters for MoveCase.
+type MoveCaseMultipartBody struct {
+	Move  CaseMove              `json:"move"`
+	Photo *[]openapi_types.File `json:"photo,omitempty"`
+}
+
 // MoveCaseParams defines parameters for MoveCase.
 type MoveCaseParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -4193,6 +4253,9 @@ type MoveCaseParams struct {
 
 	// IfMatch The ETag last seen; 412 when it is old
 	IfMatch *IfMatch `json:"If-Match,omitempty"`
+
+	// IdempotencyKey Kept 72 h, one space a caller
+	IdempotencyKey *IdempotencyKey `json:"Idempotency-Key,omitempty"`
 }
 
 // ReleaseCaseParams defines parameters for ReleaseCase.
@@ -4700,6 +4763,9 @@ type SetHoursJSONRequestBody = WorkHours
 // AnswerAssignmentJSONRequestBody defines body for AnswerAssignment for application/json ContentType.
 type AnswerAssignmentJSONRequestBody = AssignmentAnswer
 
+// AnswerAssignmentMultipartRequestBody defines body for AnswerAssignment for multipart/form-data ContentType.
+type AnswerAssignmentMultipartRequestBody AnswerAssignmentMultipartBody
+
 // CloseCaseJSONRequestBody defines body for CloseCase for application/json ContentType.
 type CloseCaseJSONRequestBody = Closing
 
@@ -4714,6 +4780,9 @@ type CommandMissionJSONRequestBody = MissionOrder
 
 // MoveCaseJSONRequestBody defines body for MoveCase for application/json ContentType.
 type MoveCaseJSONRequestBody = CaseMove
+
+// MoveCaseMultipartRequestBody defines body for MoveCase for multipart/form-data ContentType.
+type MoveCaseMultipartRequestBody MoveCaseMultipartBody
 
 // ReleaseCaseJSONRequestBody defines body for ReleaseCase for application/json ContentType.
 type ReleaseCaseJSONRequestBody = Note

@@ -30,7 +30,7 @@ type ReportDesk interface {
 
 const (
 	maxPhotos    = 6
-	maxMultipart = maxPhotos*maxPhotoBytes + 2*maxJSON
+	maxMultipart = dispatch.MaxEvidence*maxPhotoBytes + 2*maxJSON
 )
 
 // report is a report as it leaves: its photos say where they can be read.

@@ -233,10 +233,10 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/cases/:id/close", may(dispatch.ActCloseCase), s.closeCase)
 	s.add("PUT", "/api/v1/cases/:id/covert", see, s.coverCase)
 	s.add("POST", "/api/v1/cases/:id/release", see, s.releaseCase)
-	s.add("POST", "/api/v1/cases/:id/moves", see, s.moveCase)
+	s.addSlow("POST", "/api/v1/cases/:id/moves", see, s.moveCase)
 	s.add("PUT", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.moveRendezvous)
 	s.add("DELETE", "/api/v1/cases/:id/rendezvous", may(dispatch.ActDispatch), s.dropRendezvous)
-	s.add("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
+	s.addSlow("POST", "/api/v1/cases/:id/assignments/:aid/:action", may(dispatch.ActAnswer), s.answerAssignment)
 	s.add("POST", "/api/v1/cases/:id/mission/:action", may(dispatch.ActAnswer), s.commandMission)
 
 	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)

@@ -38,6 +38,10 @@ var answers = map[Verb]struct {
 // is declined, or what was done and found where it is finished. A declined one goes to
 // the next best at once.
 func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, said string) (CaseDetail, error) {
+	return s.answer(ctx, v, id, aid, verb, version, said, Shown{})
+}
+
+func (s *Service) answer(ctx context.Context, v Viewer, id CaseID, aid AssignmentID, verb Verb, version int64, said string, shown Shown) (CaseDetail, error) {
 	if err := allow(v, ActAnswer); err != nil {
 		return CaseDetail{}, err
 	}
@@ -75,6 +79,7 @@ func (s *Service) Answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 			if result := strings.TrimSpace(said); verb == Finish && result != "" {
 				t.event("result", a.PatrolID, facts{"result": result, "unit": a.Department, "assignment": a.ID})
 			}
+			t.show(StepDone, a.PatrolID, shown)
 			t.advance(i, rule.to)
 		}
 		return t.done()

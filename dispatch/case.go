@@ -89,7 +89,9 @@ type CaseDetail struct {
 	Holds    []JoinedCase `json:"holds"`
 	Been     []Been       `json:"been"`
 	Revisits []Revisit    `json:"revisits"`
-	Now      time.Time    `json:"now"` // on the clock that the case's clocks go by
+	// Evidence is what was shown with the steps of it, the oldest first.
+	Evidence []Evidence `json:"evidence"`
+	Now      time.Time  `json:"now"` // on the clock that the case's clocks go by
 }
 
 // What stands near a case, as far as the viewer's map shows it.

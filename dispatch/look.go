@@ -89,6 +89,9 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 			return err
 		}
 	}
+	if c.Evidence, err = s.Store.ShownWith(ctx, v, c.Case); err != nil {
+		return err
+	}
 	veil.overCandidates(&c.Case)
 	veil.overShortfalls(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)

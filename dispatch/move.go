@@ -21,6 +21,7 @@ type MoveOrder struct {
 	Level    string
 	Case     CaseID // another: that this one is joined to, or whose matter is seen to as well
 	Hours    int    // until a supervision order is to be answered; 0: as answerDue says
+	Shown    Shown
 }
 
 // FlowStore keeps what moves leave behind outside of their case.
@@ -101,6 +102,18 @@ func (s *Service) Move(ctx context.Context, v Viewer, id CaseID, version int64, 
 	if err := s.onTheList(ctx, v, c, o); err != nil {
 		return CaseDetail{}, err
 	}
+	if err := o.Shown.check(o.Move); err != nil {
+		return CaseDetail{}, err
+	}
+	if again, err := s.shownBefore(ctx, v, id, o.Move, o.Shown); err != nil || again {
+		return s.again(ctx, v, id, err)
+	}
+	if len(o.Shown.Photos) > 0 { // nothing is kept of who may not take the step
+		if _, no := judge(v, c, o, time.Time{}); no != nil {
+			return CaseDetail{}, no
+		}
+	}
+	o.Shown.Photos = s.keepOutside(ctx, o.Shown.Photos)
 	audience, err := s.Store.Audience(ctx, c)
 	if err != nil {
 		return CaseDetail{}, fmt.Errorf("ask whom to tell: %w", err)
@@ -121,10 +134,15 @@ func (s *Service) Move(ctx context.Context, v Viewer, id CaseID, version int64, 
 			return Turn{}, err
 		}
 		t := newTurn(d, v)
+		t.show(o.Move, v.Patrol, o.Shown)
 		plan = t.take(s, r, o, audience)
 		return t.done()
 	})
 	if err != nil {
+		// A twin of this request may have been first.
+		if again, _ := s.shownBefore(ctx, v, id, o.Move, o.Shown); again {
+			return s.again(ctx, v, id, nil)
+		}
 		return CaseDetail{}, err
 	}
 	s.Wake()

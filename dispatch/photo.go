@@ -104,30 +104,39 @@ const (
 // ComparePhotos sets what the cameras wrote beside what the report claims. The
 // accuracy of the report counts in its favour.
 func (r *Report) ComparePhotos() {
-	for i := range r.Photos {
-		e := r.Photos[i].Exif
+	comparePhotos(r.Photos, geo.Point{Lon: r.Lon, Lat: r.Lat}, r.AccuracyM, r.ObservedAt, r.ReceivedAt)
+}
+
+// ComparePhotos sets what the cameras wrote beside the case's place and when it was shown.
+func (e *Evidence) ComparePhotos(c Case) {
+	comparePhotos(e.Photos, c.Place(), c.AccuracyM, e.At, e.At)
+}
+
+func comparePhotos(photos []Photo, place geo.Point, accuracyM *float64, seen, received time.Time) {
+	for i := range photos {
+		e := photos[i].Exif
 		if e == nil {
 			continue
 		}
 		e.Doubts = []PhotoDoubt{}
 		if e.Lon != nil && e.Lat != nil {
-			d := geo.DistanceM(geo.Point{Lon: *e.Lon, Lat: *e.Lat}, geo.Point{Lon: r.Lon, Lat: r.Lat})
+			d := geo.DistanceM(geo.Point{Lon: *e.Lon, Lat: *e.Lat}, place)
 			e.DistanceM = &d
 			room := float64(farM)
-			if r.AccuracyM != nil {
-				room += *r.AccuracyM
+			if accuracyM != nil {
+				room += *accuracyM
 			}
 			if d > room {
 				e.Doubts = append(e.Doubts, DoubtFar)
 			}
 		}
 		if e.T != nil {
-			age := r.ObservedAt.Sub(*e.T).Seconds()
+			age := seen.Sub(*e.T).Seconds()
 			e.AgeS = &age
 			switch {
 			case age > oldS:
 				e.Doubts = append(e.Doubts, DoubtOld)
-			case r.ReceivedAt.Sub(*e.T) < -clockSlack:
+			case received.Sub(*e.T) < -clockSlack:
 				e.Doubts = append(e.Doubts, DoubtAhead)
 			}
 		}

@@ -23,6 +23,7 @@ type Store interface {
 	RuleStore
 	LikeStore
 	RevisitStore
+	EvidenceStore
 }
 
 // ReportStore takes reports in.
@@ -248,6 +249,7 @@ type Turn struct {
 	Ruling       *Ruling
 	SetRevisits  []Revisit // written anew, or changed
 	Link         *CaseLink
+	Shown        *Evidence // photos that came with the step
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose items are settled

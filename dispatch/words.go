@@ -44,6 +44,7 @@ type (
 	enrolmentKind  struct{}
 	missionKind    struct{}
 	revisitKind    struct{}
+	evidenceKind   struct{}
 )
 
 // The identifiers of the field.
@@ -60,6 +61,7 @@ type (
 	AssignmentID = ID[assignmentKind]
 	PlanID       = ID[planKind]
 	RevisitID    = ID[revisitKind]
+	EvidenceID   = ID[evidenceKind]
 	MapID        = ID[versionKind] // a version of the grids
 	DeadlineID   = ID[deadlineKind]
 	DutyID       = ID[dutyKind]

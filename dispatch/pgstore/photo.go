@@ -53,7 +53,8 @@ const selectPhoto = `SELECT ` + photoJSON + ` FROM photos p WHERE p.district_id 
 const casesOfPhoto = `
 SELECT ` + caseColumns + ` FROM cases c
 WHERE c.id IN (SELECT r.case_id FROM report_photos rp JOIN reports r ON r.id = rp.report_id WHERE rp.district_id = $1 AND rp.sha256 = $2
-  UNION ALL SELECT r.case_id FROM revisit_photos rp JOIN revisits r ON r.id = rp.revisit_id WHERE rp.district_id = $1 AND rp.sha256 = $2)`
+  UNION ALL SELECT r.case_id FROM revisit_photos rp JOIN revisits r ON r.id = rp.revisit_id WHERE rp.district_id = $1 AND rp.sha256 = $2
+  UNION ALL SELECT e.case_id FROM evidence_photos ep JOIN evidence e ON e.id = ep.evidence_id WHERE ep.district_id = $1 AND ep.sha256 = $2)`
 
 const sentPhoto = `
 SELECT EXISTS (SELECT FROM report_photos rp JOIN reports r ON r.id = rp.report_id

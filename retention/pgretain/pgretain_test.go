@@ -267,6 +267,11 @@ func TestEveryKindByItsAge(t *testing.T) {
 	b.exec(`INSERT INTO report_photos SELECT district_id, $1, 2, sha256 FROM report_photos WHERE report_id = $2`, open, closed)
 	b.exec(`INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
 	  SELECT $1, sha256(c), 'image/jpeg', 1, 1, c, $2 FROM (SELECT 'alone'::bytea AS c) x`, pgdb.District, b.start)
+	// One that only the open case's unit showed with its feedback.
+	b.exec(`WITH p AS (INSERT INTO photos (district_id, sha256, media_type, width, height, content, made_at)
+	    SELECT $1, sha256(c), 'image/jpeg', 1, 1, c, $3 FROM (SELECT 'shown'::bytea AS c) x RETURNING sha256),
+	  e AS (INSERT INTO evidence (id, district_id, case_id, step, at, by) VALUES ($2, $1, $2, 'feedback', $3, 'account:x') RETURNING id)
+	  INSERT INTO evidence_photos SELECT $1, e.id, 0, p.sha256 FROM p, e`, pgdb.District, open, b.start)
 	b.exec(`INSERT INTO quarantined_fixes (district_id, device_id, stream, seq, code, t, received_at) SELECT $1, $2, $2, n, 'future', $3, $3 FROM generate_series(1, 2500) n`, pgdb.District, b.units[0].Device, b.start)
 	b.exec(`INSERT INTO off_duty_counts (device_id, day, district_id, fixes) VALUES ($2, ($3::timestamptz AT TIME ZONE 'UTC')::date, $1, 5)`, pgdb.District, b.units[0].Device, b.start)
 	b.exec(`INSERT INTO position_views (district_id, viewer_id, viewer_kind, patrol_id, bucket, seen_at, what) VALUES ($1, $2, 'account', $3, $4, $4, 'track')`, pgdb.District, open, b.units[0].Patrol, b.start)
@@ -330,6 +335,7 @@ func TestEveryKindByItsAge(t *testing.T) {
 	}
 	for what, query := range map[string]string{
 		"the open case's plan input": `SELECT count(*) FROM plans WHERE octet_length(input) > 0`,
+		"what its unit showed":       `SELECT count(*) FROM evidence_photos JOIN photos USING (district_id, sha256)`,
 		"its notice":                 `SELECT count(*) FROM notices`,
 		"its reporter's telephone":   `SELECT count(*) FROM report_contacts`,
 		"the token without an end":   `SELECT count(*) FROM tokens`,

@@ -51,7 +51,11 @@ var removals = map[string]removal{
 		change: `UPDATE plans p SET input = '' FROM over WHERE p.ctid = over.ctid`},
 	// A photo belongs to every case it was sent to. Its bytes and copies follow its row.
 	"photos": {table: "photos", where: `x.made_at < $1 AND NOT EXISTS (SELECT FROM report_photos l JOIN reports r ON r.id = l.report_id JOIN cases k ON k.id = r.case_id
-		WHERE l.district_id = x.district_id AND l.sha256 = x.sha256 AND (k.closed_at IS NULL OR k.closed_at >= $1))`,
+		WHERE l.district_id = x.district_id AND l.sha256 = x.sha256 AND (k.closed_at IS NULL OR k.closed_at >= $1))
+		AND NOT EXISTS (SELECT FROM evidence_photos l JOIN evidence e ON e.id = l.evidence_id JOIN cases k ON k.id = e.case_id
+		WHERE l.district_id = x.district_id AND l.sha256 = x.sha256 AND (k.closed_at IS NULL OR k.closed_at >= $1))
+		AND NOT EXISTS (SELECT FROM revisit_photos l JOIN revisits v ON v.id = l.revisit_id JOIN cases k ON k.id = v.case_id
+		WHERE l.district_id = x.district_id AND l.sha256 = x.sha256 AND (k.closed_at IS NULL OR k.closed_at >= $1 OR v.done_at >= $1))`,
 		at: "x.made_at", size: "coalesce(x.bytes, octet_length(x.content))",
 		change: `DELETE FROM photos p USING over WHERE p.ctid = over.ctid`},
 }

@@ -102,7 +102,7 @@ export function report(options: { category?: string; lon?: number; lat?: number;
     id: newID(), number: `20261123-${String(++number).padStart(4, "0")}`, stage: "reported", dispatch: "none", cell: "8930a1", category: category.code,
     urgency: category.urgency, lon, lat, accuracy_m: 8 + Math.floor(random() * 30), description: options.description ?? pick(texts[category.code] ?? ["现场情况待核"]),
     made_at: made.toISOString(), due_at: new Date(made.getTime() + (category.urgency === "urgent" ? 2 : 24) * 3_600_000).toISOString(), overdue: false, closed_at: null, version: 1,
-    owner: { kind: "unit", code: category.lead }, clocks: [], covert: null, moves: [], course: {}, precedents: [], past: [], holds: [], been: [], revisits: [], now: made.toISOString(),
+    owner: { kind: "unit", code: category.lead }, clocks: [], covert: null, moves: [], course: {}, precedents: [], past: [], holds: [], been: [], revisits: [], evidence: [], now: made.toISOString(),
     responsible: responsible(index, share), runner_up: share < 0.98 ? responsible((index + 1) % grids.length, 1 - share) : null,
     departments: [{ code: category.lead, part: "lead", because: `leads category ${category.code}` }, ...category.joint.map((code) => ({ code, part: "assist" as const, because: `goes along in category ${category.code}` }))],
     assignments: [], shortfalls: [], undo_until: null, reports: [], events: [], nearby: nearby(lon, lat),

@@ -533,7 +533,9 @@ export interface paths {
          * Take a case one step
          * @description Sign in, return, rule, ask for more time, feed back, check, urge, supervise and the other steps of a case's course
          *     (docs/state-machine.md). `moves` of a case says which there are from where it is, which of them the caller may
-         *     take, why not, and what each needs.
+         *     take, why not, and what each needs. A step with evidence (self_handle, feedback, pass, fail) may come as multipart
+         *     with one part `move` (the same JSON) and up to nine parts `photo`, checked and sealed as those of a report; sent
+         *     again with the same Idempotency-Key it counts once.
          */
         post: operations["moveCase"];
         delete?: never;
@@ -579,7 +581,11 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Accept, decline, or say how far one is */
+        /**
+         * Accept, decline, or say how far one is
+         * @description Done may come as multipart with one part `answer` (the same JSON) and up to nine parts `photo` of how it was left;
+         *     sent again with the same Idempotency-Key it counts once.
+         */
         post: operations["answerAssignment"];
         delete?: never;
         options?: never;
@@ -1910,6 +1916,23 @@ export interface components {
             age_s: number | null;
             doubts: components["schemas"]["PhotoDoubt"][];
         };
+        /**
+         * @description Photos that came with a step of a case. Their `exif` is compared with the place of the case and with when they
+         *     were shown.
+         */
+        Evidence: {
+            /** Format: uuid */
+            id: string;
+            /**
+             * @description `done`: with the end of an assignment
+             * @enum {string}
+             */
+            step: "self_handle" | "done" | "feedback" | "pass" | "fail";
+            /** Format: date-time */
+            at: string;
+            by: string;
+            photos: components["schemas"]["Photo"][];
+        };
         ReportList: {
             items: components["schemas"]["Report"][];
             next_cursor: string | null;
@@ -2658,6 +2681,8 @@ export interface components {
             }[];
             /** @description Looks at its place after it was closed */
             revisits: components["schemas"]["Revisit"][];
+            /** @description What was shown with its steps, oldest first */
+            evidence: components["schemas"]["Evidence"][];
             /**
              * Format: date-time
              * @description On the clock that the clocks go by
@@ -4525,6 +4550,8 @@ export interface operations {
                 "X-CSRF-Token"?: components["parameters"]["CSRF"];
                 /** @description The ETag last seen; 412 when it is old */
                 "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description Kept 72 h, one space a caller */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 id: components["parameters"]["CaseID"];
@@ -4534,6 +4561,10 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["CaseMove"];
+                "multipart/form-data": {
+                    move: components["schemas"]["CaseMove"];
+                    photo?: string[];
+                };
             };
         };
         responses: {
@@ -4593,6 +4624,8 @@ export interface operations {
                 "X-CSRF-Token"?: components["parameters"]["CSRF"];
                 /** @description The ETag last seen; 412 when it is old */
                 "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description Kept 72 h, one space a caller */
+                "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {
                 id: components["parameters"]["CaseID"];
@@ -4604,6 +4637,10 @@ export interface operations {
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["AssignmentAnswer"];
+                "multipart/form-data": {
+                    answer?: components["schemas"]["AssignmentAnswer"];
+                    photo?: string[];
+                };
             };
         };
         responses: {

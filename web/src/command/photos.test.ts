@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { Photo, Report } from "../api/types.ts";
+import type { Photo } from "../api/types.ts";
 import { said } from "./photos.tsx";
 
-const report = { observed_at: "2026-11-23T12:40:00Z" } as Report;
-const shot = (exif: Photo["exif"]) => said({ photo: { exif } as Photo, report });
+const at = "2026-11-23T12:40:00Z";
+const shot = (exif: Photo["exif"]) => said({ photo: { exif } as Photo, stage: "before", at });
 const exif = { lon: 121.39, lat: 28.58, t: "2026-11-23T12:39:50Z", distance_m: 40, age_s: 10, doubts: [] };
 
 describe("what the camera says", () => {

@@ -1,31 +1,47 @@
 /** The photos of a case: small in the panel, large in a dialog, beside what their cameras say. */
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { CaseDetail, Photo, Report } from "../api/types.ts";
+import type { CaseDetail, Photo } from "../api/types.ts";
 import { may } from "../state/session.ts";
 import { clock, distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
 
-type Shot = { photo: Photo; report: Report };
+/** Where a photo stands in the course of a case: as it was found, as it was left, as it was checked. */
+type Stage = "before" | "after" | "check";
+type Shot = { photo: Photo; stage: Stage; at: string };
+const stages: Stage[] = ["before", "after", "check"];
+
+function shots(c: CaseDetail): Shot[] {
+  return [
+    ...c.reports.flatMap((r) => r.photos.map((photo): Shot => ({ photo, stage: "before", at: r.observed_at }))),
+    ...c.evidence.flatMap((e) => e.photos.map((photo): Shot => ({ photo, stage: e.step === "pass" || e.step === "fail" ? "check" : "after", at: e.at }))),
+  ].sort((a, b) => stages.indexOf(a.stage) - stages.indexOf(b.stage));
+}
 
 /** Which photo of the case is shown large; null: none. */
 export const photoShown = signal<number | null>(null);
 
 export function Photos({ c }: { c: CaseDetail }) {
   const w = words.value.photo;
-  const all = c.reports.flatMap((report) => report.photos.map((photo): Shot => ({ photo, report })));
+  const all = shots(c);
+  const parts = stages.filter((stage) => all.some((s) => s.stage === stage));
   useEffect(() => () => void (photoShown.value = null), [c.id]);
   if (all.length === 0) return null;
   const doubtful = all.filter((s) => (s.photo.exif?.doubts.length ?? 0) > 0);
   const first = doubtful[0];
   return (
     <>
-      <div class="photos">
-        {all.map((s, i) => (
-          <button key={`${s.report.id} ${s.photo.sha256}`} type="button" class={`photo ${s.photo.exif?.doubts.length ? "doubt" : ""}`} aria-label={w.enlarge(i + 1)} onClick={() => (photoShown.value = i)}>
-            <Picture photo={s.photo} size="thumb" alt={words.value.photoOf(i + 1)} />
-          </button>
+      <div class="stages">
+        {parts.map((stage) => (
+          <div key={stage} class="photos" role="group" aria-label={w.stage[stage]} data-stage={stage}>
+            {c.evidence.length > 0 ? <b class="note">{w.stage[stage]}</b> : null}
+            {all.map((s, i) => s.stage !== stage ? null : (
+              <button key={`${i} ${s.photo.sha256}`} type="button" class={`photo ${s.photo.exif?.doubts.length ? "doubt" : ""}`} aria-label={w.enlarge(i + 1)} onClick={() => (photoShown.value = i)}>
+                <Picture photo={s.photo} size="thumb" alt={words.value.photoOf(i + 1)} />
+              </button>
+            ))}
+          </div>
         ))}
       </div>
       {first ? (
@@ -61,7 +77,7 @@ function Picture({ photo, size, alt }: { photo: Photo; size: "thumb" | "shown"; 
 }
 
 /** What the camera says beside what was reported, in sentences; the doubts first. */
-export function said({ photo, report }: Shot): { doubts: string[]; plain: string[] } {
+export function said({ photo, at }: Shot): { doubts: string[]; plain: string[] } {
   const w = words.value.photo;
   const e = photo.exif;
   const out: { doubts: string[]; plain: string[] } = { doubts: [], plain: [] };
@@ -72,7 +88,7 @@ export function said({ photo, report }: Shot): { doubts: string[]; plain: string
   if (e.t !== null && e.age_s !== null) {
     const late = e.doubts.includes("old") || e.doubts.includes("ahead");
     const gap = Math.abs(e.age_s) < 60 ? w.sameTime : e.age_s > 0 ? w.before(duration(e.age_s, words.value)) : w.after(duration(-e.age_s, words.value));
-    put(late, w.taken(day(e.t, report.observed_at), gap));
+    put(late, w.taken(day(e.t, at), gap));
   } else out.plain.push(w.noTime);
   return out;
 }
@@ -113,7 +129,7 @@ function Large({ all, at }: { all: Shot[]; at: number }) {
       </div>
       <div class="facts">
         <p class="pair">
-          <b>{words.value.photoOf(at + 1)}</b>
+          <b>{w.stage[s.stage]} · {words.value.photoOf(at + 1)}</b>
           <span class="note">{at + 1} / {all.length}</span>
         </p>
         <ul>
@@ -122,7 +138,7 @@ function Large({ all, at }: { all: Shot[]; at: number }) {
         </ul>
         <p class="note">{w.hint}</p>
         <p class="note">
-          {w.reported(clock(s.report.observed_at))} · {s.photo.width} × {s.photo.height} · {size(s.photo.bytes)}
+          {s.stage === "before" ? w.reported(clock(s.at)) : clock(s.at)} · {s.photo.width} × {s.photo.height} · {size(s.photo.bytes)}
           <br />
           {w.hash} <code>{s.photo.sha256.slice(0, 16)}</code>
         </p>

@@ -222,6 +222,7 @@ export const en: Dict = {
   photos: "Photos from the scene",
   photoOf: (i) => `Photo ${i} from the scene`,
   photo: {
+    stage: { before: "Before", after: "After", check: "Check" },
     enlarge: (i) => `Enlarge photo ${i}`,
     broken: "This photo cannot be shown; its original is kept",
     waiting: "Being made ready…",

@@ -41,6 +41,7 @@ export const eventZh = {
   "drawn": "抽查",
   "enrolment.opened": "发放登记码",
   "enrolment.withdrawn": "收回登记码",
+  "evidence": "附照片",
   "granted": "批准",
   "handed_over": "交办",
   "head_key.adopted": "启用签名密钥",
@@ -163,6 +164,7 @@ export const eventEn = {
   "drawn": "Drawn for checking",
   "enrolment.opened": "Enrolment code made",
   "enrolment.withdrawn": "Enrolment code withdrawn",
+  "evidence": "Photos shown",
   "granted": "Approved",
   "handed_over": "Handed over",
   "head_key.adopted": "Signing key adopted",
@@ -288,6 +290,7 @@ export const saidZh = {
   "road_m": "路程",
   "share": "占比",
   "standard": "统一答复",
+  "step": "环节",
   "tier": "办结层级",
   "to": "至",
   "told": "告知人数",
@@ -342,6 +345,7 @@ export const saidEn = {
   "road_m": "By road",
   "share": "Share",
   "standard": "Standard answer",
+  "step": "Step",
   "tier": "Tier",
   "to": "To",
   "told": "Told",
@@ -353,4 +357,4 @@ export const saidEn = {
 };
 
 /** The fields of an event in the order in which they are said. */
-export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"];
+export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"];

@@ -222,6 +222,7 @@ export const zh = {
   photos: "现场照片",
   photoOf: (i: number) => `现场照片 ${i}`,
   photo: {
+    stage: { before: "处置前", after: "处置后", check: "核查" },
     enlarge: (i: number) => `放大现场照片 ${i}`,
     broken: "照片无法显示，原图已留存",
     waiting: "照片处理中…",
