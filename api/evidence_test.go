@@ -48,7 +48,7 @@ func TestPhotosOfAStep(t *testing.T) {
 		photos           int
 		pointer          string
 	}{
-		"ten photos":       {"/moves", "move", said, 10, "/form/photo"},
+		"ten photos":       {"/moves", "move", said, 10, "/form/photo/9"},
 		"no move":          {"/moves", "answer", said, 0, "/form/answer"},
 		"a bad move":       {"/moves", "move", `{"move":"fly"}`, 1, "/form/move/move"},
 		"photos of accept": {strings.Replace(done, "done", "accept", 1), "answer", `{}`, 1, "/form/photo"},

@@ -3,13 +3,10 @@ package api
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"io"
 	"mime"
 	"mime/multipart"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -99,9 +96,11 @@ func idempotencyKey(c echo.Context) (string, error) {
 }
 
 func (s *Server) readReport(c echo.Context, held *holding) (dispatch.ReportDraft, error) {
-	kind, params, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	switch {
-	case err == nil && kind == echo.MIMEApplicationJSON:
+	if form := formOf(c); form != nil {
+		return s.readForm(form, held)
+	}
+	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err == nil && kind == echo.MIMEApplicationJSON {
 		body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON))
 		if err != nil {
 			return dispatch.ReportDraft{}, readError(err)
@@ -109,8 +108,6 @@ func (s *Server) readReport(c echo.Context, held *holding) (dispatch.ReportDraft
 		draft, err := s.decodeReport(body)
 		draft.BodySHA256 = sha256.Sum256(body)
 		return draft, err
-	case err == nil && kind == echo.MIMEMultipartForm && params["boundary"] != "":
-		return s.readForm(multipart.NewReader(c.Request().Body, params["boundary"]), held)
 	}
 	return dispatch.ReportDraft{}, refuse(http.StatusUnsupportedMediaType, "unsupported-media-type",
 		"Send the report as application/json, or as multipart/form-data with one part report and parts photo.")
@@ -161,104 +158,14 @@ func (s *Server) decodeReport(body []byte) (dispatch.ReportDraft, error) {
 	return draft, nil
 }
 
-// readForm reads a multipart report part by part. The hash that tells one body
-// from another covers what the parts hold, in order, and not the boundary that a
-// client draws anew for each try.
-func (s *Server) readForm(form *multipart.Reader, held *holding) (dispatch.ReportDraft, error) {
-	var draft dispatch.ReportDraft
-	var photos []dispatch.NewPhoto
-	seen := false
-	hash := sha256.New()
-	for number := 0; ; number++ {
-		part, err := form.NextRawPart()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return draft, formError(err)
-		}
-		at := pointer("form", part.FormName())
-		switch part.FormName() {
-		case "report":
-			if seen {
-				return draft, invalid(FieldProblem{Pointer: at, Detail: "is given twice"})
-			}
-			seen = true
-			body, err := readPart(part, maxJSON, at)
-			if err != nil {
-				return draft, err
-			}
-			if draft, err = s.decodeReport(body); err != nil {
-				return draft, inPart(at, err)
-			}
-			sum := sha256.Sum256(body)
-			hash.Write(sum[:])
-		case "photo":
-			at := pointer("form", "photo", strconv.Itoa(len(photos)))
-			if len(photos) == maxPhotos {
-				return draft, invalid(FieldProblem{Pointer: at, Detail: "is one too many; send 6 photos or fewer"})
-			}
-			body, err := readPart(held.reader(part), maxPhotoBytes, at)
-			if err != nil {
-				return draft, err
-			}
-			checked, err := checkPhoto(body)
-			if err != nil {
-				return draft, photoRefusal(at, err)
-			}
-			photos = append(photos, checked)
-			hash.Write(checked.SHA256[:])
-		default:
-			return draft, invalid(FieldProblem{Pointer: at, Detail: "unknown part; this takes one report and up to 6 photo"})
-		}
-		if number > maxPhotos+1 {
-			return draft, invalid(FieldProblem{Pointer: "/form", Detail: "has too many parts"})
-		}
-	}
-	if !seen {
-		return draft, invalid(FieldProblem{Pointer: "/form/report", Detail: "is missing; send the report's JSON in a part named report"})
-	}
-	draft.Photos = photos
-	hash.Sum(draft.BodySHA256[:0])
-	return draft, nil
-}
-
-func readPart(part io.Reader, most int64, at string) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(part, most+1))
-	if err != nil {
-		return nil, formError(err)
-	}
-	if int64(len(body)) > most {
-		return nil, refuse(http.StatusRequestEntityTooLarge, "too-large", "A part of the form is too large.",
-			FieldProblem{Pointer: at, Detail: "must have " + strconv.FormatInt(most, 10) + " bytes or fewer"})
-	}
-	return body, nil
-}
-
-func formError(err error) error {
-	var tooLarge *http.MaxBytesError
-	var refused *refusal
-	if errors.As(err, &tooLarge) || errors.As(err, &refused) {
+// readForm reads a report with its photos.
+func (s *Server) readForm(form *multipart.Reader, held *holding) (draft dispatch.ReportDraft, err error) {
+	photos, sum, err := photoForm{part: "report", most: maxPhotos, take: func(body []byte) (err error) {
+		draft, err = s.decodeReport(body)
 		return err
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return errTooSlow
-	}
-	return refuse(http.StatusBadRequest, "invalid", "The form cannot be read; it is broken or ended too early.",
-		FieldProblem{Pointer: "/form", Detail: err.Error()})
-}
-
-// inPart moves the pointers of a refusal into a part of the form.
-func inPart(at string, err error) error {
-	var r *refusal
-	if !errors.As(err, &r) {
-		return err
-	}
-	fields := make([]FieldProblem, len(r.Errors))
-	for i, f := range r.Errors {
-		fields[i] = FieldProblem{Pointer: at + f.Pointer, Detail: f.Detail}
-	}
-	return invalid(fields...)
+	}}.read(form, held)
+	draft.Photos, draft.BodySHA256 = photos, sum
+	return draft, err
 }
 
 func (s *Server) listReports(c echo.Context) error {

@@ -1,11 +1,7 @@
 package api
 
 import (
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
-	"strconv"
 
 	"github.com/labstack/echo/v4"
 
@@ -65,48 +61,14 @@ func (s *Server) clearRevisit(c echo.Context) error {
 // readRevisitAnswer reads JSON, or a form with photos; nothing at all is an answer too.
 func (s *Server) readRevisitAnswer(c echo.Context, held *holding) (note string, photos []dispatch.NewPhoto, err error) {
 	var in RevisitAnswer
-	kind, params, mimeErr := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
-	if mimeErr != nil || kind != echo.MIMEMultipartForm || params["boundary"] == "" {
+	form := formOf(c)
+	if form == nil {
 		err = s.readJSON(c, "RevisitAnswer", true, &in)
 		return deref(in.Note), nil, err
 	}
-	form := multipart.NewReader(c.Request().Body, params["boundary"])
-	seen := false
-	for range maxPhotos + 2 {
-		part, err := form.NextRawPart()
-		if err == io.EOF {
-			return deref(in.Note), photos, nil
-		}
-		if err != nil {
-			return "", nil, formError(err)
-		}
-		at := pointer("form", part.FormName())
-		switch {
-		case part.FormName() == "answer" && !seen:
-			seen = true
-			body, err := readPart(part, maxJSON, at)
-			if err != nil {
-				return "", nil, err
-			}
-			if err := s.decode(body, "RevisitAnswer", &in); err != nil {
-				return "", nil, inPart(at, err)
-			}
-		case part.FormName() == "photo" && len(photos) < maxPhotos:
-			at := pointer("form", "photo", strconv.Itoa(len(photos)))
-			body, err := readPart(held.reader(part), maxPhotoBytes, at)
-			if err != nil {
-				return "", nil, err
-			}
-			checked, err := checkPhoto(body)
-			if err != nil {
-				return "", nil, photoRefusal(at, err)
-			}
-			photos = append(photos, checked)
-		default:
-			return "", nil, invalid(FieldProblem{Pointer: at, Detail: "is one too many or unknown; this takes one answer and up to 6 photo"})
-		}
-	}
-	return "", nil, invalid(FieldProblem{Pointer: "/form", Detail: "has too many parts"})
+	photos, _, err = photoForm{part: "answer", optional: true, most: maxPhotos,
+		take: func(body []byte) error { return s.decode(body, "RevisitAnswer", &in) }}.read(form, held)
+	return deref(in.Note), photos, err
 }
 
 func (s *Server) countTiers(c echo.Context) error {
