@@ -6,7 +6,6 @@ import (
 	"encoding/gob"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"sync"
@@ -14,8 +13,6 @@ import (
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
-	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
-	"github.com/gridpatrol/gridpatrol/dispatch/timers"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 )
 
@@ -37,76 +34,52 @@ const (
 	laysDown = "lays down"
 )
 
-// TestANodeOfItsOwn is such a node. Where nobody starts it as one it is nothing.
-func TestANodeOfItsOwn(t *testing.T) {
+// TestMain is such a node where the binary was started as one, and runs the tests elsewhere.
+func TestMain(m *testing.M) {
 	if os.Getenv(asNode) == "" {
-		t.Skip("not started as a node")
+		os.Exit(m.Run())
 	}
+	if err := beNode(context.Background(), os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func beNode(ctx context.Context, in io.Reader, out io.Writer) error {
 	var told birthplace
-	if err := gob.NewDecoder(os.Stdin).Decode(&told); err != nil {
-		t.Fatal(err)
+	if err := gob.NewDecoder(in).Decode(&told); err != nil {
+		return fmt.Errorf("read the birthplace: %w", err)
 	}
 	live := &fakeLive{at: map[dispatch.PatrolID]dispatch.Position{}}
 	for _, p := range told.Live {
 		live.put(p)
 	}
-	db, err := pgdb.Open(t.Context(), pgdb.Config{URL: told.URL, AllowUnsafeCommit: true})
+	db, err := pgdb.Open(ctx, pgdb.Config{URL: told.URL, AllowUnsafeCommit: true})
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer db.Close()
-	zone, err := time.LoadLocation("Asia/Shanghai")
-	if err != nil {
-		t.Fatal(err)
+	var mu sync.Mutex // guards out; hands write
+	say := func(what string) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintln(out, what)
 	}
-	store, bell := pgstore.New(db), timers.NewBell()
-	desk, err := dispatch.New(dispatch.Config{District: district, Store: store, Live: live, Roads: &fakeRoads{}, Grids: fakeGrids{told.At}, Zone: zone,
-		PlanWithin: time.Minute, Wake: bell.Ring})
+	ticks, err := dutyOf(db, live, &fakeRoads{}, fakeGrids{told.At}, func(work func()) {
+		say(takesUp)
+		work()
+		say(laysDown)
+	}, os.Stderr)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
-	ticks := timers.New(timers.Config{Desk: deskSaying{desk, &sync.Mutex{}}, Book: store, Announce: silent{}, Bell: bell, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) }})
-	ctx, stop := context.WithCancel(t.Context())
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	var input sync.WaitGroup
-	input.Go(func() { _, _ = io.Copy(io.Discard, os.Stdin); stop() })
-	if err := ticks.Run(ctx); err != nil {
-		t.Error(err)
-	}
+	input.Go(func() { _, _ = io.Copy(io.Discard, in); stop() })
+	err = ticks.Run(ctx)
 	input.Wait()
-}
-
-// deskSaying says when it works.
-type deskSaying struct {
-	*dispatch.Service
-	mu *sync.Mutex // guards the output; hands write
-}
-
-func (d deskSaying) over(work func()) {
-	d.say(takesUp)
-	work()
-	d.say(laysDown)
-}
-
-func (d deskSaying) say(what string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	fmt.Println(what)
-}
-
-func (d deskSaying) ClocksDue(ctx context.Context, due []dispatch.DueClock) (failed map[dispatch.DueClock]error) {
-	d.over(func() { failed = d.Service.ClocksDue(ctx, due) })
-	return failed
-}
-
-func (d deskSaying) Due(ctx context.Context, due dispatch.Deadline) (err error) {
-	d.over(func() { err = d.Service.Due(ctx, due) })
 	return err
-}
-
-func (d deskSaying) Together(ctx context.Context, due []dispatch.Deadline) (failed map[dispatch.DeadlineID]error) {
-	d.over(func() { failed = d.Service.Together(ctx, due) })
-	return failed
 }
 
 // program is a node's process.
@@ -131,7 +104,7 @@ func (w *world) startProgram(stirs chan<- struct{}) *node {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	p := &program{cmd: exec.Command(self, "-test.run=^TestANodeOfItsOwn$", "-test.timeout=0")}
+	p := &program{cmd: exec.Command(self)}
 	p.cmd.Env = append(os.Environ(), asNode+"=1")
 	n := &node{proc: p, stirs: stirs}
 	var out, complaints io.ReadCloser

@@ -136,18 +136,10 @@ func (w *world) startNode(stirs chan<- struct{}) *node {
 	if n.db, err = pgdb.Open(context.Background(), pgdb.Config{URL: n.line.url, AllowUnsafeCommit: true}); err != nil {
 		w.t.Fatal(err)
 	}
-	zone, err := time.LoadLocation("Asia/Shanghai")
+	ticks, err := dutyOf(n.db, w.live, w.roads, w.grids, n.over, words{n, &w.said})
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	store, bell := pgstore.New(n.db), timers.NewBell()
-	desk, err := dispatch.New(dispatch.Config{District: district, Store: store, Live: w.live, Roads: w.roads, Grids: w.grids, Zone: zone,
-		PlanWithin: time.Minute, Wake: bell.Ring})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	ticks := timers.New(timers.Config{Desk: deskOf{desk, n}, Book: store, Announce: silent{}, Bell: bell, Log: slog.New(slog.NewTextHandler(words{n, &w.said}, nil)),
-		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) }})
 	ctx, stop := context.WithCancel(context.Background())
 	n.stop = stop
 	go func() { n.ran <- ticks.Run(ctx) }()
@@ -190,34 +182,51 @@ func (n *node) stir() {
 	}
 }
 
-// deskOf is the desk of a node that may die over its work: before it has begun, in the
-// midst of it, or when it is committed and nobody has been told.
-type deskOf struct {
-	*dispatch.Service
-	n *node
+// dutyOf is what ticks on a node. over is around each piece of work.
+func dutyOf(db *pgdb.DB, live dispatch.Live, roads dispatch.Roads, grids dispatch.Grids, over func(work func()), complaints io.Writer) (*timers.Timers, error) {
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		return nil, err
+	}
+	store, bell := pgstore.New(db), timers.NewBell()
+	desk, err := dispatch.New(dispatch.Config{District: district, Store: store, Live: live, Roads: roads, Grids: grids, Zone: zone,
+		PlanWithin: time.Minute, Wake: bell.Ring})
+	if err != nil {
+		return nil, err
+	}
+	return timers.New(timers.Config{Desk: deskOf{desk, over}, Book: store, Announce: silent{}, Bell: bell, Log: slog.New(slog.NewTextHandler(complaints, nil)),
+		Follow: func(ctx context.Context) (timers.Outbox, error) { return store.Follow(ctx) }}), nil
 }
 
-func (d deskOf) over(work func()) {
-	d.n.stir()
-	defer d.n.stir()
-	if d.n.dead.Load() || d.n.strike.Add(-1) != 0 {
+// over is work of a node that may die over it: before it has begun, in the midst of it, or
+// when it is committed and nobody has been told.
+func (n *node) over(work func()) {
+	n.stir()
+	defer n.stir()
+	if n.dead.Load() || n.strike.Add(-1) != 0 {
 		work()
 		return
 	}
-	switch d.n.how.Add(1) % 3 {
+	switch n.how.Add(1) % 3 {
 	case 0:
-		d.n.kill()
+		n.kill()
 		work()
 	case 1:
-		cut := time.AfterFunc(time.Duration(d.n.how.Load()*577%3000)*time.Microsecond, d.n.kill)
+		cut := time.AfterFunc(time.Duration(n.how.Load()*577%3000)*time.Microsecond, n.kill)
 		work()
 		if cut.Stop() {
-			d.n.kill() // done before it came to that
+			n.kill() // done before it came to that
 		}
 	default:
 		work()
-		d.n.kill()
+		n.kill()
 	}
+}
+
+// deskOf is a desk with something around each piece of its work.
+type deskOf struct {
+	*dispatch.Service
+	over func(work func())
 }
 
 func (d deskOf) ClocksDue(ctx context.Context, due []dispatch.DueClock) (failed map[dispatch.DueClock]error) {
