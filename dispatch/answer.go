@@ -265,12 +265,16 @@ func (s *Service) answerDue(ctx context.Context, d Deadline) error {
 }
 
 // disarm ends a deadline, and does first what is due if its assignment is still in
-// the state that the deadline was armed in.
+// the state that the deadline was armed in, and nobody did it in the meantime: a node that
+// stood still past its lease comes second.
 func (s *Service) disarm(ctx context.Context, d Deadline, due func(t *turn, i int)) error {
 	err := s.Store.Change(ctx, d.Case, nil, func(k Docket) (Turn, error) {
 		t := newTurn(k, system)
 		i := t.find(d.Assignment)
 		if due == nil || i < 0 || string(t.Case.Assignments[i].State) != d.Stage {
+			return Turn{}, errNothingToDo
+		}
+		if d.Step == StepOffer && t.Case.Assignments[i].LeavesAt == nil { // it left, and is offered still
 			return Turn{}, errNothingToDo
 		}
 		due(t, i)

@@ -149,6 +149,47 @@ func TestConfirmClaimsNobodyUntilAnOperatorSends(t *testing.T) {
 	eq(t, "after E2 has declined", who(w.see(c.ID).Case, "environment"), "E1")
 }
 
+// A node that stood still past its lease goes on with the deadline that another has done by
+// then: the patrol is told once, and its time to answer does not begin anew.
+func TestAnOfferLeavesOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := context.Background()
+	c := w.file("C04")
+	if _, err := w.desk.Dispatch(ctx, w.operator, c.ID, c.Version, dispatch.Order{}); err != nil {
+		t.Fatal(err)
+	}
+	pgtest.Advance(t, w.db, 6*time.Second)
+	due, err := w.store.LeaseDeadlines(ctx, 64, 30*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offers := 0
+	var first []dispatch.Assignment
+	for round := range 2 {
+		for _, d := range due {
+			if d.Step != dispatch.StepOffer {
+				continue
+			}
+			offers++
+			if err := w.desk.Due(ctx, d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if round == 0 {
+			first = w.see(c.ID).Assignments
+			pgtest.Advance(t, w.db, time.Second)
+		}
+	}
+	if offers == 0 {
+		t.Fatal("no offer was due")
+	}
+	eq(t, "they left", ask[int](w, `SELECT count(*) FROM case_events WHERE kind = 'assignment.offer_left'`), offers/2)
+	for i, a := range w.see(c.ID).Assignments {
+		eq(t, "time to answer until", *a.ExpiresAt, *first[i].ExpiresAt)
+	}
+}
+
 func TestManualPlansNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
