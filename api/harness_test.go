@@ -101,7 +101,6 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 		},
 		Origins: []string{"https://map.example"},
 		Log:     slog.New(slog.NewJSONHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		MaxTime: 20 * time.Second, // a shared machine with the race detector on is no fault of a door
 	})
 	if err != nil {
 		t.Fatal(err)
