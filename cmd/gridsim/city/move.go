@@ -100,8 +100,7 @@ func (m *Mover) Advance(d time.Duration) (arrived bool) {
 		m.speedMS = 0
 		return false
 	}
-	// Traffic and tiredness: between 0.8 and 1.15 of the planned pace.
-	m.mood = math.Max(0.8, math.Min(1.15, m.mood+0.06*(m.rng.Float64()-0.5)))
+	m.drift(d)
 	m.speedMS = m.paceMS * m.mood
 	m.alongM += m.speedMS * d.Seconds()
 	m.at, m.headingDeg = m.way.at(m.alongM)
@@ -110,6 +109,17 @@ func (m *Mover) Advance(d time.Duration) (arrived bool) {
 	}
 	m.Stop()
 	return true
+}
+
+// drift makes the mover slower or faster as traffic and tiredness do: around the planned
+// pace, between 0.8 and 1.15 of it, forgotten after a minute or so. It goes by the time
+// that has passed, as an Ornstein-Uhlenbeck process does, so that a drive takes as long
+// on a machine that takes a hundred steps for it as on one that takes ten.
+func (m *Mover) drift(d time.Duration) {
+	const forgetS, spread = 60, 0.07
+	keep := math.Exp(-d.Seconds() / forgetS)
+	m.mood = 1 + (m.mood-1)*keep + spread*math.Sqrt(1-keep*keep)*m.rng.NormFloat64()
+	m.mood = math.Max(0.8, math.Min(1.15, m.mood))
 }
 
 // At is where the mover really is.

@@ -63,6 +63,31 @@ func TestMoverKeepsToItsWay(t *testing.T) {
 	})
 }
 
+// However fast the machine that plays it, a drive of some minutes takes about as long as
+// it was planned to: two that set off at the same time for the same minute arrive
+// together, and the number of steps says nothing about how far apart.
+func TestADriveTakesAsLongAsPlanned(t *testing.T) {
+	t.Parallel()
+	const plannedS, drives = 450.0, 400
+	points := []geo.Point{{Lon: 121.4, Lat: 28.5}, {Lon: 121.4, Lat: 28.55}}
+	for _, step := range []time.Duration{100 * time.Millisecond, time.Second, 3 * time.Second, 9 * time.Second} {
+		var sum, squares, worst float64
+		for seed := range uint64(drives) {
+			m := NewMover(points[0], testRNG(seed))
+			m.Follow(points, plannedS)
+			took := step.Seconds()
+			for !m.Advance(step) {
+				took += step.Seconds()
+			}
+			late := took - step.Seconds()/2 - plannedS
+			sum, squares, worst = sum+late, squares+late*late, max(worst, math.Abs(late))
+		}
+		if spread := math.Sqrt(squares / drives); math.Abs(sum/drives) > 8 || spread > 25 || spread < 5 || worst > 60 {
+			t.Errorf("in steps of %v: on average %.1f s late, give or take %.1f s, at most %.1f s off", step, sum/drives, spread, worst)
+		}
+	}
+}
+
 // offLine is the distance from the line, metres, on a flat map.
 func offLine(p geo.Point, line []geo.Point) float64 {
 	shrink := math.Cos(p.Lat * math.Pi / 180)
