@@ -70,19 +70,21 @@ var usualHours = []WorkSpan{{8*60 + 30, 12 * 60}, {14 * 60, 17*60 + 30}}
 // Calendar knows the working hours and days of a district. It never changes once made.
 // The zero value is none; make one with NewCalendar.
 type Calendar struct {
-	zone  *time.Location
-	days  map[Day]string
-	hours []WorkSpan
-	a     time.Duration // of work in a working day
+	version int64 // of its book
+	zone    *time.Location
+	days    map[Day]string
+	hours   []WorkSpan
+	a       time.Duration // of work in a working day
 }
 
-// NewCalendar makes a calendar; without hours it has the usual ones.
-func NewCalendar(zone *time.Location, hours []WorkSpan, days []CalendarDay) *Calendar {
+// NewCalendar makes the calendar of a book; without hours it has the usual ones.
+func NewCalendar(zone *time.Location, book CalendarBook) *Calendar {
+	hours := book.Hours
 	if len(hours) == 0 {
 		hours = usualHours
 	}
-	c := &Calendar{zone: zone, days: make(map[Day]string, len(days)), hours: slices.Clone(hours)}
-	for _, d := range days {
+	c := &Calendar{version: book.Version, zone: zone, days: make(map[Day]string, len(book.Days)), hours: slices.Clone(hours)}
+	for _, d := range book.Days {
 		c.days[d.Day] = d.Kind
 	}
 	for _, o := range c.hours {

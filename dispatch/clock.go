@@ -92,7 +92,7 @@ type Clock struct {
 	DistrictAt time.Time     `json:"-"`
 	NextAt     *time.Time    `json:"-"` // nil: nothing more is to happen
 	Left       time.Duration `json:"-"`
-	Recount    bool          `json:"-"` // the calendar changed since
+	Counted    int64         `json:"-"` // the version of the calendar that its times are by
 }
 
 // start sets a clock going at a time.
@@ -113,6 +113,13 @@ func (cal *Calendar) set(c *Clock) {
 		c.DueAt = cal.AddDays(c.Since, c.Limit.Days)
 	}
 	cal.rungs(c)
+	c.Counted = cal.version
+}
+
+// stale says whether a clock that goes by working time was counted by a calendar of
+// before this one.
+func (cal *Calendar) stale(c *Clock) bool {
+	return c.Limit.Unit != UnitAlways && c.NextAt != nil && c.Counted < cal.version
 }
 
 // rungs works out when a clock warns and climbs, from its beginning and its end.
@@ -250,6 +257,9 @@ func (t *turn) keepTime() {
 			if k.Paused {
 				t.calendar.resume(k, t.now)
 			} else {
+				if t.calendar.stale(k) {
+					t.calendar.set(k)
+				}
 				t.calendar.pause(k, t.now)
 			}
 			t.touch(n)

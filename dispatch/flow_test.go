@@ -83,7 +83,7 @@ func TestWorkingTime(t *testing.T) {
 		days = append(days, CalendarDay{Day: day(fmt.Sprintf("2026-10-%02d", d)), Kind: DayHoliday})
 	}
 	days = append(days, CalendarDay{Day: day("2026-10-10"), Kind: DayWorkday}) // a Saturday
-	c := NewCalendar(zone, nil, days)
+	c := NewCalendar(zone, CalendarBook{Days: days})
 	at := func(s string) time.Time {
 		x, err := time.ParseInLocation("2006-01-02 15:04", s, zone)
 		if err != nil {
@@ -128,7 +128,7 @@ func TestWorkingTime(t *testing.T) {
 	for d := day("2026-01-01"); d.t.Year() < 2031; d = d.next() {
 		never = append(never, CalendarDay{Day: d, Kind: DayHoliday})
 	}
-	if got := NewCalendar(zone, nil, never).Add(at("2026-09-30 16:30"), time.Hour); !got.Equal(at("2026-09-30 17:30")) {
+	if got := NewCalendar(zone, CalendarBook{Days: never}).Add(at("2026-09-30 16:30"), time.Hour); !got.Equal(at("2026-09-30 17:30")) {
 		t.Errorf("in a district that never works an hour is %v", got)
 	}
 	rapid.Check(t, func(t *rapid.T) {
@@ -142,7 +142,7 @@ func TestWorkingTime(t *testing.T) {
 
 func TestAClockClimbsEachRungOnce(t *testing.T) {
 	t.Parallel()
-	cal := NewCalendar(time.UTC, nil, nil)
+	cal := NewCalendar(time.UTC, CalendarBook{})
 	at := time.Date(2026, 9, 28, 9, 0, 0, 0, time.UTC) // a Monday
 	k := cal.start(ClockSettle, always(24*time.Hour), at)
 	var climbed []Rung

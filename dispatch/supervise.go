@@ -200,7 +200,7 @@ func climbed(d Docket, told Audience) (Turn, error) {
 			return t.done()
 		case k == nil:
 			return Turn{}, errNothingToDo
-		case k.Recount:
+		case t.calendar.stale(k):
 			t.recount(k)
 		case k.climb(t.now):
 			t.touch(k.Name)
@@ -229,7 +229,7 @@ func (t *turn) dueClock() *Clock {
 	var next *Clock
 	for i := range t.Case.Clocks {
 		switch k := &t.Case.Clocks[i]; {
-		case k.Recount:
+		case t.calendar.stale(k):
 			return k
 		case k.NextAt == nil || k.NextAt.After(t.now):
 		case next == nil || k.NextAt.Before(*next.NextAt):
@@ -286,10 +286,7 @@ func (t *turn) overseen(k Clock, level string, told Audience) {
 // it keeps.
 func (t *turn) recount(k *Clock) {
 	was := k.DueAt
-	k.Recount = false
-	if !k.Paused {
-		t.calendar.set(k)
-	}
+	t.calendar.set(k)
 	t.touch(k.Name)
 	if !k.DueAt.Equal(was) {
 		t.keepTime()

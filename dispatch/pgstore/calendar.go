@@ -24,11 +24,8 @@ ON CONFLICT (district_id, day) DO UPDATE SET kind = excluded.kind, name = exclud
 
 	setHours = `UPDATE calendars SET hours = $2 WHERE district_id = $1`
 
+	// bumpCalendar makes every clock stale that was counted by the calendar of before.
 	bumpCalendar = `UPDATE calendars SET version = version + 1 WHERE district_id = $1`
-
-	// recountClocks leaves what has climbed to the top, and what stands still: its rest
-	// is working time already.
-	recountClocks = `UPDATE clocks SET recount = true WHERE district_id = $1 AND unit <> 'always' AND next_at IS NOT NULL`
 )
 
 // Calendar implements dispatch.CalendarStore.
@@ -66,7 +63,6 @@ func (s *Store) EditCalendar(ctx context.Context, decide func(dispatch.CalendarB
 			batch.Queue(setHours, s.district.UUID, hours)
 		}
 		batch.Queue(bumpCalendar, s.district.UUID)
-		batch.Queue(recountClocks, s.district.UUID)
 		s.prove(batch, edit.Events)
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("write the calendar: %w", err)
@@ -128,7 +124,6 @@ func (g *Register) CalendarDays(ctx context.Context, in io.Reader, o RegisterOpt
 			return err
 		}
 		batch.Queue(bumpCalendar, pgdb.District)
-		batch.Queue(recountClocks, pgdb.District)
 		(&Store{district: dispatch.DistrictID{UUID: pgdb.District}}).prove(batch, []dispatch.Event{event})
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("write the calendar: %w", err)

@@ -14,7 +14,7 @@ import (
 // clocksOf is asked beside the case and after its lock, never in the same statement: a
 // statement that waited for the lock would read the clocks of before.
 const clocksOf = `
-SELECT case_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s, recount
+SELECT case_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s, counted
 FROM clocks WHERE case_id = ANY ($1) ORDER BY case_id, name`
 
 type clockRow struct {
@@ -32,23 +32,23 @@ type clockRow struct {
 	NextAt     *time.Time `db:"next_at"`
 	Paused     bool       `db:"paused"`
 	LeftS      float64    `db:"left_s"`
-	Recount    bool       `db:"recount"`
+	Counted    int64      `db:"counted"`
 }
 
 func (r clockRow) clock() dispatch.Clock {
 	return dispatch.Clock{Name: dispatch.ClockName(r.Name), ID: dispatch.DeadlineID{UUID: r.ID}, Rung: dispatch.Rung(r.Rung), Unit: r.Unit,
 		Since: r.Since.UTC(), WarnAt: r.WarnAt.UTC(), DueAt: r.DueAt.UTC(), DistrictAt: r.DistrictAt.UTC(), NextAt: utc(r.NextAt), Paused: r.Paused,
-		Limit: dispatch.Limit{Unit: r.Unit, Span: seconds(r.SpanS), Days: r.Days}, Left: seconds(r.LeftS), Recount: r.Recount}
+		Limit: dispatch.Limit{Unit: r.Unit, Span: seconds(r.SpanS), Days: r.Days}, Left: seconds(r.LeftS), Counted: r.Counted}
 }
 
 func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
 const setClocks = `
-INSERT INTO clocks (case_id, district_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+INSERT INTO clocks (case_id, district_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s, counted)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (case_id, name) DO UPDATE SET id = excluded.id, rung = excluded.rung, unit = excluded.unit, span_s = excluded.span_s,
   days = excluded.days, since = excluded.since, warn_at = excluded.warn_at, due_at = excluded.due_at, district_at = excluded.district_at,
-  next_at = excluded.next_at, paused = excluded.paused, left_s = excluded.left_s, recount = false, leased_until = NULL, tries = 0`
+  next_at = excluded.next_at, paused = excluded.paused, left_s = excluded.left_s, counted = excluded.counted, leased_until = NULL, tries = 0`
 
 const dropClocks = `DELETE FROM clocks WHERE case_id = $1 AND name = ANY ($2)`
 
@@ -59,16 +59,24 @@ func (s *Store) keepClocks(batch *pgx.Batch, id dispatch.CaseID, set []dispatch.
 	}
 	for _, k := range set {
 		batch.Queue(setClocks, id.UUID, s.district.UUID, k.Name, k.ID.UUID, k.Rung, k.Limit.Unit, k.Limit.Span.Seconds(), k.Limit.Days,
-			k.Since, k.WarnAt, k.DueAt, k.DistrictAt, k.NextAt, k.Paused, k.Left.Seconds())
+			k.Since, k.WarnAt, k.DueAt, k.DistrictAt, k.NextAt, k.Paused, k.Left.Seconds(), k.Counted)
 	}
 }
 
-// Clocks whose next rung has come, or that are to be counted again, taken for a while.
+// Clocks whose next rung has come, and those that were counted by a calendar of before,
+// taken for a while. A row says by which it was counted, and nobody has to mark it: an edit
+// of the calendar beside a step that still counts by the old one loses nothing. Each look
+// is in the order of its own index, so that it reads what it takes and no more.
 const leaseClocks = `
+WITH risen AS (SELECT case_id, name FROM clocks
+  WHERE district_id = $1 AND next_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
+  ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+stale AS (SELECT case_id, name FROM clocks
+  WHERE district_id = $1 AND unit <> 'always' AND next_at IS NOT NULL AND counted < (SELECT version FROM calendars WHERE district_id = $1)
+    AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
+  ORDER BY counted LIMIT $2 FOR UPDATE SKIP LOCKED)
 UPDATE clocks k SET leased_until = gp_now() + make_interval(secs => $3), tries = k.tries + 1
-FROM (SELECT case_id, name FROM clocks
-  WHERE district_id = $1 AND (next_at <= (SELECT gp_now()) OR recount) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
-  ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED) due
+FROM (SELECT * FROM risen UNION SELECT * FROM stale) due
 WHERE k.case_id = due.case_id AND k.name = due.name
 RETURNING k.case_id, k.name, k.id`
 
@@ -164,7 +172,7 @@ func (s *Store) calendar(ctx context.Context, on reader, version int64) (*dispat
 	if err != nil {
 		return nil, err
 	}
-	made := dispatch.NewCalendar(zone, book.Hours, book.Days)
+	made := dispatch.NewCalendar(zone, book)
 	s.calMu.Lock()
 	defer s.calMu.Unlock()
 	if book.Version >= s.cal.version {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -101,7 +103,7 @@ func TestAClockThatIsOverOnceCountedAgainClimbsOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.file("C04").ID
-	w.exec(`UPDATE clocks SET since = since - interval '40 days', unit = 'working_days', days = 3, recount = true WHERE case_id = $1`, id.UUID)
+	w.exec(`UPDATE clocks SET since = since - interval '40 days', unit = 'working_days', days = 3, counted = -1 WHERE case_id = $1`, id.UUID)
 	if failed := w.desk.ClocksDue(t.Context(), w.duties(id)); len(failed) > 0 {
 		t.Fatal(failed)
 	}
@@ -109,6 +111,53 @@ func TestAClockThatIsOverOnceCountedAgainClimbsOnce(t *testing.T) {
 	for _, rung := range []string{"warned", "overdue", "district"} {
 		eq(t, rung, w.climbs(id, rung), 1)
 	}
+}
+
+// beside does something else once in the middle of each change of a case: after the step
+// was decided by what was read, before it is written.
+type beside struct {
+	dispatch.Store
+	do func()
+}
+
+func (b beside) Change(ctx context.Context, id dispatch.CaseID, claims []dispatch.PatrolID, decide func(dispatch.Docket) (dispatch.Turn, error)) error {
+	return b.Store.Change(ctx, id, claims, func(d dispatch.Docket) (dispatch.Turn, error) {
+		t, err := decide(d)
+		b.do()
+		return t, err
+	})
+}
+
+// The calendar is edited while a step is under way that starts a clock by the old one.
+func TestACalendarEditedBesideAStepCountsForItsClock(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ordinary("O05", "environment")
+	monday := time.Date(2026, 9, 28, 2, 0, 0, 0, time.UTC)
+	pgtest.SetNow(t, w.db, monday)
+	w.exec(`UPDATE duties SET during = tstzrange(gp_now() - interval '1 d', gp_now() + interval '1 d')`)
+	w.open(func(c *dispatch.Config) { c.BatchWindow = -1 })
+	id := w.file("O05").ID
+	env := w.person2(dispatch.RoleOfficer, "environment")
+	w.move(env, id, dispatch.MoveOrder{Move: "sign"})
+	w.move(env, id, dispatch.MoveOrder{Move: "start"})
+	w.open(func(c *dispatch.Config) {
+		c.Store = beside{w.store, func() {
+			tuesday := dispatch.CalendarDay{Day: dispatch.DayOf(monday.AddDate(0, 0, 1), time.UTC), Kind: dispatch.DayHoliday}
+			_, err := w.store.EditCalendar(context.Background(), func(dispatch.CalendarBook, time.Time) (dispatch.CalendarEdit, error) {
+				return dispatch.CalendarEdit{Set: []dispatch.CalendarDay{tuesday}}, nil
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}}
+	})
+	w.move(env, id, dispatch.MoveOrder{Move: "feedback", Result: "已拆除"})
+	eq(t, "by the old calendar", w.see(id).Clocks[0].DueAt, monday.AddDate(0, 0, 2).Add(-30*time.Minute+8*time.Hour))
+	w.open(nil)
+	poll(t, w)
+	eq(t, "counted again", w.climbs(id, "moved"), 1)
+	eq(t, "a day later", w.see(id).Clocks[0].DueAt, monday.AddDate(0, 0, 3).Add(-30*time.Minute+8*time.Hour))
 }
 
 // A clock that stopped between being found due and being seen to leaves no word.

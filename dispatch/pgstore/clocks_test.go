@@ -145,8 +145,8 @@ func TestAMonthOfClocks(t *testing.T) {
 	pending := map[string]time.Time{}
 	var latest time.Duration
 	due := func() int {
-		rows, err := w.db.Query(ctx, `SELECT id::text || ' ' || rung || CASE WHEN recount THEN ' recount' ELSE '' END, least(next_at, gp_now())
-			FROM clocks WHERE next_at <= gp_now() OR recount`)
+		rows, err := w.db.Query(ctx, `SELECT id::text || ' ' || rung || CASE WHEN `+stale+` THEN ' recount' ELSE '' END, least(next_at, gp_now())
+			FROM clocks WHERE next_at <= gp_now() OR `+stale)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -231,7 +231,10 @@ func forbidden(err error) error {
 	return err
 }
 
-const dueNow = `SELECT gp_now(), (SELECT count(*) FROM clocks WHERE next_at <= (SELECT gp_now()) OR recount) + (SELECT count(*) FROM deadlines WHERE due_at <= (SELECT gp_now())),
+// stale says of a clock that it was counted by a calendar of before.
+const stale = `(unit <> 'always' AND next_at IS NOT NULL AND counted < (SELECT max(version) FROM calendars))`
+
+const dueNow = `SELECT gp_now(), (SELECT count(*) FROM clocks WHERE next_at <= (SELECT gp_now()) OR ` + stale + `) + (SELECT count(*) FROM deadlines WHERE due_at <= (SELECT gp_now())),
   (SELECT min(at) FROM (SELECT min(next_at) AS at FROM clocks UNION ALL SELECT min(due_at) FROM deadlines) x)`
 
 // until lets the district's time come to a moment: over what is empty it leaps, up to
