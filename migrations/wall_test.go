@@ -134,3 +134,41 @@ func TestPlainOwner(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What bounds a viewer is part of every plan they ask for, and policies that ask through
+// the policies of other tables multiply: one table must not bring half the schema along.
+func TestAWallIsCheapToPlan(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	rows, err := db.Query(t.Context(), `SELECT p.polrelid::regclass::text FROM pg_policy p WHERE p.polname = 'sees' AND has_table_privilege('gp_viewer', p.polrelid, 'SELECT') ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(tables) < 20 {
+		t.Errorf("only %d tables were looked at", len(tables))
+	}
+	err = db.As(t.Context(), pgdb.Viewer{District: pgdb.District, Wide: true}, func(tx pgx.Tx) error {
+		for _, table := range tables {
+			rows, err := tx.Query(t.Context(), "EXPLAIN (COSTS off) SELECT * FROM "+table)
+			if err != nil {
+				return err
+			}
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				return err
+			}
+			const most = 100 // lines
+			if len(plan) > most {
+				t.Errorf("what a viewer sees of %s is a plan of %d lines, at most %d are cheap: ask by a function that keeps its plan, as gp_sees_photo does", table, len(plan), most)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
