@@ -39,17 +39,6 @@ const (
 	AroundSpot = "place"
 )
 
-// A patrol's beat is every grid that one of its members works in, as one area.
-const (
-	nameBeat  = `string_agg(DISTINCT g.code, ',' ORDER BY g.code)`
-	fromBeats = `FROM patrol_members m
-JOIN grid_staff s ON s.staff_id = m.staff_id AND s.part IN ('worker', 'part_timer') AND s.valid @> gp_now()
-JOIN grid_versions v ON v.district_id = $1 AND v.state = 'active' AND v.valid @> gp_now()
-JOIN grids g ON g.version_id = v.id AND g.code = s.grid_code
-WHERE s.district_id = $1 AND m.valid @> gp_now()`
-	selectBeats = `SELECT m.patrol_id, ` + nameBeat + `, ST_AsBinary(ST_Multi(ST_Union(g.geom))) ` + fromBeats + ` GROUP BY m.patrol_id LIMIT $2`
-)
-
 const selectClosedAreas = `SELECT id::text, modes, ST_AsBinary(ST_Multi(geom)) FROM road_closures
 WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now() AND GeometryType(geom) IN ('POLYGON', 'MULTIPOLYGON') ORDER BY id DESC LIMIT $2`
 
@@ -60,24 +49,15 @@ const MaxAreas = 5000
 
 // Areas are the fences that are watched now.
 func (s *Store) Areas(ctx context.Context) ([]Area, error) {
-	var areas []Area
-	rows, err := s.db.Query(ctx, selectBeats, s.district.UUID, MaxAreas)
+	areas, err := s.readBeats(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read beats: %w", err)
 	}
-	a := Area{FenceName: FenceName{Kind: OwnGrid}}
-	var shape []byte
-	_, err = pgx.ForEachRow(rows, []any{&a.Patrol.UUID, &a.Name, &shape}, func() (err error) {
-		a.Rings, err = ringsOf(shape)
-		areas = append(areas, a)
-		return err
-	})
+	rows, err := s.db.Query(ctx, selectClosedAreas, s.district.UUID, MaxAreas)
 	if err != nil {
-		return nil, fmt.Errorf("read beats: %w", err)
-	}
-	if rows, err = s.db.Query(ctx, selectClosedAreas, s.district.UUID, MaxAreas); err != nil {
 		return nil, fmt.Errorf("read closed areas: %w", err)
 	}
+	var shape []byte
 	c := Area{FenceName: FenceName{Kind: ClosedArea}}
 	_, err = pgx.ForEachRow(rows, []any{&c.Name, &c.Modes, &shape}, func() (err error) {
 		c.Rings, err = ringsOf(shape)
@@ -173,7 +153,7 @@ RETURNING since`
   (NOT inside AND since < gp_now() - interval '1 day')
   OR (kind = 'closure' AND NOT EXISTS (SELECT FROM road_closures c WHERE c.id::text = f.fence AND c.lifted_at IS NULL AND (upper_inf(c.during) OR upper(c.during) > gp_now())))
   OR (kind = 'place' AND NOT EXISTS (SELECT FROM places p WHERE p.district_id = f.district_id AND p.code = f.fence AND p.fence_m IS NOT NULL))
-  OR (kind = 'grid' AND NOT EXISTS (SELECT ` + fromBeats + ` AND m.patrol_id = f.patrol_id HAVING ` + nameBeat + ` = f.fence)))
+  OR (kind = 'grid' AND (patrol_id, fence) NOT IN (SELECT m.patrol_id, ` + nameBeat + ` ` + fromBeats + ` GROUP BY m.patrol_id)))
 RETURNING patrol_id, kind, fence, inside`
 )
 

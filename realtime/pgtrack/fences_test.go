@@ -149,3 +149,53 @@ func TestAreas(t *testing.T) {
 		t.Errorf("%d have left fences that are no more, %v", left, err)
 	}
 }
+
+// A beat is drawn once, and anew when its grids, or the map they are of, are others.
+func TestABeatIsDrawnAnewWithTheMap(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	store := pgtrack.New(db)
+	change := func(query string) {
+		t.Helper()
+		if err := db.Owner(t.Context(), func(conn *pgx.Conn) error { _, err := conn.Exec(t.Context(), query); return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(fencedDistrict)
+	beat := func() (string, float64) {
+		t.Helper()
+		areas, err := store.Areas(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range areas {
+			if a.Kind == pgtrack.OwnGrid {
+				north := 0.0
+				for _, p := range a.Rings[0] {
+					north = max(north, p.Lat)
+				}
+				return a.Name, north
+			}
+		}
+		return "", 0
+	}
+	look := func(what, name string, north float64) {
+		t.Helper()
+		for range 2 {
+			if gotName, gotNorth := beat(); gotName != name || gotNorth != north {
+				t.Errorf("%s: the beat is %q up to %g degrees, want %q up to %g", what, gotName, gotNorth, name, north)
+			}
+		}
+	}
+	look("at first", "G1,G2", 28.01)
+	change(`UPDATE grid_staff SET valid = tstzrange(lower(valid), gp_now()) WHERE grid_code = 'G2'`)
+	look("with one grid less", "G1", 28.01)
+	change(`UPDATE grid_versions SET valid = tstzrange(lower(valid), gp_now());
+INSERT INTO grid_versions (id, district_id, state, source, valid) SELECT gen_random_uuid(), id, 'active', 'redrawn', tstzrange(gp_now(), NULL) FROM districts;
+INSERT INTO grids (id, district_id, version_id, code, name, kind, area_code, area_m2, geom)
+  SELECT gen_random_uuid(), v.district_id, v.id, 'G1', '格', 'general', 'D', 1e6, ST_Multi(ST_MakeEnvelope(121, 28, 121.01, 28.02, 4326))
+  FROM grid_versions v WHERE source = 'redrawn'`)
+	look("by the next map", "G1", 28.02)
+	change(`UPDATE grid_staff SET valid = tstzrange(lower(valid), gp_now())`)
+	look("without grids", "", 0)
+}

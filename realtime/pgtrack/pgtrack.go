@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,9 @@ import (
 type Store struct {
 	db       *pgdb.DB
 	district dispatch.DistrictID
+
+	beatsMu sync.Mutex
+	beats   map[dispatch.PatrolID]beat // as they were last read
 }
 
 var (
