@@ -220,7 +220,7 @@ func (c *city) look(ctx context.Context) error {
 		wanted[row.ID] = true
 		if o := c.out[row.ID]; o == nil {
 			c.start(ctx, row)
-		} else if row.claimed() {
+		} else if row.claimed() && o.patrol.idle.Load() {
 			c.remind(ctx, row, o)
 		}
 	}

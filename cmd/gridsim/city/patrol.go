@@ -4,6 +4,7 @@ import (
 	"context"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/geo"
@@ -36,6 +37,7 @@ type patrol struct {
 	restUntil time.Time // standing still on the beat
 	silent    time.Time // without signal until then; zero with signal
 	nextLoss  time.Time
+	idle      atomic.Bool    // it plays no task; for whoever would remind it of one
 	where     chan geo.Point // the last place, for whoever files reports; holds one
 }
 
@@ -87,6 +89,7 @@ func (p *patrol) Run(ctx context.Context) error {
 	defer timer.Stop()
 	last := time.Now()
 	for {
+		p.idle.Store(p.duty.step == beat)
 		select {
 		case <-ctx.Done():
 			return nil
