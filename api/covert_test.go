@@ -30,6 +30,7 @@ type covertWorld struct {
 	secret, neighbour *planted
 	going, back       dispatch.PatrolID           // on the covert case; done with it, and still there
 	marks             []string                    // what of the covert case must not be read anywhere
+	shown             []string                    // hashes of photos that came with its steps
 	own               map[dispatch.Role]uuid.UUID // a report of each visitor, which went into the covert case
 }
 
@@ -126,6 +127,8 @@ func setupCovert(t *testing.T, watch func(*dispatch.Service) api.Socket) *covert
 	w.exec(`INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid) VALUES ($1, 'GRID-secret', $2, 'worker', '[2020-01-01,)')`, here, w.visitors[dispatch.RoleGridWorker].Staff)
 	w.marks = []string{w.secret.caseID.String(), w.secret.report.String(), w.secret.photo, "N-secret", "SECRET-", "121.9041239", "28.4041237",
 		"121.7771239", "28.7771237", "121.9072239", "98761.5", "98762.5", "98763.5", w.secret.revisit.String(), cell.At(target, 9).String(), cell.At(onWay, 9).String(), cell.At(stands, 9).String()}
+	w.shown = w.showSteps()
+	w.marks = append(w.marks, w.shown...)
 	// What a store that forgets to ask would answer as the track of anybody.
 	w.desk.fixes = []api.TrackPoint{{T: time.Now().Add(30 * time.Second), Lon: stands.Lon, Lat: stands.Lat}, {T: time.Now().Add(time.Minute), Lon: target.Lon, Lat: target.Lat}}
 	w.cover(time.Now().Add(time.Hour))
