@@ -1,10 +1,11 @@
 /** The case an operator looks at: its full text, the ways on the map, and what can be done with it. */
 import { batch, computed, effect, signal } from "@preact/signals";
-import { ask, askWithResponse, client, Refused } from "../api/client.ts";
+import { ask, askWithResponse, client, Refused, upload } from "../api/client.ts";
 import type { Assignment, Candidate, CaseDetail, CaseMove, Choice, MissionOrder, Rendezvous } from "../api/types.ts";
 import { words } from "../i18n/index.ts";
 import type { RouteLine } from "../map/districtmap.ts";
 import { cases, casesChanged, keepCase, whereabouts } from "../state/duty.ts";
+import { stepForm } from "../state/step.ts";
 
 export const chosenID = signal<string | null>(null);
 export const detail = signal<CaseDetail | null>(null);
@@ -13,6 +14,8 @@ export const trouble = signal<string | null>(null);
 export const refused = signal<Refused | null>(null);
 export const said = signal<string | null>(null);
 export const busy = signal(false);
+/** How much of the photos on their way is up, as a share of 1. */
+export const sentShare = signal<number | null>(null);
 /** Department to patrol, where the operator wants another than the plan's first. */
 export const picks = signal<Record<string, string>>({});
 export const routes = signal<RouteLine[]>([]);
@@ -41,15 +44,15 @@ export async function load(id: string): Promise<void> {
   try {
     const { data, response } = await askWithResponse(client.GET("/api/v1/cases/{id}", { params: { path: { id } } }));
     if (mine !== asked || chosenID.value !== id) return;
-    take(data, response);
+    take(data, response.headers.get("ETag"));
     trouble.value = null;
   } catch (why) {
     if (mine === asked) trouble.value = sentence(why);
   }
 }
 
-function take(c: CaseDetail, response: Response): void {
-  etag = response.headers.get("ETag") ?? `"${c.version}"`;
+function take(c: CaseDetail, version: string | null): void {
+  etag = version ?? `"${c.version}"`;
   detail.value = c;
   keepCase(c);
   void drawRoutes(c);
@@ -73,7 +76,15 @@ export function sentence(why: unknown): string {
   return w.failed(why.message);
 }
 
-async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: CaseDetail; error?: unknown; response: Response }>, done: string): Promise<boolean> {
+type Header = { "If-Match": string };
+function act(call: (header: Header) => Promise<{ data?: CaseDetail; error?: unknown; response: Response }>, done: string): Promise<boolean> {
+  return change(async (header) => {
+    const { data, response } = await askWithResponse(call(header));
+    return { changed: data, version: response.headers.get("ETag") };
+  }, done);
+}
+
+async function change(call: (header: Header) => Promise<{ changed: CaseDetail; version: string | null }>, done: string): Promise<boolean> {
   const id = chosenID.value;
   if (!id || busy.value) return false;
   busy.value = true;
@@ -81,9 +92,9 @@ async function act(call: (headers: { "If-Match": string }) => Promise<{ data?: C
   refused.value = null;
   said.value = null;
   try {
-    const { data, response } = await askWithResponse(call({ "If-Match": etag ?? "*" }));
+    const { changed, version } = await call({ "If-Match": etag ?? "*" });
     if (chosenID.value === id) {
-      take(data, response);
+      take(changed, version);
       picks.value = {};
       said.value = done;
       setTimeout(() => {
@@ -230,6 +241,21 @@ export function releaseCase(reason: string): Promise<boolean> {
   return act((header) => client.POST("/api/v1/cases/{id}/release", { params: { path: path(), header }, body: reason ? { reason } : {} }), words.value.covert.releasedNow);
 }
 
-export function takeMove(order: CaseMove, done: string): Promise<boolean> {
-  return act((header) => client.POST("/api/v1/cases/{id}/moves", { params: { path: path(), header }, body: order }), words.value.course.moved(done));
+/** The last step that was sent with photos: sent again as it was, it counts once. */
+let shown: { order: string; photos: Blob[]; key: string } | null = null;
+
+export function takeMove(order: CaseMove, done: string, photos: Blob[] = []): Promise<boolean> {
+  const id = chosenID.value;
+  if (photos.length === 0) return act((header) => client.POST("/api/v1/cases/{id}/moves", { params: { path: path(), header }, body: order }), words.value.course.moved(done));
+  const text = `${id} ${JSON.stringify(order)}`;
+  if (shown?.order !== text || shown.photos.length !== photos.length || shown.photos.some((p, i) => p !== photos[i])) shown = { order: text, photos, key: crypto.randomUUID() };
+  const { key } = shown;
+  return change(async (header) => {
+    try {
+      const changed = await upload<CaseDetail>(`/api/v1/cases/${id}/moves`, { ...header, "Idempotency-Key": key }, stepForm("move", order, photos), (share) => (sentShare.value = share));
+      return { changed, version: null };
+    } finally {
+      sentShare.value = null;
+    }
+  }, words.value.course.moved(done));
 }

@@ -3,13 +3,16 @@ import { signal } from "@preact/signals";
 import type { CaseDetail } from "../api/types.ts";
 import { distance } from "../i18n/format.ts";
 import { inLanguage, words } from "../i18n/index.ts";
+import { mostShown, shows } from "../state/step.ts";
 import { ClockLine, CourseNotes, ownerName, unitName } from "../ui/clocks.tsx";
 import { LastFeedback } from "../ui/feedback.tsx";
 import { MoveForm } from "../ui/moveform.tsx";
-import { busy, choose, refused, takeMove } from "./choice.ts";
+import { busy, choose, refused, sentShare, takeMove } from "./choice.ts";
 import { Like } from "./like.tsx";
 
 const form = signal<string | null>(null);
+/** Whether a move of the case is being filled in: nothing else then takes the room that its photos need. */
+export const moving = (c: CaseDetail): boolean => c.moves.some((m) => m.allowed && `${c.id} ${m.move}` === form.value);
 
 export function Course({ c }: { c: CaseDetail }) {
   const w = words.value.course;
@@ -51,12 +54,14 @@ export function Moves({ c }: { c: CaseDetail }) {
     return (
       <>
         <LastFeedback c={c} />
-        <MoveForm c={c} m={open} busy={busy.value} refused={refused.value} cancel={() => (form.value = null)}
-          send={async (order) => {
-            const ok = await takeMove(order, inLanguage(open.name));
+        <MoveForm key={`${c.id} ${open.move}`} c={c} m={open} busy={busy.value} refused={refused.value} cancel={() => (form.value = null)} most={shows(open.move) ? mostShown : 0}
+          send={async (order, photos) => {
+            const ok = await takeMove(order, inLanguage(open.name), photos);
             if (ok) form.value = null;
             return ok;
-          }} />
+          }}>
+          {busy.value && sentShare.value !== null ? <progress aria-label={words.value.phone.upSoFar} value={sentShare.value} max={1} /> : null}
+        </MoveForm>
       </>
     );
   return (
@@ -65,7 +70,7 @@ export function Moves({ c }: { c: CaseDetail }) {
       <div class="second">
         {can.map((m) => (
           <button key={m.move} type="button" class={`button ${m.move === "urge" || m.move === "supervise" ? "warn" : ""}`} id={`move-${m.move}`} disabled={busy.value}
-            onClick={() => (m.needs.length === 0 && m.move !== "dispatch" ? void takeMove({ move: m.move }, inLanguage(m.name)) : (form.value = `${c.id} ${m.move}`))}>
+            onClick={() => (m.needs.length === 0 && m.move !== "dispatch" && !shows(m.move) ? void takeMove({ move: m.move }, inLanguage(m.name)) : (form.value = `${c.id} ${m.move}`))}>
             {inLanguage(m.name)}
           </button>
         ))}

@@ -10,6 +10,7 @@ import "../css/like.css";
 import "../css/mission.css";
 import "../css/heard.css";
 import "../css/photos.css";
+import "../css/shots.css";
 import "../css/people.css";
 import "../css/settings.css";
 import "../css/whose.css";

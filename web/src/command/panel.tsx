@@ -14,7 +14,7 @@ import { colour } from "../map/palette.ts";
 import { Icon } from "../ui/marks.tsx";
 import { PlayedTag } from "../ui/played.tsx";
 import { busy, choose, chosenID, closeCase, detail, dispatchNow, load, said, standing, trouble, undo } from "./choice.ts";
-import { Course, Moves } from "./course.tsx";
+import { Course, Moves, moving } from "./course.tsx";
 import { Meet } from "./meet.tsx";
 import { Cover } from "./cover.tsx";
 import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
@@ -221,22 +221,31 @@ function Foot({ c }: { c: CaseDetail }) {
       {undoS > 0 && undoS <= 6 ? (
         <button type="button" class="button" disabled={busy.value} onClick={() => void undo()}>{w.undo(undoS)}</button>
       ) : null}
-      {canSend ? (
+      {canSend && !moving(c) ? (
         <button type="button" id="dispatch" class="button primary" disabled={busy.value} onClick={() => void dispatchNow()}>
           {n > 0 ? w.dispatch(n) : w.dispatchPlan} <span class="key">Enter</span>
         </button>
       ) : null}
-      <SendMore c={c} />
+      {moving(c) ? null : <SendMore c={c} />}
       {asksMore(c) ? null : <Rest c={c} />}
     </div>
   );
 }
 
 function Rest({ c }: { c: CaseDetail }) {
-  const w = words.value;
   return (
     <>
       <Moves c={c} />
+      {moving(c) ? null : <Apart c={c} />}
+    </>
+  );
+}
+
+/** What may be done with the case beside the steps of its course. */
+function Apart({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  return (
+    <>
       <CovertSwitch c={c} />
       {may("dossier") && !closing.value ? (
         <div class="second">

@@ -3,7 +3,7 @@ import { like } from "./en/like.ts";
 import { covert } from "./en/covert.ts";
 import { work } from "./en/work.ts";
 import { mission } from "./en/mission.ts";
-import { enrol, phone, position } from "./en/phone.ts";
+import { enrol, phone, position, shots } from "./en/phone.ts";
 import { meet } from "./en/meet.ts";
 import { whose } from "./en/whose.ts";
 import { people } from "./en/people.ts";
@@ -356,6 +356,7 @@ export const en: Dict = {
   enrol,
 
   position,
+  shots,
 
   meet,
   whose,

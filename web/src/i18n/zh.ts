@@ -4,7 +4,7 @@ import { like } from "./zh/like.ts";
 import { covert } from "./zh/covert.ts";
 import { work } from "./zh/work.ts";
 import { mission } from "./zh/mission.ts";
-import { enrol, phone, position } from "./zh/phone.ts";
+import { enrol, phone, position, shots } from "./zh/phone.ts";
 import { meet } from "./zh/meet.ts";
 import { whose } from "./zh/whose.ts";
 import { people } from "./zh/people.ts";
@@ -356,6 +356,7 @@ export const zh = {
   enrol,
 
   position,
+  shots,
 
   meet,
   whose,

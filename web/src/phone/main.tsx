@@ -1,11 +1,13 @@
 /** The page in the hand of a grid worker or officer. */
 import "../css/base.css";
 import "../css/phone.css";
+import "../css/shots.css";
 import "../css/meet.css";
 import "../css/work.css";
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { Refused, setBearer } from "../api/client.ts";
+import { keepIn, letGoAll } from "../ui/kept.ts";
 import { endDevice, endedDevice, forgetEnded, keptDevice } from "../state/device.ts";
 import { loadGrids, loadNames } from "../state/register.ts";
 import { unseen } from "../state/notices.ts";
@@ -13,6 +15,7 @@ import { guardPage, loadSession, session, toSignIn } from "../state/session.ts";
 import { startClock } from "../state/tick.ts";
 import { distance, percent } from "../i18n/format.ts";
 import { language, setLanguage, words } from "../i18n/index.ts";
+import { keptSteps } from "./box.ts";
 import { EnrolPage, takeFragment } from "./enrol.tsx";
 import { forgetDuty, onDuty, patrol, pollDuty } from "./duty.ts";
 import { flow, flowIsWrong, forgetFixes, startFlow, waitingFixes } from "./flow.ts";
@@ -90,6 +93,7 @@ function leaveEnrolled(): void {
   forgetDuty();
   forgetMine();
   forgetRevisits();
+  letGoAll();
   void forgetFixes().finally(() => location.replace("/enrol"));
 }
 
@@ -133,6 +137,7 @@ async function begin(): Promise<void> {
   await comeIn();
   if (leaving) return;
   await restoreDraft();
+  await keepIn(keptSteps, Date.now());
   // Off duty nobody is located, but for the place of a report.
   effect(() => lookForPlace(onDuty.value || tab.value === "report"));
   effect(() => void keepAwake(onDuty.value));

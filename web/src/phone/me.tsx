@@ -11,8 +11,10 @@ import { flow } from "./flow.ts";
 import { forgetMine, isMine, Mine } from "./mine.tsx";
 import { PositionCard } from "./position.tsx";
 import { forgetRevisits } from "./revisits.tsx";
-import { boxed, send, sentShare } from "./sender.ts";
+import { boxed, send, sentShare, takeBack } from "./sender.ts";
 import { Slip } from "./slip.tsx";
+import { whoAmI } from "./step.ts";
+import { stepName } from "./waits.tsx";
 
 export function Me() {
   const all = words.value;
@@ -60,7 +62,7 @@ function Outbox() {
         {boxed.value.filter(stillHere).map((b) => (
           <li key={b.key}>
             <span>
-              {categoryName(b.report.category)} · {clock(b.madeMs)}
+              {b.step ? `${stepName(b.step)} #${b.step.number}` : b.report ? categoryName(b.report.category) : ""} · {clock(b.madeMs)}
               <br />
               <span class="quiet">{became(b)}</span>
               {b.state === "sending" && sentShare.value !== null ? <progress aria-label={w.upSoFar} value={sentShare.value} max={1} /> : null}
@@ -70,6 +72,7 @@ function Outbox() {
             <span class={`state ${b.state}`}>
               {w.state[b.state]}
               {b.state === "waiting" && b.tries > 0 ? <button type="button" onClick={() => void send()}>{w.sendNow}</button> : null}
+              {b.state === "refused" && b.step ? <button type="button" onClick={() => void takeBack(b)}>{words.value.work.waits.drop}</button> : null}
             </span>
           </li>
         ))}
@@ -81,14 +84,18 @@ function Outbox() {
 const slipMs = 30 * 60_000;
 /** What has long arrived stands in the list of one's own reports; for a while its code can still be shown from here. */
 function stillHere(b: Boxed): boolean {
-  if (b.clears) return b.state !== "sent" || nowMs.value - b.madeMs < slipMs;
+  if (b.clears || b.step) return b.state !== "sent" || nowMs.value - b.madeMs < slipMs;
   return b.state !== "sent" || nowMs.value - b.madeMs < slipMs || !isMine(b.number ?? "");
 }
 
 function became(b: Boxed): string {
   const w = words.value.phone;
   if (b.state === "refused") return b.refusal ?? "";
+  if (b.step) {
+    const s = words.value.work.waits;
+    return [b.photos.length > 0 ? s.photos(b.photos.length) : "", b.state !== "sent" && whoAmI() && b.step.who !== whoAmI() ? s.other : "order" in b.step ? (b.step.order.result ?? b.step.order.reason ?? "") : b.step.result].filter(Boolean).join(" · ");
+  }
   if (b.clears) return words.value.like.phone.boxed;
-  if (b.state !== "sent") return [b.report.self_handled ? words.value.like.phone.settledBoxed : "", b.report.description ?? ""].filter(Boolean).join(" · ");
+  if (b.state !== "sent") return [b.report?.self_handled ? words.value.like.phone.settledBoxed : "", b.report?.description ?? ""].filter(Boolean).join(" · ");
   return [b.number ? w.sentAs(b.number) : "", b.goes && b.goes.length > 0 ? w.goesThere(b.goes.join("、")) : ""].filter(Boolean).join(" · ");
 }

@@ -8,11 +8,11 @@ import { day } from "../map/style.ts";
 import { categories, categoryName, districtBounds, labels } from "../state/register.ts";
 import { distance } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
+import { Shots } from "../photo/shots.tsx";
 import { Icon } from "../ui/marks.tsx";
 import type { Revisit } from "../api/types.ts";
 import { draft, dropDraft, keepDraft } from "./box.ts";
 import { denied, here } from "./here.ts";
-import { shrink } from "./photo.ts";
 import { file, reachable } from "./sender.ts";
 import { tab } from "./tab.ts";
 
@@ -55,16 +55,6 @@ export async function restoreDraft(): Promise<void> {
   effect(() => {
     if (here.value && !pinned.value) place.value = { lon: here.value.lon, lat: here.value.lat };
   });
-}
-
-const unreadable = signal(false);
-
-/** One that cannot be opened is said, and does not take the others with it. */
-async function addPhotos(files: File[]): Promise<void> {
-  const tried = await Promise.allSettled(files.map(shrink));
-  unreadable.value = tried.some((t) => t.status === "rejected");
-  const more = tried.flatMap((t) => (t.status === "fulfilled" ? [t.value] : []));
-  photos.value = [...photos.value, ...more].slice(0, mostPhotos);
 }
 
 /** A revisit found it again: its kind and its place are known. */
@@ -151,30 +141,7 @@ export function Report() {
       </div>
       <div class="field">
         <span class="label">{w.photos}</span>
-        <div class="shots">
-          {photos.value.map((p, i) => (
-            <Shot key={i} photo={p} label={w.removePhoto(i + 1)} remove={() => (photos.value = photos.value.filter((_, j) => j !== i))} />
-          ))}
-          {photos.value.length < mostPhotos ? (
-            <label>
-              <Icon name="camera" size={24} />
-              {w.addPhoto}
-              <input
-                class="hidden-text"
-                type="file"
-                accept="image/*"
-                capture="environment"
-                multiple
-                onChange={(e) => {
-                  const files = [...(e.currentTarget.files ?? [])];
-                  e.currentTarget.value = "";
-                  void addPhotos(files);
-                }}
-              />
-            </label>
-          ) : null}
-        </div>
-        {unreadable.value ? <p class="error" role="alert">{w.photoUnreadable}</p> : null}
+        <Shots photos={photos.value} most={mostPhotos} set={(to) => (photos.value = to)} />
       </div>
       <div class="field">
         <span class="label">{w.place} · {w.placeHint}</span>
@@ -194,21 +161,6 @@ export function Report() {
         <small>{words.value.like.phone.settledHint}</small>
       </button>
     </form>
-  );
-}
-
-function Shot({ photo, label, remove }: { photo: Blob; label: string; remove: () => void }) {
-  const img = useRef<HTMLImageElement>(null);
-  useEffect(() => {
-    const url = URL.createObjectURL(photo);
-    if (img.current) img.current.src = url;
-    return () => URL.revokeObjectURL(url);
-  }, [photo]);
-  return (
-    <span class="shot">
-      <img ref={img} alt="" />
-      <button type="button" aria-label={label} onClick={remove}><Icon name="close" size={20} /></button>
-    </span>
   );
 }
 

@@ -7,9 +7,8 @@ import { categoryName } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, dayAndClock, distance } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
-import { Icon } from "../ui/marks.tsx";
+import { Shots } from "../photo/shots.tsx";
 import { here } from "./here.ts";
-import { shrink } from "./photo.ts";
 import { reportAgain } from "./report.tsx";
 import { boxed, clearRevisit } from "./sender.ts";
 import { tab } from "./tab.ts";
@@ -21,7 +20,7 @@ const mostPhotos = 6;
 
 /** What this phone has answered stays off the list, whether or not the answer has arrived. */
 export const revisits = computed(() => {
-  const said = new Set(boxed.value.flatMap((b) => (b.state === "refused" ? [] : [b.clears ?? b.report.revisit ?? ""])));
+  const said = new Set(boxed.value.flatMap((b) => (b.state === "refused" ? [] : [b.clears ?? b.report?.revisit ?? ""])));
   return list.value.filter((r) => !said.has(r.id));
 });
 
@@ -86,18 +85,9 @@ function RevisitSheet({ r }: { r: Revisit }) {
         {[away === null ? "" : words.value.phone.distance(distance(away)), `#${r.number}`].filter(Boolean).join(" · ")}
       </p>
       {photos.length > 0 ? <p>{w.photoTaken(photos.length)}</p> : null}
-      <label class="big photo">
-        <Icon name="camera" size={22} /> {w.photo}
-        <input class="hidden-text" type="file" accept="image/*" capture="environment" multiple
-          onChange={(e) => {
-            const files = [...(e.currentTarget.files ?? [])];
-            e.currentTarget.value = "";
-            void Promise.allSettled(files.map(shrink)).then((tried) => {
-              const more = tried.flatMap((t) => (t.status === "fulfilled" ? [t.value] : []));
-              shots.value = { id: r.id, photos: [...photos, ...more].slice(0, mostPhotos) };
-            });
-          }} />
-      </label>
+      <div class="photo">
+        <Shots photos={photos} most={mostPhotos} set={(to) => (shots.value = { id: r.id, photos: to })} />
+      </div>
       <div class="acts">
         <button type="button" class="big" onClick={() => { reportAgain(r); tab.value = "report"; }}>{w.found}</button>
         <button type="button" class="big main" onClick={() => void clear(r)}>{w.clear}</button>

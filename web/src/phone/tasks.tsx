@@ -1,5 +1,5 @@
 /** What this patrol is asked to do: how far, how long, who else comes, and the next step. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { ask, client, Refused } from "../api/client.ts";
 import type { Assignment, Case, MissionOrder } from "../api/types.ts";
 import { distanceM } from "../map/mercator.ts";
@@ -15,9 +15,11 @@ import { commandedFor, loadMeetings, meetingFor, MeetSheet, missionFor } from ".
 import { MissionNote, type Step, stepOf, waits } from "./mission.tsx";
 import { CommanderOrders } from "./command.tsx";
 import { FinishForm } from "./finish.tsx";
-import { sayRefused, within } from "./refusal.ts";
+import { sayRefused, unheard, within } from "./refusal.ts";
 import { loadRevisits, Revisits, revisits } from "./revisits.tsx";
-import { reachable } from "./sender.ts";
+import { boxed, reachable, takeStep } from "./sender.ts";
+import { waitingOf, whoAmI } from "./step.ts";
+import { Waits } from "./waits.tsx";
 import { tab } from "./tab.ts";
 import { CaseWork, freshen, isOpen, isOurs, loadUnit, openCase, ours, pollUnit, UnitCases } from "./work.tsx";
 
@@ -52,26 +54,57 @@ export function pollTasks(): void {
   const again = () => setTimeout(() => void loadTasks().finally(again), everyMs);
   void loadTasks().finally(again);
   pollUnit();
+  // A step that has just arrived changes what is to be done.
+  let arrived = -1;
+  effect(() => {
+    const n = boxed.value.filter((b) => b.step && (b.state === "sent" || b.state === "refused")).length;
+    if (arrived >= 0 && n > arrived) void Promise.all([loadTasks(), loadUnit()]);
+    arrived = n;
+  });
 }
 
 type Task = { c: Case; a: Assignment };
 export const tasks = computed<Task[]>(() => {
   const mine = session.value?.patrol_id;
-  return list.value.flatMap((c) => c.assignments.filter((a) => mine && a.patrol_id === mine && active.has(a.state)).map((a) => ({ c, a })));
+  return list.value.flatMap((c) => c.assignments.filter((a) => mine && a.patrol_id === mine && active.has(a.state)).map((a) => ({ c, a: asTaken(a) })));
 });
 
-type Action = "accept" | "decline" | "en_route" | "on_scene" | "done";
-async function answer({ c, a }: Task, steps: Action[], body: { reason?: string; result?: string } = {}): Promise<boolean> {
+/** An assignment as the patrol left it, though the service has not heard of that yet. */
+function asTaken(a: Assignment): Assignment {
+  const steps = boxed.value.flatMap((b) => (b.step && "action" in b.step && b.step.assignment === a.id && (b.state === "waiting" || b.state === "sending") ? [{ at: b.madeMs, to: b.step.action }] : []));
+  const last = steps.filter((s) => s.to !== "done").sort((x, y) => y.at - x.at)[0];
+  return last ? { ...a, state: last.to } : a;
+}
+
+async function answer({ c, a }: Task, steps: ("accept" | "decline" | "en_route")[], body: { reason?: string } = {}): Promise<boolean> {
   const done = await tap(a.id, async (signal) => {
     for (const action of steps)
       await ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body, signal }));
   });
-  if (done) declining.value = finishing.value = null;
-  if (done && steps.includes("done")) {
-    said.value = { of: a.id, text: words.value.course.moved(words.value.phone.done) };
-    void loadUnit();
-  }
+  if (done) declining.value = null;
   return done;
+}
+
+/** A step on the way: with a line it is told at once; without one it is kept, and the next can be taken. */
+async function progress({ c, a }: Task, action: "en_route" | "on_scene"): Promise<boolean> {
+  const kept = () => takeStep({ case: c.id, number: c.number, who: whoAmI(), assignment: a.id, action, result: "" }, []);
+  if (waitingOf(boxed.value, c.id).length > 0) {
+    await kept(); // not before what was done first
+    return true;
+  }
+  const done = await tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/assignments/{aid}/{action}", { params: { path: { id: c.id, aid: a.id, action } }, body: {}, signal })));
+  if (done || !trouble.value || !unheard(trouble.value.why)) return done;
+  trouble.value = null;
+  await kept();
+  return true;
+}
+
+/** The end goes by the box: photos take their time, and behind a factory there is no line. */
+async function finish({ c, a }: Task, result: string, photos: Blob[]): Promise<boolean> {
+  trouble.value = said.value = null;
+  await takeStep({ case: c.id, number: c.number, who: whoAmI(), assignment: a.id, action: "done", result }, photos);
+  finishing.value = null;
+  return true;
 }
 
 function together({ c, a }: Task, step: Step): Promise<boolean> {
@@ -144,6 +177,9 @@ function TaskSheet({ t }: { t: Task }) {
   const says = trouble.value?.of === a.id && trouble.value.ordering ? <p class="say bad" role="alert">{trouble.value.text}</p>
     : said.value?.of === a.id ? <p class="say" role="status">{said.value.text}</p> : null;
   const step = mission ? stepOf(mission, a) : null;
+  const waiting = waitingOf(boxed.value, c.id).filter((b) => b.state !== "refused");
+  /** The end is on its way: there is nothing left to tap. */
+  const leaves = waiting.some((b) => b.step && "action" in b.step && b.step.assignment === a.id && b.step.action === "done");
   const departAt = meeting?.members.find((m) => m.assignment_id === a.id)?.depart_at ?? null;
   const leavesLater = departAt !== null && Date.parse(departAt) > nowMs.value;
   const others = c.assignments
@@ -166,6 +202,7 @@ function TaskSheet({ t }: { t: Task }) {
       {mission && a.state !== "offered" ? <MissionNote m={mission} a={a} /> : null}
       <MeetSheet c={c} a={a} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
+      <Waits of={c.id} redo={(s) => { if ("action" in s && s.action === "done") finishing.value = a.id; else openCase(c.id); }} />
       {declining.value === a.id ? (
         <div class="field" role="group" aria-label={w.declineWhy}>
           <span class="label">{w.declineWhy}</span>
@@ -175,8 +212,8 @@ function TaskSheet({ t }: { t: Task }) {
           <button type="button" class="big" onClick={() => (declining.value = null)}>{all.cancel}</button>
         </div>
       ) : finishing.value === a.id && a.state === "on_scene" ? (
-        <FinishForm id={a.id} busy={busy.value} cancel={() => (finishing.value = null)} send={(result) => answer(t, ["done"], { result })} />
-      ) : (
+        <FinishForm id={a.id} busy={busy.value} cancel={() => (finishing.value = null)} send={(result, photos) => finish(t, result, photos)} />
+      ) : leaves ? null : (
         <div class="acts">
           {a.state === "offered" ? (
             <>
@@ -186,9 +223,9 @@ function TaskSheet({ t }: { t: Task }) {
           ) : step ? (
             <button type="button" class="big main only" disabled={busy.value} onClick={() => void together(t, step)}>{step.label}</button>
           ) : mission && waits(mission, a) ? null : a.state === "accepted" ? (
-            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["en_route"])}>{w.enRoute}</button>
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void progress(t, "en_route")}>{w.enRoute}</button>
           ) : a.state === "en_route" ? (
-            <button type="button" class="big main only" disabled={busy.value} onClick={() => void answer(t, ["on_scene"])}>{w.onScene}</button>
+            <button type="button" class="big main only" disabled={busy.value} onClick={() => void progress(t, "on_scene")}>{w.onScene}</button>
           ) : (
             <button type="button" class="big main only" disabled={busy.value} id="task-done" onClick={() => (finishing.value = a.id)}>{w.done}</button>
           )}

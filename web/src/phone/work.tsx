@@ -1,10 +1,11 @@
 /** The open cases of one's unit, and what may be done with one now: a step at a time, each with its clock. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
 import { ask, askWithResponse, client, everyPage, Refused } from "../api/client.ts";
 import type { Case, CaseDetail, CaseMove, NextMove } from "../api/types.ts";
 import { distanceM } from "../map/mercator.ts";
 import { categoryName } from "../state/register.ts";
 import { session } from "../state/session.ts";
+import { mostShown, shows } from "../state/step.ts";
 import { nowMs } from "../state/tick.ts";
 import { clock, distance } from "../i18n/format.ts";
 import { inLanguage, words } from "../i18n/index.ts";
@@ -12,6 +13,9 @@ import { ClockLine, CourseNotes, left, ownerName, rungOf } from "../ui/clocks.ts
 import { isField, MoveForm } from "../ui/moveform.tsx";
 import { here } from "./here.ts";
 import { landed, sayRefused, unheard, within } from "./refusal.ts";
+import { boxed, takeStep } from "./sender.ts";
+import { waitingOf, whoAmI } from "./step.ts";
+import { stepName, Waits } from "./waits.tsx";
 
 const unit = signal<Case[]>([]);
 /** When the list was true, where it is not now. */
@@ -44,6 +48,19 @@ export async function loadUnit(): Promise<void> {
 export function pollUnit(): void {
   const again = () => setTimeout(() => void loadUnit().finally(again), everyMs);
   void loadUnit().finally(again);
+  // What came of a step is read where it was taken.
+  const heard = new Set<string>();
+  let began = false;
+  effect(() => {
+    for (const b of boxed.value) {
+      if (!b.step || b.state !== "sent" || heard.has(b.key)) continue;
+      heard.add(b.key);
+      if (!began || open.peek() !== b.step.case) continue;
+      said.value = { of: b.step.case, text: words.peek().work.waits.arrived(stepName(b.step)), bad: false };
+      void look(b.step.case);
+    }
+    began = true;
+  });
 }
 
 /** A newer text of a case that the list holds, as another list or an answer brought it. */
@@ -152,6 +169,15 @@ async function move(c: CaseDetail, order: CaseMove, name: string): Promise<boole
   }
 }
 
+/** A step that photos go with is kept first, and sent with or after what else of its case waits. */
+async function moveShowing(c: CaseDetail, order: CaseMove, photos: Blob[]): Promise<boolean> {
+  refused.value = null;
+  said.value = null;
+  await takeStep({ case: c.id, number: c.number, who: whoAmI(), order }, photos);
+  form.value = null;
+  return true;
+}
+
 export function UnitCases({ without }: { without: ReadonlySet<string> }) {
   const w = words.value.work;
   const mine = listed.value.filter((c) => !without.has(c.id));
@@ -215,16 +241,19 @@ export function CaseWork({ id }: { id: string }) {
     );
   const can = c.moves.filter((m) => m.allowed && !elsewhere.has(m.move)).sort((a, b) => rank(a) - rank(b));
   const cannot = c.moves.filter((m) => !m.allowed && wanted.has(m.move) && m.why_not);
-  const chosen = can.find((m) => m.move === form.value);
+  const waiting = waitingOf(boxed.value, c.id).some((b) => b.state !== "refused");
+  const chosen = waiting ? undefined : can.find((m) => m.move === form.value);
   return (
     <div class="work course">
       <p class="pair"><span>{all.course.owner}</span><b>{ownerName(c)}</b></p>
       {c.clocks.map((k) => <ClockLine key={k.name} k={k} />)}
       <CourseNotes c={c} />
       {chosen ? null : last}
-      {chosen ? (
+      <Waits of={c.id} redo={(s) => { if ("order" in s) form.value = s.order.move; }} />
+      {waiting ? null : chosen ? (
         <MoveForm key={chosen.move} c={c} m={chosen} busy={busy.value} refused={refused.value} look={{ row: "acts", plain: "big", main: "big main" }}
-          cancel={() => { form.value = null; said.value = null; refused.value = null; }} send={(order) => move(c, order, inLanguage(chosen.name))}>
+          cancel={() => { form.value = null; said.value = null; refused.value = null; }} most={shows(chosen.move) ? mostShown : 0}
+          send={(order, photos) => (shows(order.move) ? moveShowing(c, order, photos) : move(c, order, inLanguage(chosen.name)))}>
           {refused.value?.problem?.errors.some((e) => isField(e.pointer)) ? null : last}
         </MoveForm>
       ) : (
@@ -233,7 +262,7 @@ export function CaseWork({ id }: { id: string }) {
             <div class="acts">
               {can.map((m, i) => (
                 <button key={m.move} type="button" id={`move-${m.move}`} class={`big ${i === 0 && first.includes(m.move) ? "main only" : ""}`} disabled={busy.value}
-                  onClick={() => { said.value = null; refused.value = null; if (m.needs.length === 0) void move(c, { move: m.move }, inLanguage(m.name)); else form.value = m.move; }}>
+                  onClick={() => { said.value = null; refused.value = null; if (m.needs.length === 0 && !shows(m.move)) void move(c, { move: m.move }, inLanguage(m.name)); else form.value = m.move; }}>
                   {inLanguage(m.name)}
                 </button>
               ))}

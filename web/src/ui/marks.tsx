@@ -108,6 +108,7 @@ const paths = {
   list: "M4 5h12M4 10h12M4 15h12",
   gear: "M10 7.2a2.800 2.800 0 1 0 0 5.600 2.800 2.800 0 0 0 0-5.600zM10 2v2.500M10 15.500V18M2 10h2.500M15.500 10H18M4.300 4.300l1.800 1.800M13.900 13.900l1.800 1.800M15.700 4.300l-1.800 1.800M6.100 13.900l-1.800 1.800",
   camera: "M3 6h3l1.500-2h5L14 6h3v10H3zM10 8a3 3 0 1 0 0 6 3 3 0 0 0 0-6z",
+  album: "M3 4h14v12H3zM3 13l4-4 4 4 2.500-2.500L17 14M13 7.500h.01",
 };
 export function Icon({ name, size = 16 }: { name: keyof typeof paths; size?: number }) {
   return (

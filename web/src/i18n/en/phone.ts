@@ -41,9 +41,6 @@ export const phone: Dict["phone"] = {
   chooseCategory: "Choose a category",
   allCategories: "All categories",
   photos: "Photos (6 at most, shrunk to 300 KB)",
-  addPhoto: "Photo",
-  removePhoto: (i) => `Remove photo ${i}`,
-  photoUnreadable: "A photo could not be opened and was not added. On an iPhone choose Settings › Camera › Formats › Most Compatible, and take it again",
   place: "Place",
   placeHint: "Drag the map to correct it",
   placeFound: (grid) => `${grid}`,
@@ -58,8 +55,8 @@ export const phone: Dict["phone"] = {
   draftSaved: "Draft kept",
   needCategory: "Choose a category",
   needPlace: "Choose the place on the map",
-  outbox: "My reports",
-  outboxEmpty: "No reports on this phone",
+  outbox: "Sent from this phone",
+  outboxEmpty: "Nothing waits on this phone",
   state: { waiting: "waiting", sending: "sending", sent: "arrived", refused: "refused" },
   sentAs: (n) => `Arrived · number ${n}`,
   goesThere: (who) => `Sent: ${who}`,
@@ -71,6 +68,19 @@ export const phone: Dict["phone"] = {
   signedInAs: (name) => `Signed in as ${name}`,
   theme: "Light or dark",
   done24: (n) => `${n} done lately`,
+};
+
+export const shots: Dict["shots"] = {
+  title: (most) => `Photos, ${most} at most`,
+  after: (most) => `Photos of how it was left (optional, ${most} at most)`,
+  check: (most) => `Photos of the check (optional, ${most} at most)`,
+  take: "Take",
+  choose: "Choose",
+  file: "Choose photos",
+  remove: (i) => `Remove photo ${i}`,
+  opening: (n) => `Opening ${n}…`,
+  unreadable: "A photo could not be opened and was not added. On an iPhone choose Settings › Camera › Formats › Most Compatible, and take it again",
+  tooMany: (most) => `${most} at most; the rest was not added`,
 };
 
 export const position: Dict["position"] = {

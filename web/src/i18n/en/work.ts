@@ -20,6 +20,16 @@ export const work: Dict["work"] = {
   arrived: "It had arrived before; no need to tap again",
   notThrough: "Not sent: no line. It is kept; tap again",
   slow: "No answer came: it may not have arrived. Tap again, it counts once",
+  steps: { self_handle: "Settled on the spot", feedback: "Feed back", pass: "Passed", fail: "Rework" },
+  waits: {
+    photos: (n) => `${n} photos`,
+    sending: "Sending…",
+    waiting: "Kept on this phone, not arrived yet. It is sent when there is a line and counts once; do not clear the browser's data before.",
+    other: "Another account did this; it is sent when that account signs in again.",
+    arrived: (what) => `${what}: arrived`,
+    redo: "Change and send",
+    drop: "Do not send",
+  },
   command: {
     open: "Command: more, release, relieve, recall",
     close: "Close the orders",

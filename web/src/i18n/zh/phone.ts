@@ -40,9 +40,6 @@ export const phone = {
   chooseCategory: "选择类型",
   allCategories: "全部类型",
   photos: "照片（最多 6 张，自动压缩到 300 KB）",
-  addPhoto: "拍照",
-  removePhoto: (i: number) => `删除第 ${i} 张照片`,
-  photoUnreadable: "有照片打不开，未添加。苹果手机请在“设置 › 相机 › 格式”选“兼容性最佳”，再拍一次",
   place: "位置",
   placeHint: "拖动地图可微调",
   placeFound: (grid: string) => `${grid}`,
@@ -57,8 +54,8 @@ export const phone = {
   draftSaved: "草稿已存",
   needCategory: "请选择类型",
   needPlace: "请在地图上选择位置",
-  outbox: "上报记录",
-  outboxEmpty: "本机没有上报记录",
+  outbox: "本机发送记录",
+  outboxEmpty: "本机没有待发的内容",
   state: { waiting: "待上传", sending: "上传中", sent: "已送达", refused: "被退回" },
   sentAs: (n: string) => `已送达 · 编号 ${n}`,
   goesThere: (who: string) => `派出：${who}`,
@@ -70,6 +67,19 @@ export const phone = {
   signedInAs: (name: string) => `当前账号 ${name}`,
   theme: "深浅色",
   done24: (n: number) => `近期已办 ${n} 件`,
+};
+
+export const shots = {
+  title: (most: number) => `照片，最多 ${most} 张`,
+  after: (most: number) => `处置后照片（可不拍，最多 ${most} 张）`,
+  check: (most: number) => `核查照片（可不拍，最多 ${most} 张）`,
+  take: "拍照",
+  choose: "从相册选",
+  file: "选择照片",
+  remove: (i: number) => `删除第 ${i} 张照片`,
+  opening: (n: number) => `正在处理 ${n} 张…`,
+  unreadable: "有照片打不开，未添加。苹果手机请在“设置 › 相机 › 格式”选“兼容性最佳”，再拍一次",
+  tooMany: (most: number) => `最多 ${most} 张，多出的没有添加`,
 };
 
 export const position = {

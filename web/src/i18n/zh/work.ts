@@ -18,6 +18,16 @@ export const work = {
   arrived: "已送达，上次已经办好，不用再点",
   notThrough: "没有送出去：连不上网。内容已留着，可再点一次",
   slow: "没有等到回音：可能没送到。可再点一次，不会重复办理",
+  steps: { self_handle: "自行处置", feedback: "反馈", pass: "核查通过", fail: "返工" } as Record<string, string>,
+  waits: {
+    photos: (n: number) => `${n} 张照片`,
+    sending: "正在上传…",
+    waiting: "已存本机，还没送到。有网时自动发送，只算一次；送到前请不要清除浏览器数据。",
+    other: "由另一个账号所办，该账号再登录后发送。",
+    arrived: (what: string) => `${what}：已送达`,
+    redo: "改后重发",
+    drop: "不发了",
+  },
   command: {
     open: "指挥：增援、放行、换班、撤回",
     close: "收起指挥",
