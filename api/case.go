@@ -28,6 +28,8 @@ type CaseDesk interface {
 	SetHours(context.Context, dispatch.Viewer, []dispatch.WorkSpan) (dispatch.CalendarBook, error)
 	CategoryRules(context.Context) ([]dispatch.CategoryRules, error)
 	SetCategoryRules(context.Context, dispatch.Viewer, dispatch.CategoryRules) error
+	DispatchRules(context.Context) (dispatch.DispatchRules, error)
+	SetDispatchRules(ctx context.Context, v dispatch.Viewer, want dispatch.DispatchRules, reason string) (dispatch.DispatchRules, error)
 	Revisits(context.Context, dispatch.Viewer) ([]dispatch.Revisit, error)
 	ClearRevisit(ctx context.Context, v dispatch.Viewer, id dispatch.RevisitID, note string, photos []dispatch.NewPhoto) (dispatch.Revisit, error)
 	Tiers(ctx context.Context, v dispatch.Viewer, from, to time.Time) (dispatch.Tiers, error)

@@ -173,6 +173,14 @@ func (d *desk) Tiers(ctx context.Context, _ dispatch.Viewer, from, to time.Time)
 	return dispatch.Tiers{From: from, To: to, Items: []dispatch.TierShare{}}, d.act(ctx)
 }
 
+func (d *desk) DispatchRules(ctx context.Context) (dispatch.DispatchRules, error) {
+	return dispatch.UsualDispatchRules, d.act(ctx)
+}
+
+func (d *desk) SetDispatchRules(ctx context.Context, _ dispatch.Viewer, want dispatch.DispatchRules, _ string) (dispatch.DispatchRules, error) {
+	return want, d.act(ctx)
+}
+
 func (d *desk) SetCategoryRules(ctx context.Context, _ dispatch.Viewer, _ dispatch.CategoryRules) error {
 	return d.act(ctx)
 }

@@ -10,7 +10,7 @@ import "github.com/gridpatrol/gridpatrol/dispatch"
 var eventWords = map[string]dispatch.Words{
 	"reported": {ZH: "上报", EN: "Reported"}, "located": {ZH: "确定责任网格", EN: "Grid found"}, "told": {ZH: "已通知", EN: "Told"},
 	"plan": {ZH: "算路派单", EN: "Planned by road"}, "plan.proposed": {ZH: "生成派单建议", EN: "Plan proposed"},
-	"stage": {ZH: "流转", EN: "Stage"}, "changed": {ZH: "更新", EN: "Changed"}, "undone": {ZH: "派单撤回", EN: "Dispatch taken back"},
+	"stage": {ZH: "流转", EN: "Stage"}, "changed": {ZH: "更新", EN: "Changed"}, "undone": {ZH: "派单撤回", EN: "Dispatch taken back"}, "moved": {ZH: "改派到更急处", EN: "Moved to where it is sooner"},
 	"shortfall": {ZH: "力量缺口", EN: "Nobody to send"}, "shortfall.looked_again": {ZH: "有力量空出，重新派单", EN: "Somebody came free, planned again"},
 	"answered": {ZH: "答复上报人", EN: "Reporters answered"}, "item_settled": {ZH: "值班事项已处理", EN: "Operator's item settled"}, "notice.seen": {ZH: "已阅知", EN: "Notice read"},
 
@@ -51,7 +51,7 @@ var eventWords = map[string]dispatch.Words{
 	"device.enrolled": {ZH: "设备登记", EN: "Device enrolled"}, "device.enrolled_again": {ZH: "设备重新登记", EN: "Device enrolled again"},
 	"enrolment.opened": {ZH: "发放登记码", EN: "Enrolment code made"}, "enrolment.withdrawn": {ZH: "收回登记码", EN: "Enrolment code withdrawn"},
 
-	"calendar": {ZH: "日历变更", EN: "Calendar changed"}, "category_rules": {ZH: "类别规则变更", EN: "Rules of a category changed"},
+	"calendar": {ZH: "日历变更", EN: "Calendar changed"}, "category_rules": {ZH: "类别规则变更", EN: "Rules of a category changed"}, "dispatch_rules": {ZH: "调度规则变更", EN: "Rules of dispatch changed"},
 	"closure.made": {ZH: "封路", EN: "Road closed"}, "closure.lifted": {ZH: "解除封路", EN: "Closure lifted"}, "speeds.set": {ZH: "设定车速", EN: "Speeds set"}, "speed.ended": {ZH: "取消车速设定", EN: "Speed ended"},
 	"speeds.learned": {ZH: "学习车速", EN: "Speeds learned"}, "roads.imported": {ZH: "导入路网", EN: "Roads imported"}, "map.activated": {ZH: "启用新网格图", EN: "Grid map activated"},
 	"register.changed": {ZH: "名册导入", EN: "Register imported"}, "retention.changed": {ZH: "保存期变更", EN: "Retention changed"}, "head_key.adopted": {ZH: "启用签名密钥", EN: "Signing key adopted"},
@@ -63,7 +63,7 @@ var eventWords = map[string]dispatch.Words{
 // which they are said. Whom it concerns stands before them.
 var saidFirst = []string{"result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late",
 	"clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at",
-	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"}
+	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"}
 
 // unsaid are the fields that are not said, each with the reason.
 var unsaid = map[string]string{
@@ -88,6 +88,7 @@ var fieldWords = map[string]dispatch.Words{
 	"within_s": {ZH: "时间范围", EN: "Within"}, "instead": {ZH: "次优方案", EN: "Instead"}, "patrols": {ZH: "力量数", EN: "Patrols"}, "anyway": {ZH: "未到齐仍行动", EN: "Before all were there"}, "told": {ZH: "告知人数", EN: "Told"},
 	"step":     {ZH: "环节", EN: "Step"},
 	"works_in": {ZH: "所属辖区", EN: "Works in"}, "considered": {ZH: "比较过的力量", EN: "Considered"}, "at": {ZH: "时间", EN: "At"}, "assignments": {ZH: "派单", EN: "Assignments"}, "photos": {ZH: "照片", EN: "Photos"},
+	"must_save_s": {ZH: "至少节省", EN: "Must save"}, "hand_over_s": {ZH: "下班前提醒交班", EN: "Told to hand over before the end"}, "move_saves_s": {ZH: "改派至少节省", EN: "A move must save"}, "move_quiet_s": {ZH: "改派间隔", EN: "Between moves"},
 
 	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},
 	"covert": {ZH: "隐蔽", EN: "Covert"}, "commanders": {ZH: "知情指挥人数", EN: "Commanders"}, "mission": {ZH: "联合执法", EN: "Mission"}, "state": {ZH: "状态", EN: "State"}, "commander": {ZH: "指挥", EN: "Commander"},

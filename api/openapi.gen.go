@@ -2448,6 +2448,19 @@ type DispatchOrder struct {
 	Note    *string   `json:"note,omitempty"`
 }
 
+// DispatchRules defines model for DispatchRules.
+type DispatchRules struct {
+	// HandOverS How long before the end of its shift a patrol that is on a case is told to hand over; 0 tells nobody
+	HandOverS int `json:"hand_over_s"`
+
+	// MoveQuietS How long neither that patrol nor its case is moved again
+	MoveQuietS int `json:"move_quiet_s"`
+
+	// MoveSavesS How much sooner all must be there, in sum, for a patrol that has not set out to be sent elsewhere; 0 moves nobody
+	MoveSavesS int   `json:"move_saves_s"`
+	Version    int64 `json:"version"`
+}
+
 // DispatchState defines model for DispatchState.
 type DispatchState string
 
@@ -3138,6 +3151,24 @@ type NewCover struct {
 
 	// Until In 24 h when left out; 30 days from now at most
 	Until *time.Time `json:"until,omitempty"`
+}
+
+// NewDispatchRules defines model for NewDispatchRules.
+type NewDispatchRules struct {
+	// HandOverS 60 to 14400, or 0
+	HandOverS int `json:"hand_over_s"`
+
+	// MoveQuietS 60 to 14400
+	MoveQuietS int `json:"move_quiet_s"`
+
+	// MoveSavesS 60 to 3600, or 0
+	MoveSavesS int `json:"move_saves_s"`
+
+	// Reason Why; it stands in the record with what was before and is after
+	Reason *string `json:"reason,omitempty"`
+
+	// Version As it was read; refused where they have changed since
+	Version *int64 `json:"version,omitempty"`
 }
 
 // NewDuty defines model for NewDuty.
@@ -4360,6 +4391,12 @@ type UnbindDeviceParams struct {
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
 }
 
+// SetDispatchRulesParams defines parameters for SetDispatchRules.
+type SetDispatchRulesParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // DutySheetParams defines parameters for DutySheet.
 type DutySheetParams struct {
 	// Lang Else by Accept-Language; Chinese where both are taken
@@ -4801,6 +4838,9 @@ type RevokeDeviceJSONRequestBody = Note
 
 // UnbindDeviceJSONRequestBody defines body for UnbindDevice for application/json ContentType.
 type UnbindDeviceJSONRequestBody = Ending
+
+// SetDispatchRulesJSONRequestBody defines body for SetDispatchRules for application/json ContentType.
+type SetDispatchRulesJSONRequestBody = NewDispatchRules
 
 // OpenEnrolmentJSONRequestBody defines body for OpenEnrolment for application/json ContentType.
 type OpenEnrolmentJSONRequestBody = NewEnrolment

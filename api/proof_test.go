@@ -97,6 +97,7 @@ var deeds = map[string]deed{
 		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"urge","reason":"已过半小时"}`)
 	},
 	"PUT /api/v1/category-rules/:code": byDutyLeader,
+	"PUT /api/v1/dispatch-rules":       byDutyLeader,
 	"PUT /api/v1/calendar/hours":       byDutyLeader,
 	"PUT /api/v1/calendar/days/:day":   byDutyLeader,
 	"DELETE /api/v1/calendar/days/:day": func(w *scopeWorld, name string) call {

@@ -247,6 +247,8 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/calendar", signedIn, s.getCalendar)
 	s.add("GET", "/api/v1/category-rules", signedIn, s.listCategoryRules)
 	s.add("PUT", "/api/v1/category-rules/:code", may(dispatch.ActEditCalendar), s.setCategoryRules)
+	s.add("GET", "/api/v1/dispatch-rules", signedIn, s.getDispatchRules)
+	s.add("PUT", "/api/v1/dispatch-rules", may(dispatch.ActEditCalendar), s.setDispatchRules)
 	s.add("GET", "/api/v1/revisits", see, s.listRevisits)
 	s.addSlow("POST", "/api/v1/revisits/:id/clear", may(dispatch.ActReport), s.clearRevisit)
 	s.add("GET", "/api/v1/tiers", see, s.countTiers)

@@ -97,7 +97,7 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 		if r.Reason != "" {
 			said["reason"] = r.Reason
 		}
-		before, after := is.changed(was)
+		before, after := changed(was.facts(), is.facts())
 		return newChange("category_rules", now, s.District, CaseID{}, PatrolID{}, v, said, before, after)
 	})
 }
@@ -128,12 +128,11 @@ func (r CategoryRules) facts() facts {
 }
 
 // changed answers what is not as it was, as it was and as it is.
-func (r CategoryRules) changed(old CategoryRules) (before, after facts) {
+func changed(was, is facts) (before, after facts) {
 	before, after = facts{}, facts{}
-	was := old.facts()
-	for key, is := range r.facts() {
-		if !reflect.DeepEqual(was[key], is) {
-			before[key], after[key] = was[key], is
+	for key, now := range is {
+		if !reflect.DeepEqual(was[key], now) {
+			before[key], after[key] = was[key], now
 		}
 	}
 	return before, after

@@ -44,11 +44,6 @@ type Config struct {
 	// BatchWindow is how long a report that is not urgent waits for others to be planned
 	// with, see Together; 0 means 2 s, less than that not at all.
 	BatchWindow time.Duration
-	// MoveSaves is how much sooner all must be there, in sum, for a patrol that has not set
-	// out to be sent elsewhere; 0 means 180 s, less than that never. MoveQuiet is how long
-	// neither it nor its case is moved again; 0 means 10 min.
-	MoveSaves time.Duration
-	MoveQuiet time.Duration
 	// UndoWithin is how long an operator's dispatch can be taken back before its
 	// offers leave; 0 means 5 s.
 	UndoWithin time.Duration
@@ -105,12 +100,6 @@ func New(c Config) (*Service, error) {
 	}
 	if c.BatchWindow == 0 {
 		c.BatchWindow = 2 * time.Second
-	}
-	if c.MoveSaves == 0 {
-		c.MoveSaves = 180 * time.Second
-	}
-	if c.MoveQuiet == 0 {
-		c.MoveQuiet = 10 * time.Minute
 	}
 	if c.UndoWithin == 0 {
 		c.UndoWithin = 5 * time.Second

@@ -21,6 +21,7 @@ type Store interface {
 	FlowStore
 	CalendarStore
 	RuleStore
+	DispatchRuleStore
 	LikeStore
 	RevisitStore
 	EvidenceStore

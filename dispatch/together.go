@@ -36,7 +36,7 @@ func (s *Service) waitsForOthers(rule CategoryRule) bool {
 // case counts four times an ordinary one, and each up to three times as much as the
 // clock it is on runs out. A patrol that has not set out for another case may be sent
 // here instead, where a free one takes its place there and both together are there
-// sooner by more than MoveSaves. It answers the deadlines that failed, and why.
+// sooner by more than the rules of the district say. It answers the deadlines that failed, and why.
 //
 // What is matched is only a wish: each case is its own Change, and a patrol that somebody
 // else claimed in between costs that case a plan of its own. A program that dies halfway
@@ -44,6 +44,10 @@ func (s *Service) waitsForOthers(rule CategoryRule) bool {
 func (s *Service) Together(ctx context.Context, due []Deadline) map[DeadlineID]error {
 	failed := map[DeadlineID]error{}
 	b := &batchPlan{s: s}
+	var err error
+	if b.rules, err = s.Store.DispatchRules(ctx); err != nil { // plans matter more than moves
+		s.Log.ErrorContext(ctx, "nobody is moved", "error", err)
+	}
 	for _, d := range due {
 		entry, err := s.entryFor(ctx, d)
 		switch {
@@ -101,6 +105,7 @@ func (s *Service) entryFor(ctx context.Context, d Deadline) (*entry, error) {
 // batchPlan is several cases on one table.
 type batchPlan struct {
 	s       *Service
+	rules   DispatchRules
 	entries []*entry
 }
 
@@ -116,7 +121,7 @@ func (t seat) in() *Team { return &t.e.b.input.Teams[t.team] }
 // to one case of the batch is barred from the others, and the reason says so.
 func (b *batchPlan) match(ctx context.Context) error {
 	departments := b.departments()
-	if b.s.MoveSaves > 0 {
+	if b.rules.MoveSaves > 0 {
 		if err := b.hold(ctx, departments); err != nil {
 			return err
 		}
@@ -138,7 +143,7 @@ func (b *batchPlan) match(ctx context.Context) error {
 		for i, t := range seats {
 			wants[i] = b.want(t, patrols)
 		}
-		choice, err := batch.Choose(wants, len(patrols), batch.Rules{MoveMS: b.s.MoveSaves.Milliseconds()})
+		choice, err := batch.Choose(wants, len(patrols), batch.Rules{MoveMS: b.rules.MoveSaves.Milliseconds()})
 		if err != nil {
 			return fmt.Errorf("match the patrols of %s: %w", d, err)
 		}
@@ -199,7 +204,7 @@ func (b *batchPlan) departments() []string {
 
 // hold brings the cases in whose patrols have not set out and could move.
 func (b *batchPlan) hold(ctx context.Context, departments []string) error {
-	list, err := b.s.Store.Movable(ctx, departments, b.s.MoveQuiet)
+	list, err := b.s.Store.Movable(ctx, departments, b.rules.MoveQuiet)
 	if err != nil {
 		return fmt.Errorf("ask who has not set out: %w", err)
 	}
@@ -338,7 +343,7 @@ func (b *batchPlan) move(ctx context.Context) {
 		if !slices.ContainsFunc(team.Runners, func(r Runner) bool { return r.PatrolID == e.held.Patrol && r.Barred != "" }) {
 			continue // it keeps what it has
 		}
-		err := b.s.moveTo(ctx, e)
+		err := b.s.moveTo(ctx, e, b.rules.MoveSaves)
 		var race *LostRace
 		switch {
 		case err == nil:
@@ -351,7 +356,9 @@ func (b *batchPlan) move(ctx context.Context) {
 	}
 }
 
-func (s *Service) moveTo(ctx context.Context, e *entry) error {
+// moveTo gives a case another patrol for the one that it holds, which saves as much as a
+// move must.
+func (s *Service) moveTo(ctx context.Context, e *entry, must time.Duration) error {
 	plan, input, output, err := planBytes(e.b.input)
 	if err != nil {
 		return err
@@ -377,6 +384,8 @@ func (s *Service) moveTo(ctx context.Context, e *entry) error {
 		t.Plan = record
 		t.event("plan", PatrolID{}, facts{"plan": record.ID, "why": e.why})
 		t.end(i, Recalled, reasonMoved)
+		t.event("moved", e.held.Patrol, facts{"assignment": e.held.Assignment, "department": e.held.Department, "reason": reasonMoved,
+			"must_save_s": must.Seconds()})
 		sent := t.assign(pick, assignmentOf(pick, *pick.Chosen, e.b.input.Teams[0], record.ID), s, sending{actor: system})
 		t.tellSent([]Assignment{sent})
 		return t.done()

@@ -57,6 +57,8 @@ func TestClaimsUnderEverything(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// Moves need not save much here, and no quiet, so that there are many.
+	w.exec(`UPDATE dispatch_rules SET move_saves_s = 1, move_quiet_s = 0`)
 	rec := newRecord()
 	zone := time.UTC
 	var desks [2]*dispatch.Service
@@ -64,9 +66,8 @@ func TestClaimsUnderEverything(t *testing.T) {
 	for i := range desks {
 		see := &witness{pgstore.New(w.db), rec}
 		var err error
-		// Moves need not save much here, and no quiet, so that there are many.
 		desks[i], err = dispatch.New(dispatch.Config{District: district, Store: see, Live: w.live, Roads: w.roads, Grids: w.grids, Zone: zone,
-			PlanWithin: time.Minute, BatchWindow: time.Millisecond, MoveSaves: time.Second, MoveQuiet: time.Millisecond})
+			PlanWithin: time.Minute, BatchWindow: time.Millisecond})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -252,17 +252,17 @@ func TestWhoIsNotMoved(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		before func(w *world, far dispatch.Case)
-		saves  time.Duration
+		saves  *int // in seconds
 	}{
-		{"one that has set out", func(w *world, far dispatch.Case) { w.mustAnswer(far, "A", dispatch.SetOut) }, 0},
-		{"one that would save too little", func(*world, dispatch.Case) {}, 3 * time.Hour},
-		{"one where nobody is ever moved", func(*world, dispatch.Case) {}, -1},
+		{"one that has set out", func(w *world, far dispatch.Case) { w.mustAnswer(far, "A", dispatch.SetOut) }, nil},
+		{"one that would save too little", func(*world, dispatch.Case) {}, new(3600)},
+		{"one where nobody is ever moved", func(*world, dispatch.Case) {}, new(0)},
 		{"one that an operator sent", func(w *world, far dispatch.Case) {
 			w.exec(`UPDATE plans SET why = $2 WHERE case_id = $1`, far.ID.UUID, dispatch.WhyOperator)
-		}, 0},
+		}, nil},
 		{"one of several departments", func(w *world, far dispatch.Case) {
 			w.exec(`UPDATE cases SET called = called || '[{"code": "environment", "part": "assist", "because": ""}]' WHERE id = $1`, far.ID.UUID)
-		}, 0},
+		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -272,7 +272,9 @@ func TestWhoIsNotMoved(t *testing.T) {
 			w.patrol("A", "police", 0)
 			w.patrol("B", "police", 9100)
 			w.setStatus("B", "break")
-			w.open(func(k *dispatch.Config) { k.MoveSaves = c.saves })
+			if c.saves != nil {
+				w.exec(`UPDATE dispatch_rules SET move_saves_s = $1`, *c.saves)
+			}
 			n := w.node()
 			far := w.fileAt("O05", 9000)
 			pgtest.Advance(t, w.db, 3*time.Second)

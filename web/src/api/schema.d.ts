@@ -421,6 +421,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dispatch-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the desk of the district sends, whatever the category */
+        get: operations["getDispatchRules"];
+        /** Set when a patrol is told to hand over, and when one that has not set out is moved */
+        put: operations["setDispatchRules"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/revisits": {
         parameters: {
             query?: never;
@@ -2356,6 +2374,31 @@ export interface components {
         };
         CategoryRulesList: {
             items: components["schemas"]["CategoryRules"][];
+        };
+        DispatchRules: {
+            /** Format: int64 */
+            version: number;
+            /** @description How long before the end of its shift a patrol that is on a case is told to hand over; 0 tells nobody */
+            hand_over_s: number;
+            /** @description How much sooner all must be there, in sum, for a patrol that has not set out to be sent elsewhere; 0 moves nobody */
+            move_saves_s: number;
+            /** @description How long neither that patrol nor its case is moved again */
+            move_quiet_s: number;
+        };
+        NewDispatchRules: {
+            /**
+             * Format: int64
+             * @description As it was read; refused where they have changed since
+             */
+            version?: number;
+            /** @description 60 to 14400, or 0 */
+            hand_over_s: number;
+            /** @description 60 to 3600, or 0 */
+            move_saves_s: number;
+            /** @description 60 to 14400 */
+            move_quiet_s: number;
+            /** @description Why; it stands in the record with what was before and is after */
+            reason?: string;
         };
         /** @description A place that is to be looked at again after its case was closed */
         Revisit: {
@@ -4396,6 +4439,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CategoryRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDispatchRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Rules. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DispatchRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDispatchRules: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDispatchRules"];
+            };
+        };
+        responses: {
+            /** @description As they are now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DispatchRules"];
                 };
             };
             default: components["responses"]["Problem"];

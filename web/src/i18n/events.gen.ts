@@ -38,6 +38,7 @@ export const eventZh = {
   "device.enrolled_again": "设备重新登记",
   "device.revoked": "设备停用",
   "device.unbound": "设备解绑",
+  "dispatch_rules": "调度规则变更",
   "drawn": "抽查",
   "enrolment.opened": "发放登记码",
   "enrolment.withdrawn": "收回登记码",
@@ -64,6 +65,7 @@ export const eventZh = {
   "mission.released": "放行",
   "mission.rendezvous": "确定集合点",
   "mission.times": "下达出发时间",
+  "moved": "改派到更急处",
   "notice.seen": "已阅知",
   "patrol.entered_closure": "进入封闭区域",
   "patrol.entered_grid": "进入责任网格",
@@ -161,6 +163,7 @@ export const eventEn = {
   "device.enrolled_again": "Device enrolled again",
   "device.revoked": "Device revoked",
   "device.unbound": "Device unbound",
+  "dispatch_rules": "Rules of dispatch changed",
   "drawn": "Drawn for checking",
   "enrolment.opened": "Enrolment code made",
   "enrolment.withdrawn": "Enrolment code withdrawn",
@@ -187,6 +190,7 @@ export const eventEn = {
   "mission.released": "Released",
   "mission.rendezvous": "Where to meet",
   "mission.times": "Times to leave",
+  "moved": "Moved to where it is sooner",
   "notice.seen": "Notice read",
   "patrol.entered_closure": "Entered a closed area",
   "patrol.entered_grid": "Entered its grid",
@@ -267,6 +271,7 @@ export const saidZh = {
   "for": "申请事项",
   "from": "由",
   "grid": "责任网格",
+  "hand_over_s": "下班前提醒交班",
   "held": "解密后答复",
   "hours": "小时",
   "instead": "次优方案",
@@ -275,6 +280,9 @@ export const saidZh = {
   "level": "督办级别",
   "lon": "经度",
   "meet_at": "集合时间",
+  "move_quiet_s": "改派间隔",
+  "move_saves_s": "改派至少节省",
+  "must_save_s": "至少节省",
   "no_cover": "无遮蔽",
   "number": "相关事件",
   "owner": "责任方",
@@ -322,6 +330,7 @@ export const saidEn = {
   "for": "For",
   "from": "From",
   "grid": "Grid",
+  "hand_over_s": "Told to hand over before the end",
   "held": "Held until released",
   "hours": "Hours",
   "instead": "Instead",
@@ -330,6 +339,9 @@ export const saidEn = {
   "level": "Level",
   "lon": "Longitude",
   "meet_at": "Meet at",
+  "move_quiet_s": "Between moves",
+  "move_saves_s": "A move must save",
+  "must_save_s": "Must save",
   "no_cover": "Without cover",
   "number": "Case",
   "owner": "In the hands of",
@@ -357,4 +369,4 @@ export const saidEn = {
 };
 
 /** The fields of an event in the order in which they are said. */
-export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos"];
+export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"];

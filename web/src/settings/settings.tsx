@@ -6,15 +6,17 @@ import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
 import { draft as day, isAsNow, loadCalendar, pick } from "./book.ts";
 import { CalendarSide } from "./calendar.tsx";
+import { deskChanges, loadDesk, reset as resetDesk } from "./desk.ts";
+import { DeskSide } from "./desk.tsx";
 import { RulesSide } from "./rules.tsx";
 import { changes, draft, loadRules } from "./ruleset.ts";
 
 const open = signal(false);
-const side = signal<"calendar" | "rules">("calendar");
+const side = signal<"calendar" | "rules" | "desk">("calendar");
 /** What was to be done while something is not saved; it is asked once more. */
 const pending = signal<(() => void) | null>(null);
 
-const sides = { calendar: loadCalendar, rules: loadRules };
+const sides = { calendar: loadCalendar, rules: loadRules, desk: loadDesk };
 
 export function openSettings(): void {
   open.value = true;
@@ -34,7 +36,7 @@ export function SettingsButton() {
 
 /** Does it, unless it would lose what was typed. */
 function leave(go: () => void): void {
-  const typed = side.value === "rules" ? changes.value.length > 0 : day.value !== null && !isAsNow(day.value);
+  const typed = { rules: changes.value.length > 0, desk: deskChanges.value.length > 0, calendar: day.value !== null && !isAsNow(day.value) }[side.value];
   if (typed) pending.value = go;
   else go();
 }
@@ -54,7 +56,7 @@ export function Settings() {
       <header>
         <h2 id="settings-title">{w.title}</h2>
         <div class="sides" role="group" aria-label={w.title}>
-          {(["calendar", "rules"] as const).map((x) => (
+          {(["calendar", "rules", "desk"] as const).map((x) => (
             <button key={x} type="button" class="button" aria-pressed={side.value === x} onClick={() => leave(() => { side.value = x; void sides[x](); })}>{w.sides[x]}</button>
           ))}
         </div>
@@ -65,11 +67,11 @@ export function Settings() {
           {w.unsaved}
           <span class="second">
             <button type="button" class="button" onClick={() => (pending.value = null)}>{w.stay}</button>
-            <button type="button" class="button danger" onClick={() => { const go = pending.value; pending.value = null; draft.value = null; pick(null); go?.(); }}>{w.leave}</button>
+            <button type="button" class="button danger" onClick={() => { const go = pending.value; pending.value = null; draft.value = null; pick(null); resetDesk(); go?.(); }}>{w.leave}</button>
           </span>
         </p>
       ) : null}
-      {side.value === "calendar" ? <CalendarSide /> : <RulesSide leave={leave} />}
+      {side.value === "calendar" ? <CalendarSide /> : side.value === "desk" ? <DeskSide /> : <RulesSide leave={leave} />}
     </dialog>
   );
 }

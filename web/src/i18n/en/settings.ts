@@ -6,7 +6,7 @@ const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "
 export const settings: Dict["settings"] = {
   title: "Settings",
   hint: "Calendar and rules of categories (every change is recorded)",
-  sides: { calendar: "Working days", rules: "Category rules" },
+  sides: { calendar: "Working days", rules: "Category rules", desk: "The desk" },
   save: "Save",
   saved: "Saved",
   saving: "Saving…",
@@ -136,6 +136,18 @@ export const settings: Dict["settings"] = {
     crews: "The category does not call this department, or the number or skills do not fit",
     dispatch_mode: "It cannot be dispatched this way",
     reason: "Say why it is changed",
+  },
+  desk: {
+    handOver: "Hand-over at the end of a shift",
+    handOverHint: "a patrol on a case, and the desk, are told before its shift ends",
+    move: "Moving a patrol that has not set out",
+    moveHint: "it may go where it is sooner, where another takes over its case",
+    fields: { hand_over_s: "Told before the end", move_saves_s: "Must save", move_quiet_s: "Between two moves" },
+    hints: { hand_over_s: "0: nobody is told", move_saves_s: "of the arrivals at all cases together; 0: never moved", move_quiet_s: "neither the patrol nor its case is moved again; nobody goes back to a case they left" },
+    off: { hand_over_s: "nobody is told", move_saves_s: "never moved", move_quiet_s: "none" },
+    minutes: "min",
+    wrong: (low, high, off) => `${low} to ${high} minutes${off ? ", or 0" : ""}, one decimal at most`,
+    changedMeanwhile: "Somebody has just changed these rules; compare with what they are now, then save.",
   },
   mayNot: "This account may not change settings.",
 };

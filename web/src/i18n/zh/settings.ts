@@ -2,7 +2,7 @@
 export const settings = {
   title: "设置",
   hint: "日历与派单规则（每次修改留痕）",
-  sides: { calendar: "工作日历", rules: "派单规则" },
+  sides: { calendar: "工作日历", rules: "派单规则", desk: "全区调度" },
   save: "保存",
   saved: "已保存",
   saving: "正在保存…",
@@ -133,5 +133,17 @@ export const settings = {
     dispatch_mode: "派单方式不能这样设置",
     reason: "请写明修改原因",
   } as Record<string, string>,
+  desk: {
+    handOver: "下班交班",
+    handOverHint: "在办案件的力量快下班时，提醒本人和值班员安排接班",
+    move: "改派未出发的力量",
+    moveHint: "已派单、尚未出发的力量，可改去更急的地方，原案件由别的力量接上",
+    fields: { hand_over_s: "提前多久提醒", move_saves_s: "至少节省", move_quiet_s: "两次改派至少相隔" },
+    hints: { hand_over_s: "0 为不提醒", move_saves_s: "各案到场时间合计；0 为从不改派", move_quiet_s: "期间该力量和原案件都不再改派；离开过的案件不会再派回去" },
+    off: { hand_over_s: "不提醒", move_saves_s: "从不改派", move_quiet_s: "无" },
+    minutes: "分钟",
+    wrong: (low: number, high: number, off: boolean) => `请填 ${low} 到 ${high} 分钟${off ? "，或 0" : ""}，最多一位小数`,
+    changedMeanwhile: "他人刚改过这些规则，请对照现在的数值再保存。",
+  },
   mayNot: "当前账号无权修改设置。",
 };
