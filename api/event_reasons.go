@@ -16,6 +16,7 @@ var reasonWords = map[string]dispatch.Words{
 	"its position was lost": {ZH: "定位丢失", EN: "its position was lost"}, "went off duty": {ZH: "下班", EN: "went off duty"}, "the fence is no more": {ZH: "围栏已撤销", EN: "the fence is no more"}, "the patrol was lost": {ZH: "力量失联", EN: "the patrol was lost"},
 	"is needed sooner elsewhere": {ZH: "别处更急", EN: "is needed sooner elsewhere"}, "is not needed": {ZH: "不再需要", EN: "is not needed"}, "it is not needed": {ZH: "不再需要", EN: "it is not needed"},
 	"was relieved": {ZH: "已换班", EN: "was relieved"}, "relieved the commander": {ZH: "接替指挥", EN: "relieved the commander"}, "a hand-over": {ZH: "换班", EN: "a hand-over"},
+	"its shift ends": {ZH: "班次即将结束", EN: "its shift ends"}, "its shift goes on": {ZH: "班次已延长", EN: "its shift goes on"},
 	"was released from the mission": {ZH: "已放行", EN: "was released from the mission"}, "the mission was recalled": {ZH: "联合执法撤回", EN: "the mission was recalled"},
 	"the lead's patrol commands": {ZH: "主办力量担任指挥", EN: "the lead's patrol commands"}, "more was asked for": {ZH: "请求增援", EN: "more was asked for"},
 	"more is to be seen to": {ZH: "还需其他力量", EN: "more is to be seen to"}, "somebody came free": {ZH: "有力量空出", EN: "somebody came free"},

@@ -30,6 +30,7 @@ var eventWords = map[string]dispatch.Words{
 	"mission.arrived": {ZH: "到达集合点", EN: "At the rendezvous"}, "mission.in_place": {ZH: "全部到位", EN: "All in place"}, "mission.go": {ZH: "下令行动", EN: "Order to go"},
 	"mission.cover": {ZH: "方案使镇街缺警力", EN: "A town is left without police"}, "mission.released": {ZH: "放行", EN: "Released"}, "mission.recalled": {ZH: "全部撤回", EN: "All recalled"},
 	"mission.ended": {ZH: "联合执法结束", EN: "Mission ended"}, "lent": {ZH: "借调", EN: "Lent"},
+	"hand_over.due": {ZH: "临近下班，须交班", EN: "To be handed over, the shift ends"}, "hand_over.lifted": {ZH: "不须交班", EN: "No hand-over is needed"},
 
 	"joined": {ZH: "并案", EN: "Joined to another case"}, "joined_in": {ZH: "并入一件上报", EN: "A report was joined"}, "split": {ZH: "拆案", EN: "Split again"}, "split_off": {ZH: "拆出一件上报", EN: "A report was split off"},
 	"combined": {ZH: "综合查一次", EN: "Visits combined"}, "linked": {ZH: "关联旧事件", EN: "Linked with an older case"}, "came_back": {ZH: "又有新上报", EN: "Reported again"},
@@ -88,7 +89,7 @@ var fieldWords = map[string]dispatch.Words{
 	"within_s": {ZH: "时间范围", EN: "Within"}, "instead": {ZH: "次优方案", EN: "Instead"}, "patrols": {ZH: "力量数", EN: "Patrols"}, "anyway": {ZH: "未到齐仍行动", EN: "Before all were there"}, "told": {ZH: "告知人数", EN: "Told"},
 	"step":     {ZH: "环节", EN: "Step"},
 	"works_in": {ZH: "所属辖区", EN: "Works in"}, "considered": {ZH: "比较过的力量", EN: "Considered"}, "at": {ZH: "时间", EN: "At"}, "assignments": {ZH: "派单", EN: "Assignments"}, "photos": {ZH: "照片", EN: "Photos"},
-	"must_save_s": {ZH: "至少节省", EN: "Must save"}, "hand_over_s": {ZH: "下班前提醒交班", EN: "Told to hand over before the end"}, "move_saves_s": {ZH: "改派至少节省", EN: "A move must save"}, "move_quiet_s": {ZH: "改派间隔", EN: "Between moves"},
+	"shift_ends": {ZH: "临近下班", EN: "Shift ends"}, "must_save_s": {ZH: "至少节省", EN: "Must save"}, "hand_over_s": {ZH: "下班前提醒交班", EN: "Told to hand over before the end"}, "move_saves_s": {ZH: "改派至少节省", EN: "A move must save"}, "move_quiet_s": {ZH: "改派间隔", EN: "Between moves"},
 
 	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},
 	"covert": {ZH: "隐蔽", EN: "Covert"}, "commanders": {ZH: "知情指挥人数", EN: "Commanders"}, "mission": {ZH: "联合执法", EN: "Mission"}, "state": {ZH: "状态", EN: "State"}, "commander": {ZH: "指挥", EN: "Commander"},

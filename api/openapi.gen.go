@@ -651,6 +651,45 @@ func (e GridPart) Valid() bool {
 	}
 }
 
+// Defines values for HandOverReason.
+const (
+	HandOverReasonShiftEnds HandOverReason = "shift_ends"
+)
+
+// Valid indicates whether the value is a known member of the HandOverReason enum.
+func (e HandOverReason) Valid() bool {
+	switch e {
+	case HandOverReasonShiftEnds:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for HandOverReliefPart.
+const (
+	HandOverReliefPartNearest    HandOverReliefPart = "nearest"
+	HandOverReliefPartPartTimer  HandOverReliefPart = "part_timer"
+	HandOverReliefPartSubstitute HandOverReliefPart = "substitute"
+	HandOverReliefPartWorker     HandOverReliefPart = "worker"
+)
+
+// Valid indicates whether the value is a known member of the HandOverReliefPart enum.
+func (e HandOverReliefPart) Valid() bool {
+	switch e {
+	case HandOverReliefPartNearest:
+		return true
+	case HandOverReliefPartPartTimer:
+		return true
+	case HandOverReliefPartSubstitute:
+		return true
+	case HandOverReliefPartWorker:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for HealthStatus.
 const (
 	HealthStatusOk    HealthStatus = "ok"
@@ -2009,6 +2048,9 @@ type CaseDetail struct {
 	// Evidence What was shown with its steps, oldest first
 	Evidence []Evidence `json:"evidence"`
 
+	// HandOvers Patrols on it whose shift ends; for who may hand them over, and for the patrol itself
+	HandOvers *[]HandOver `json:"hand_overs,omitempty"`
+
 	// Holds Cases that were joined to it
 	Holds []struct {
 		CaseId   openapi_types.UUID `json:"case_id"`
@@ -2675,6 +2717,48 @@ type GridShare struct {
 	Share  float64            `json:"share"`
 }
 
+// HandOver A patrol on a case whose shift ends. It stays until somebody who takes over is there.
+type HandOver struct {
+	AssignmentId openapi_types.UUID `json:"assignment_id"`
+	Code         string             `json:"code"`
+	Department   string             `json:"department"`
+
+	// EndsAt It may have passed
+	EndsAt time.Time      `json:"ends_at"`
+	Kind   AssignmentKind `json:"kind"`
+	Name   string         `json:"name"`
+
+	// Next Who could take over first, where nobody can now
+	Next     *Soonest           `json:"next"`
+	PatrolId openapi_types.UUID `json:"patrol_id"`
+	Reason   HandOverReason     `json:"reason"`
+
+	// Relief Who would take over now; for who may choose
+	Relief *struct {
+		Code     string             `json:"code"`
+		EtaS     *float64           `json:"eta_s"`
+		Name     string             `json:"name"`
+		Part     HandOverReliefPart `json:"part"`
+		PatrolId openapi_types.UUID `json:"patrol_id"`
+	} `json:"relief"`
+
+	// RelievedBy Who is on the way to take over
+	RelievedBy *struct {
+		AssignmentId openapi_types.UUID `json:"assignment_id"`
+		Code         string             `json:"code"`
+		EtaS         *float64           `json:"eta_s"`
+		Name         string             `json:"name"`
+		PatrolId     openapi_types.UUID `json:"patrol_id"`
+		State        AssignmentState    `json:"state"`
+	} `json:"relieved_by"`
+}
+
+// HandOverReason defines model for HandOver.Reason.
+type HandOverReason string
+
+// HandOverReliefPart defines model for HandOver.Relief.Part.
+type HandOverReliefPart string
+
 // Health defines model for Health.
 type Health struct {
 	// Notes What is not as it should be and keeps this node from no work; /bus: other nodes are not heard, so that their positions come some seconds late.
@@ -3339,7 +3423,7 @@ type OperatorItem struct {
 	MadeAt     time.Time          `json:"made_at"`
 	Number     string             `json:"number"`
 
-	// Reason A ShortfallReason, or what came since
+	// Reason A ShortfallReason; shift_ends where a patrol on the case is to hand over; or what came since
 	Reason    string     `json:"reason"`
 	SettledAt *time.Time `json:"settled_at"`
 

@@ -13,6 +13,7 @@ type Announcement struct {
 	Recall   *Recall        `json:"recall,omitempty"`
 	Notice   *Notice        `json:"notice,omitempty"`
 	Mission  *MissionTold   `json:"mission,omitempty"`
+	HandOver *HandOverTold  `json:"hand_over,omitempty"`
 }
 
 // CaseChanged says that a case has a new version. Scope says who may hear of it.
@@ -53,6 +54,16 @@ type MissionTold struct {
 	Of      int          `json:"of"`
 	MeetAt  *time.Time   `json:"meet_at"`
 	Patrols []PatrolID   `json:"patrols"` // who is told
+}
+
+// HandOverTold says to a patrol on a case that its shift ends, that somebody comes to take
+// over, or that neither is so any more; EndsAt is nil then.
+type HandOverTold struct {
+	PatrolID     PatrolID     `json:"patrol_id"`
+	AssignmentID AssignmentID `json:"assignment_id"`
+	CaseID       CaseID       `json:"case_id"`
+	Reason       string       `json:"reason"` // one of the HandOver constants
+	EndsAt       *time.Time   `json:"ends_at"`
 }
 
 // CasePatrol is a patrol that is or was assigned to a case.

@@ -70,6 +70,8 @@ type Assignment struct {
 	InPlaceAt *time.Time `json:"-"`
 	// Relieves is the assignment that this one takes over on arrival; zero for most.
 	Relieves AssignmentID `json:"-"`
+	// ShiftEndsAt is when the shift ends of a patrol that was told to hand over.
+	ShiftEndsAt *time.Time `json:"-"`
 }
 
 // Candidate is a patrol that was looked at for an assignment. Rank 1 would be

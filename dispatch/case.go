@@ -84,6 +84,8 @@ type CaseDetail struct {
 	// for those who send.
 	Mission *MissionView `json:"mission,omitempty"`
 	Cover   *CoverMark   `json:"cover,omitempty"`
+	// HandOvers are of patrols whose shift ends, for who may order them and the patrol itself.
+	HandOvers []HandOver `json:"hand_overs,omitempty"`
 	// Holds are the cases that were joined to it; Been are departments that were at its
 	// place lately; Revisits are the looks at its place after it was closed.
 	Holds    []JoinedCase `json:"holds"`

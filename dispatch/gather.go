@@ -130,7 +130,7 @@ func missing(c Case, want Crew) (people int, skills []string) {
 		if a.Kind != KindDepartment || a.Department != want.Department || !(a.State.Active() || a.State == Done && c.counts(a) && a.Reason != reasonRelieved) {
 			continue
 		}
-		if !a.Relieves.IsZero() && slices.ContainsFunc(c.Assignments, func(o Assignment) bool { return o.ID == a.Relieves && o.State.Active() }) {
+		if c.relieves(a) {
 			continue
 		}
 		people = max(0, people-max(1, a.People))
@@ -290,7 +290,8 @@ func (s *Service) gather(ctx context.Context, c Case, o sending, contended []Pat
 		team := &teams[i]
 		team.Contended = slices.Contains(givenUp, team.Department)
 		if team.Kind == KindFirstLook {
-			team.Runners = firstLook(duty, near, runner)
+			team.Runners = firstLook(duty, near, choices, runner)
+			team.stayLonger(c, o, duty.Now)
 			continue
 		}
 		team.Skill = duty.Rule.Skill
@@ -304,6 +305,7 @@ func (s *Service) gather(ctx context.Context, c Case, o sending, contended []Pat
 			}
 		}
 		slices.SortFunc(team.Runners, func(a, b Runner) int { return compareIDs(a.PatrolID, b.PatrolID) })
+		team.stayLonger(c, o, duty.Now)
 	}
 	b.input.Teams = teams
 	for _, post := range duty.Posts {
@@ -318,8 +320,8 @@ func (s *Service) gather(ctx context.Context, c Case, o sending, contended []Pat
 }
 
 // firstLook lines up who looks first: the grid's own worker, then its substitutes,
-// its part-timers, and the grid workers nearby.
-func firstLook(duty Duty, near []Position, runner func(DutyPatrol, int) Runner) []Runner {
+// its part-timers, and the grid workers nearby, with any whom an operator chose.
+func firstLook(duty Duty, near []Position, choices []Choice, runner func(DutyPatrol, int) Runner) []Runner {
 	patrol := make(map[PatrolID]DutyPatrol, len(duty.Patrols))
 	for _, p := range duty.Patrols {
 		patrol[p.ID] = p
@@ -328,7 +330,7 @@ func firstLook(duty Duty, near []Position, runner func(DutyPatrol, int) Runner) 
 	seen := map[PatrolID]bool{}
 	add := func(id PatrolID, post int) {
 		p, ok := patrol[id]
-		if ok && !seen[id] && (p.Status != OffDuty || post < 4) {
+		if ok && !seen[id] && (p.Status != OffDuty || post < postNear) {
 			seen[id] = true
 			runners = append(runners, runner(p, post))
 		}
@@ -341,7 +343,12 @@ func firstLook(duty Duty, near []Position, runner func(DutyPatrol, int) Runner) 
 		}
 	}
 	for _, p := range near {
-		add(p.PatrolID, 4)
+		add(p.PatrolID, postNear)
+	}
+	for _, ch := range choices {
+		if ch.Department == GridDepartment && patrol[ch.PatrolID].Department == GridDepartment {
+			add(ch.PatrolID, postNear)
+		}
 	}
 	return runners
 }
@@ -380,11 +387,11 @@ func (s *Service) askWays(ctx context.Context, in PlanInput) error {
 	for i := range in.Teams {
 		team := &in.Teams[i]
 		ownCanCome := slices.ContainsFunc(team.Runners, func(r Runner) bool {
-			return r.Post > 0 && r.Post < 4 && failing(r, *team, nil) == failNone
+			return r.Post > 0 && r.Post < postNear && failing(r, *team, nil) == failNone
 		})
 		for j := range team.Runners {
 			r := &team.Runners[j]
-			if r.Leg != nil || failing(*r, *team, nil) != failNone || ownCanCome && r.Post == 4 {
+			if r.Leg != nil || failing(*r, *team, nil) != failNone || ownCanCome && r.Post == postNear {
 				continue
 			}
 			mode, err := road.ParseMode(string(r.Mode))

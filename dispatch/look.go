@@ -80,6 +80,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	if err != nil {
 		return err
 	}
+	c.HandOvers = s.handOverViews(ctx, v, veil, c.Case)
 	if c.Been, err = s.been(ctx, v, veil, c.Case); err != nil {
 		return err
 	}

@@ -115,17 +115,22 @@ func (o MissionOrder) ordered(v Viewer, c Case) error {
 	if !c.Stage.Open() {
 		return closedCase(c)
 	}
-	switch c.Stage {
-	case StageReturned, StageRuled, StageReopened, StageSuspended, StageSelfHandled, StageVerifying, StageFeedback:
+	if slices.Contains(waitingStages, c.Stage) {
 		return &Fault{Kind: Conflict, Code: "mission-not-under-way", Detail: fmt.Sprintf("The case is %s; nobody is sent or ordered in a mission before it is dispatched again.", c.Stage)}
 	}
-	if c.Mission == nil && o.Act != MoreAct {
+	if c.Mission == nil && o.Act != MoreAct && o.Act != HandOverAct {
 		return &Fault{Kind: Conflict, Code: "no-mission", Detail: "One patrol alone is no mission; ask for more first."}
 	}
 	if Commands(v, c) {
 		return nil
 	}
-	if o.Act == InPlaceAct {
+	switch o.Act {
+	case HandOverAct: // whom the clock asks to hand over may do so, and leaves to others who comes
+		if i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.Assignment }); i >= 0 && !v.Patrol.IsZero() &&
+			c.Assignments[i].PatrolID == v.Patrol && c.Assignments[i].ShiftEndsAt != nil && o.Patrol.IsZero() {
+			return nil
+		}
+	case InPlaceAct:
 		if i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.Assignment }); i >= 0 && !v.Patrol.IsZero() && c.Assignments[i].PatrolID == v.Patrol {
 			return nil
 		}
@@ -203,32 +208,8 @@ func errBrought(more Crew) error {
 		Fields: []FieldFault{{"/skills", "is brought already"}}}
 }
 
-// handOver finds somebody who relieves a patrol; that one stays until they are there.
-func (s *Service) handOver(ctx context.Context, v Viewer, c Case, version int64, o MissionOrder) error {
-	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.Assignment })
-	if i < 0 || c.Assignments[i].Kind != KindDepartment {
-		return hidden("assignment")
-	}
-	a := c.Assignments[i]
-	if !a.State.Active() {
-		return notUnderWay(a)
-	}
-	for _, other := range c.Assignments {
-		if other.Relieves == a.ID && other.State.Active() {
-			return &Fault{Kind: Conflict, Code: "relieved-already", Detail: fmt.Sprintf("%s is on its way to relieve them.", other.PatrolCode)}
-		}
-	}
-	out := sending{actor: v, why: "a hand-over", version: version, operator: true, atOnce: true, note: o.Reason, relieves: a.ID,
-		may: func(c Case) error { return o.ordered(v, c) }}
-	if !o.Patrol.IsZero() {
-		out.choices = []Choice{{Department: a.Department, PatrolID: o.Patrol, Adds: true}}
-	}
-	_, err := s.send(ctx, c, out)
-	return err
-}
-
 func notUnderWay(a Assignment) error {
-	return &Fault{Kind: Conflict, Code: "assignment-moved-on", Detail: fmt.Sprintf("The assignment of %s is %s; it is not on the mission any more.", a.PatrolCode, a.State)}
+	return &Fault{Kind: Conflict, Code: "assignment-moved-on", Detail: fmt.Sprintf("The assignment of %s is %s; it is not on the case any more.", a.PatrolCode, a.State)}
 }
 
 // command does what needs no plan.

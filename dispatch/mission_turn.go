@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch/mission"
 )
@@ -39,7 +38,7 @@ func (t *turn) join(plan Plan, b brief) {
 	if c.Mission == nil {
 		patrols := 0
 		for _, a := range c.Assignments {
-			if a.Kind == KindDepartment && (a.State.Active() || a.State == Proposed) {
+			if a.Kind == KindDepartment && (a.State.Active() || a.State == Proposed) && !c.relieves(a) {
 				patrols++
 			}
 		}
@@ -161,26 +160,6 @@ func (t *turn) tellMission() {
 	}
 }
 
-// relieve ends the assignment that somebody who has arrived takes over.
-func (t *turn) relieve(by Assignment) {
-	if by.Relieves.IsZero() {
-		return
-	}
-	i := t.find(by.Relieves)
-	if i < 0 || !t.Case.Assignments[i].State.Active() {
-		return
-	}
-	commanded := t.Case.Mission != nil && t.Case.Mission.Commander != nil && *t.Case.Mission.Commander == t.Case.Assignments[i].PatrolID
-	t.end(i, Done, reasonRelieved)
-	old := t.Case.Assignments[i]
-	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Recall: &Recall{PatrolID: old.PatrolID, AssignmentID: old.ID, CaseID: t.Case.ID, Reason: reasonRelieved}})
-	if commanded {
-		id := by.PatrolID
-		t.Case.Mission.Commander = &id
-		t.event("mission.commander", id, facts{"patrol": id, "because": "relieved the commander"})
-	}
-}
-
 // missionState is what of a mission an event speaks of when it changed.
 func (c Case) missionState() any {
 	m := c.Mission
@@ -214,43 +193,4 @@ func (c Case) missionState() any {
 	}
 	out["in_place"], out["depart_at"] = there, times
 	return out
-}
-
-// relieving is the team that a hand-over looks for: as many people as are relieved, and
-// those of the mission's skills that they bring.
-func relieving(c Case, o sending) []Team {
-	i := slices.IndexFunc(c.Assignments, func(a Assignment) bool { return a.ID == o.relieves })
-	if i < 0 {
-		return nil
-	}
-	a := c.Assignments[i]
-	team := Team{Kind: a.Kind, Department: a.Department, Part: a.Part, People: max(1, a.People), Adds: true}
-	if crew, ok := c.Mission.crew(a.Department); ok {
-		for _, skill := range crew.Skills {
-			if slices.Contains(a.Brings, skill) {
-				team.Skills = append(team.Skills, skill)
-			}
-		}
-	}
-	for _, ch := range o.choices {
-		team.Wanted = &ch.PatrolID
-	}
-	return []Team{team}
-}
-
-// canRelieve refuses a hand-over for which nobody is found; who stays must not be ended
-// by a wish.
-func (b brief) canRelieve(p Plan) error {
-	if len(p.Teams) == 0 {
-		return &Fault{Kind: Conflict, Code: "assignment-moved-on", Detail: "Whom you want relieved is not on this mission any more; read the case again."}
-	}
-	if p.Teams[0].Chosen != nil && p.Teams[0].Shortfall == "" {
-		return nil
-	}
-	short := b.shortfallOf(p.Teams[0], b.input.Teams[0])
-	detail := fmt.Sprintf("Nobody of department %s can relieve them (%s)", short.Department, strings.ReplaceAll(string(short.Reason), "_", " "))
-	if short.Soonest != nil {
-		detail += fmt.Sprintf("; %s is free soonest, in about %.0f min", short.Soonest.Code, max(1, short.Soonest.At.Sub(b.input.Now).Round(time.Minute).Minutes()))
-	}
-	return &Fault{Kind: Conflict, Code: "nobody-to-relieve", Detail: detail + ". They stay until somebody does."}
 }

@@ -232,7 +232,9 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 	c := &t.Case
 	c.Responsible, c.RunnerUp, c.MapID, c.Departments = b.c.Responsible, b.c.RunnerUp, b.c.MapID, b.c.Departments
 	c.Scope.Areas, c.Scope.Departments = b.c.Scope.Areas, b.c.Scope.Departments
-	t.Disarm = append(t.Disarm, Step{Step: StepDispatch})
+	if o.relieves.IsZero() {
+		t.Disarm = append(t.Disarm, Step{Step: StepDispatch})
+	}
 	t.tell(b)
 	if c.Stage == StageReported {
 		t.event("located", PatrolID{}, facts{"grid": c.Responsible.Code, "map": c.MapID.OrNull(), "basis": c.Responsible.Basis,
@@ -246,6 +248,10 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 		record.State = "proposed"
 		t.Plan = record
 		t.propose(plan, record.ID, b)
+	case !o.relieves.IsZero():
+		record.State = "committed"
+		t.Plan = record
+		s.sendRelief(t, plan, record.ID, b, o)
 	default:
 		record.State = "committed"
 		t.Plan = record

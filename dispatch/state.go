@@ -21,6 +21,7 @@ func stateOf(c Case) state {
 		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(), "covert": c.Covert.state(), "commanders": len(c.Commanders),
 	}, assignments: make(map[AssignmentID]AssignmentState, len(c.Assignments))}
 	s.fields["mission"] = c.missionState()
+	s.fields["shift_ends"] = c.handOverState()
 	c.Flow.state(s.fields)
 	s.clocks = make(map[ClockName]facts, len(c.Clocks))
 	for _, k := range c.Clocks {

@@ -22,6 +22,7 @@ type Store interface {
 	CalendarStore
 	RuleStore
 	DispatchRuleStore
+	HandOverStore
 	LikeStore
 	RevisitStore
 	EvidenceStore
@@ -253,7 +254,8 @@ type Turn struct {
 	Shown        *Evidence // photos that came with the step
 	Notices      []Notice
 	Items        []Shortfall // for an operator
-	Settled      []string    // departments whose items are settled
+	Settled      []string    // departments whose shortfalls are settled
+	HandedOver   []string    // departments of which nobody is to hand over any more
 	SettleItem   *ItemSettled
 	Tell         []Announcement
 	Answer       *PendingAnswer

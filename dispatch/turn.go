@@ -26,13 +26,16 @@ type turn struct {
 	rule      CheckRule
 	revisits  []Revisit
 	touched   []ClockName // clocks that are to be written
-	hidden    bool        // the case has become covert by this
-	err       error       // the first fault of writing an event
+	// toHandOver are the hand-overs of the case as it was.
+	toHandOver map[AssignmentID]toHandOver
+	hidden     bool  // the case has become covert by this
+	err        error // the first fault of writing an event
 }
 
 func newTurn(d Docket, actor Viewer) *turn {
 	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
-		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits, looks: looksOf(d.Revisits)}
+		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits, looks: looksOf(d.Revisits),
+		toHandOver: d.Case.handOvers()}
 }
 
 // done closes the turn: the case has a new version, and everybody is told. A change
@@ -40,6 +43,7 @@ func newTurn(d Docket, actor Viewer) *turn {
 func (t *turn) done() (Turn, error) {
 	t.keepMission()
 	t.keepCover()
+	t.keepHandOvers()
 	t.keepTime()
 	if t.was.differs(t.Case) {
 		t.last()

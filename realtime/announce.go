@@ -31,6 +31,9 @@ func (b *BeaconServer) Announce(a dispatch.Announcement) {
 		for _, id := range a.Mission.Patrols {
 			b.Push(id, beacon.Mission{CaseID: a.Mission.CaseID.String(), State: string(a.Mission.State), InPlace: a.Mission.InPlace, Of: a.Mission.Of, MeetAt: a.Mission.MeetAt})
 		}
+	case a.HandOver != nil:
+		b.Push(a.HandOver.PatrolID, beacon.HandOver{AssignmentID: a.HandOver.AssignmentID.String(), CaseID: a.HandOver.CaseID.String(),
+			Reason: a.HandOver.Reason, EndsAt: a.HandOver.EndsAt})
 	case a.Recall != nil:
 		b.Push(a.Recall.PatrolID, beacon.Recall{
 			AssignmentID: a.Recall.AssignmentID.String(), CaseID: a.Recall.CaseID.String(), Reason: a.Recall.Reason,

@@ -58,7 +58,7 @@ type caseRow struct {
 const assignmentsOf = `
 SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.state, a.eta_s, a.road_m, a.mode, a.eta_kind, a.fix_age_s,
   a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.made_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
-  a.people, a.brings, a.depart_at, a.arrives_at, a.in_place_at, a.relieves,
+  a.people, a.brings, a.depart_at, a.arrives_at, a.in_place_at, a.relieves, a.shift_ends_at,
   CASE WHEN $2 THEN a.candidates ELSE '[]' END AS candidates
 FROM assignments a JOIN patrols p ON p.id = a.patrol_id
 WHERE a.case_id = ANY ($1) ORDER BY a.id`
@@ -96,6 +96,7 @@ type assignmentRow struct {
 	ArrivesAt  *time.Time           `db:"arrives_at"`
 	InPlaceAt  *time.Time           `db:"in_place_at"`
 	Relieves   *uuid.UUID           `db:"relieves"`
+	ShiftEnds  *time.Time           `db:"shift_ends_at"`
 	Candidates []dispatch.Candidate `db:"candidates"`
 }
 
@@ -105,7 +106,7 @@ func (r assignmentRow) assignment() dispatch.Assignment {
 		State: dispatch.AssignmentState(r.State), EtaS: r.EtaS, RoadM: r.RoadM, Mode: dispatch.Mode(r.Mode), EtaKind: r.EtaKind,
 		FixAgeS: r.FixAgeS, OfferedAt: utc(r.OfferedAt), ExpiresAt: utc(r.ExpiresAt), ArrivedAt: utc(r.ArrivedAt),
 		LeavesAt: utc(r.LeavesAt), EndedAt: utc(r.EndedAt), MadeAt: r.MadeAt.UTC(), Reason: r.Reason, Part: r.Part, PlanID: dispatch.PlanID{UUID: r.PlanID},
-		Candidates: r.Candidates, People: r.People, Brings: r.Brings, DepartAt: utc(r.DepartAt), ArrivesAt: utc(r.ArrivesAt), InPlaceAt: utc(r.InPlaceAt)}
+		Candidates: r.Candidates, People: r.People, Brings: r.Brings, DepartAt: utc(r.DepartAt), ArrivesAt: utc(r.ArrivesAt), InPlaceAt: utc(r.InPlaceAt), ShiftEndsAt: utc(r.ShiftEnds)}
 	if r.Relieves != nil {
 		a.Relieves.UUID = *r.Relieves
 	}

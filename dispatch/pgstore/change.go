@@ -146,7 +146,7 @@ const dropProposed = `DELETE FROM assignments WHERE case_id = $1 AND state = 'pr
 
 const updateAssignment = `
 UPDATE assignments SET state = $2, reason = $3, leaves_at = $4, offered_at = $5, expires_at = $6, arrived_at = $7, ended_at = $8,
-  eta_s = $9, depart_at = $10, arrives_at = $11, in_place_at = $12
+  eta_s = $9, depart_at = $10, arrives_at = $11, in_place_at = $12, shift_ends_at = $13
 WHERE id = $1`
 
 const insertAssignment = `
@@ -166,13 +166,16 @@ WHERE d.case_id = $1 AND d.step = x.step AND d.assignment_id IS NOT DISTINCT FRO
 const disarmAll = `DELETE FROM deadlines WHERE case_id = $1 AND step <> 'release'`
 
 const settleItems = `
-UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL`
+UPDATE operator_items SET settled_at = gp_now() WHERE case_id = $1 AND department = ANY ($2) AND settled_at IS NULL AND (reason = 'shift_ends') = $3`
 
+// A department has one item in a case. That somebody is missing says more than that the
+// shift of one who is there ends.
 const insertItems = `
 INSERT INTO operator_items (district_id, case_id, department, reason, looked_at)
 SELECT DISTINCT ON (x.department) $1::uuid, $2::uuid, x.department, x.reason, gp_now()
 FROM unnest($3::text[], $4::text[]) WITH ORDINALITY AS x (department, reason, n) ORDER BY x.department, x.n DESC
-ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET reason = excluded.reason, looked_at = excluded.looked_at`
+ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET looked_at = excluded.looked_at,
+  reason = CASE WHEN excluded.reason = 'shift_ends' THEN operator_items.reason ELSE excluded.reason END`
 
 func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	batch := &pgx.Batch{}
@@ -201,7 +204,7 @@ func (s *Store) queueTurn(batch *pgx.Batch, t dispatch.Turn) error {
 	}
 	for _, a := range t.Set {
 		batch.Queue(updateAssignment, a.ID.UUID, a.State, a.Reason, a.LeavesAt, a.OfferedAt, a.ExpiresAt, a.ArrivedAt, a.EndedAt,
-			a.EtaS, a.DepartAt, a.ArrivesAt, a.InPlaceAt).
+			a.EtaS, a.DepartAt, a.ArrivesAt, a.InPlaceAt, a.ShiftEndsAt).
 			Exec(must("change assignment"))
 	}
 	for _, a := range t.Add {
@@ -294,7 +297,10 @@ func (s *Store) note(batch *pgx.Batch, t dispatch.Turn) {
 		batch.Queue(settleItem, id, t.SettleItem.ID, orNull(t.SettleItem.By), t.SettleItem.Note)
 	}
 	if len(t.Settled) > 0 {
-		batch.Queue(settleItems, id, t.Settled)
+		batch.Queue(settleItems, id, t.Settled, false)
+	}
+	if len(t.HandedOver) > 0 {
+		batch.Queue(settleItems, id, t.HandedOver, true)
 	}
 	if len(t.Items) > 0 {
 		departments := make([]string, len(t.Items))

@@ -217,7 +217,7 @@ func (s *Store) Relief(ctx context.Context, departments []string, going []dispat
 const shortCases = `
 SELECT i.case_id, array_agg(i.department ORDER BY i.department), (SELECT gp_now())
 FROM operator_items i JOIN cases c ON c.id = i.case_id
-WHERE i.district_id = $1 AND i.settled_at IS NULL AND c.closed_at IS NULL AND c.dispatch = 'done'
+WHERE i.district_id = $1 AND i.settled_at IS NULL AND i.reason <> 'shift_ends' AND c.closed_at IS NULL AND c.dispatch = 'done'
   AND EXISTS (SELECT FROM patrols p WHERE p.district_id = $1 AND p.department = i.department AND p.status = 'free' AND p.status_at > i.looked_at)
 GROUP BY i.case_id ORDER BY min(i.made_at) LIMIT $2`
 

@@ -19,9 +19,10 @@ const (
 	windows   // of what is planned together
 	gathering // of missions
 	missing   // departments
+	endings   // of shifts
 )
 
-var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings", missing: "shortfalls"}
+var names = [...]string{deadlines: "deadlines", relay: "relay", shifts: "shifts", lost: "lost_patrols", broom: "forget", caseClocks: "case_clocks", adoption: "adopt", windows: "batches", gathering: "gatherings", missing: "shortfalls", endings: "hand_overs"}
 
 var ticks = [...]time.Duration{
 	deadlines:  250 * time.Millisecond, // with the lease of the dead and the work, 2 s at most
@@ -34,6 +35,7 @@ var ticks = [...]time.Duration{
 	windows:    250 * time.Millisecond,
 	gathering:  2 * time.Second,
 	missing:    time.Second,
+	endings:    time.Second,
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.

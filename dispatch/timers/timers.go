@@ -39,6 +39,7 @@ type Desk interface {
 	// GatherAsked runs until ctx ends.
 	GatherAsked(context.Context) error
 	Shortfalls(context.Context) error
+	HandOvers(context.Context) error
 }
 
 // Book is where the deadlines stand. *pgstore.Store is one.
@@ -133,6 +134,7 @@ func (t *Timers) Run(ctx context.Context) error {
 	g.Go(func() error { return t.every(ctx, gathering, "see who gathers", c.Desk.Gatherings) })
 	g.Go(func() error { return c.Desk.GatherAsked(ctx) })
 	g.Go(func() error { return t.every(ctx, missing, "look again for who is missing", c.Desk.Shortfalls) })
+	g.Go(func() error { return t.every(ctx, endings, "tell whose shift ends", c.Desk.HandOvers) })
 	g.Go(func() error { return t.every(ctx, broom, "forget what is old", c.Book.Forget) })
 	return g.Wait()
 }

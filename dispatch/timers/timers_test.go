@@ -74,6 +74,7 @@ func (s *station) LostPatrols(context.Context) error     { return nil }
 func (s *station) Gatherings(context.Context) error      { return nil }
 func (s *station) GatherAsked(ctx context.Context) error { <-ctx.Done(); return nil }
 func (s *station) Shortfalls(context.Context) error      { return nil }
+func (s *station) HandOvers(context.Context) error       { return nil }
 func (s *station) Adopt(context.Context) error           { return nil }
 func (s *station) ClocksDue(context.Context, []dispatch.DueClock) map[dispatch.DueClock]error {
 	return nil

@@ -59,6 +59,10 @@ func DecodeDown(message []byte) (Down, error) {
 		var m Mission
 		err := json.Unmarshal(message, &m)
 		return decoded(m, err)
+	case "hand_over":
+		var m HandOver
+		err := json.Unmarshal(message, &m)
+		return decoded(m, err)
 	case "notice":
 		var m Notice
 		err := json.Unmarshal(message, &m)

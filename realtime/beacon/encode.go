@@ -61,10 +61,11 @@ func (m Interval) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
-func (m Offer) appendJSON(b []byte) []byte   { return appendTyped(b, "offer", m) }
-func (m Recall) appendJSON(b []byte) []byte  { return appendTyped(b, "recall", m) }
-func (m Mission) appendJSON(b []byte) []byte { return appendTyped(b, "mission", m) }
-func (m Notice) appendJSON(b []byte) []byte  { return appendTyped(b, "notice", m) }
+func (m Offer) appendJSON(b []byte) []byte    { return appendTyped(b, "offer", m) }
+func (m Recall) appendJSON(b []byte) []byte   { return appendTyped(b, "recall", m) }
+func (m Mission) appendJSON(b []byte) []byte  { return appendTyped(b, "mission", m) }
+func (m HandOver) appendJSON(b []byte) []byte { return appendTyped(b, "hand_over", m) }
+func (m Notice) appendJSON(b []byte) []byte   { return appendTyped(b, "notice", m) }
 
 // appendTyped puts the type first into an object that encoding/json wrote. The
 // values come from the service itself and always encode.

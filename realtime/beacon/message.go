@@ -152,6 +152,16 @@ type Mission struct {
 	MeetAt  *time.Time `json:"meet_at"`
 }
 
+// HandOver says to a patrol on a case that its shift ends and it is to hand over
+// (shift_ends), that somebody comes to take over (relief_goes), or that it is not needed
+// after all (not_needed; no EndsAt).
+type HandOver struct {
+	AssignmentID string     `json:"assignment_id"`
+	CaseID       string     `json:"case_id"`
+	Reason       string     `json:"reason"`
+	EndsAt       *time.Time `json:"ends_at"`
+}
+
 // Notice tells whoever reported what became of it; the list of notices at the door
 // keeps it, so one that is missed is not lost.
 type Notice struct {

@@ -43,6 +43,7 @@ type Config struct {
 	// must return soon. Any may be nil.
 	OnOffer    func(beacon.Offer)
 	OnMission  func(beacon.Mission)
+	OnHandOver func(beacon.HandOver)
 	OnRecall   func(beacon.Recall)
 	OnNotice   func(beacon.Notice)
 	OnInterval func(time.Duration)
@@ -427,6 +428,8 @@ func (c *Client) take(down beacon.Down) {
 		call(c.config.OnRecall, m)
 	case beacon.Mission:
 		call(c.config.OnMission, m)
+	case beacon.HandOver:
+		call(c.config.OnHandOver, m)
 	case beacon.Notice:
 		call(c.config.OnNotice, m)
 	}

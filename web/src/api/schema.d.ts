@@ -629,7 +629,9 @@ export interface paths {
          *     the second alarm: so many more people of a department, or with these skills, or a certain patrol; a
          *     department that was not called is called by it, and of a case without a mission it makes one. `release` lets
          *     one patrol go and wants as much less; `hand_over` finds somebody who relieves a patrol, which stays until
-         *     they are there; `commander` gives the command to another patrol of the mission; `in_place` says that a patrol
+         *     they are there, also where it is the only one on the case, or looks first for the grid: the people of the
+         *     grid relieve it then, the substitute first, and else the nearest. The patrol itself may ask for it once its
+         *     shift ends, without naming who comes; `commander` gives the command to another patrol of the mission; `in_place` says that a patrol
          *     is where they meet, and the patrol itself may say it; `go` is refused before all are in place, unless
          *     `anyway` says why; `recall` calls all back.
          */
@@ -1836,7 +1838,7 @@ export interface components {
             category: string;
             urgency: components["schemas"]["Urgency"];
             department: string;
-            /** @description A ShortfallReason, or what came since */
+            /** @description A ShortfallReason; shift_ends where a patrol on the case is to hand over; or what came since */
             reason: string;
             /** Format: date-time */
             made_at: string;
@@ -2733,6 +2735,51 @@ export interface components {
             now: string;
             mission?: components["schemas"]["Mission"];
             cover?: components["schemas"]["CoverMark"];
+            /** @description Patrols on it whose shift ends; for who may hand them over, and for the patrol itself */
+            hand_overs?: components["schemas"]["HandOver"][];
+        };
+        /** @description A patrol on a case whose shift ends. It stays until somebody who takes over is there. */
+        HandOver: {
+            /** Format: uuid */
+            assignment_id: string;
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            kind: components["schemas"]["AssignmentKind"];
+            department: string;
+            /** @enum {string} */
+            reason: "shift_ends";
+            /**
+             * Format: date-time
+             * @description It may have passed
+             */
+            ends_at: string;
+            /** @description Who is on the way to take over */
+            relieved_by: {
+                /** Format: uuid */
+                assignment_id: string;
+                /** Format: uuid */
+                patrol_id: string;
+                code: string;
+                name: string;
+                state: components["schemas"]["AssignmentState"];
+                /** Format: double */
+                eta_s: number | null;
+            } | null;
+            /** @description Who would take over now; for who may choose */
+            relief: {
+                /** Format: uuid */
+                patrol_id: string;
+                code: string;
+                name: string;
+                /** @enum {string} */
+                part: "worker" | "substitute" | "part_timer" | "nearest";
+                /** Format: double */
+                eta_s: number | null;
+            } | null;
+            /** @description Who could take over first, where nobody can now */
+            next: components["schemas"]["Soonest"] | null;
         };
         /** @description What stands around a case and is on the caller's map, each the nearest first */
         Nearby: {

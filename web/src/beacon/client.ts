@@ -14,6 +14,7 @@ export type Heard = {
   offer?: () => void;
   recall?: () => void;
   mission?: () => void;
+  handOver?: () => void;
   notice?: () => void;
   reject?: (code: Code) => void;
   /** The service says that this device's right has ended; whoever knows better asks it. */
@@ -328,6 +329,9 @@ export class BeaconClient {
         break;
       case "mission":
         this.#o.heard?.mission?.();
+        break;
+      case "hand_over":
+        this.#o.heard?.handOver?.();
         break;
       case "notice":
         this.#o.heard?.notice?.();

@@ -24,7 +24,8 @@ export type Reject = { type: "reject"; seq: number; code: Code; detail: string }
 export type Offer = { type: "offer"; assignment_id: string; case_id: string; category: string };
 export type Recall = { type: "recall"; assignment_id: string; case_id: string };
 export type Mission = { type: "mission"; case_id: string; state: string; in_place: number; of: number; meet_at: string | null };
-export type Down = Hello | Ack | Reject | Offer | Recall | Mission | { type: "notice" } | { type: "interval"; interval_s: number };
+export type HandOver = { type: "hand_over"; assignment_id: string; case_id: string; reason: "shift_ends" | "relief_goes" | "not_needed"; ends_at: string | null };
+export type Down = Hello | Ack | Reject | Offer | Recall | Mission | HandOver | { type: "notice" } | { type: "interval"; interval_s: number };
 
 /** After 4001 and 4004 coming back by oneself is of no use; after the others it is. */
 export const closed = { token: 4001, slow: 4003, replaced: 4004, protocol: 4008 } as const;

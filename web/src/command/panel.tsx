@@ -18,6 +18,7 @@ import { Course, Moves, moving } from "./course.tsx";
 import { Meet } from "./meet.tsx";
 import { Cover } from "./cover.tsx";
 import { CovertMark, CovertSwitch, covertMine } from "./covert.tsx";
+import { HandOvers } from "./handover.tsx";
 import { History } from "./history.tsx";
 import { JointMission } from "./mission.tsx";
 import { Lenders, SendMore, asksMore, canSendMore, whyShort } from "./more.tsx";
@@ -42,6 +43,7 @@ export function Panel() {
             <Top c={c} />
             <CovertMark c={c} />
             <Course c={c} />
+            <HandOvers c={c} />
             <Photos c={c} />
             <Where c={c} />
             <WhyDepartments c={c} />

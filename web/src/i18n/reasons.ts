@@ -29,6 +29,7 @@ const rules: Rule[] = [
   [/^was sent (\d+) times lately, (\S+) (\d+) times/, (w, m) => w.mission.why.rested(m[1] ?? "", m[2] ?? "", m[3] ?? "")],
   [/^works in (.+) only$/, (w, m) => w.mission.why.area(m[1] ?? "")],
   [/^its shift ends in (\d+) s, before/, (w, m) => w.mission.why.shift(duration(Number(m[1]), w))],
+  [/^its own shift ends as soon$/, (w) => w.mission.why.endsToo],
   [/^nobody more is wanted$/, (w) => w.mission.why.enough],
   [/^does not bring alone what is wanted$/, (w) => w.mission.why.alone],
   [/^more was asked for$/, (w) => w.mission.sendMore],

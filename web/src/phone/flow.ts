@@ -100,6 +100,7 @@ async function run(device: string): Promise<void> {
       offer: () => void loadTasks(),
       recall: () => void loadTasks(),
       mission: () => void loadTasks(),
+      handOver: () => void loadTasks(),
       notice: () => void peekNotices(),
       reject: (code) => {
         if (code === "off_duty" || code === "unknown_device") void loadPatrol();

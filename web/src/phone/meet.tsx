@@ -45,6 +45,11 @@ export function commandedFor(c: Case): Mission | null {
   return m && m.state !== "ended" && m.may_command ? m : null;
 }
 
+/** That this patrol is to hand over, since its shift ends. */
+export function handOverFor(c: Case, a: Assignment): NonNullable<CaseDetail["hand_overs"]>[number] | null {
+  return known.value.get(c.id)?.hand_overs?.find((h) => h.assignment_id === a.id) ?? null;
+}
+
 export function meetingFor(c: Case): Rendezvous | null {
   const m = known.value.get(c.id)?.mission;
   return m && (m.state === "gathering" || m.state === "in_place") ? m.rendezvous : null;

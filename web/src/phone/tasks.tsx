@@ -6,12 +6,12 @@ import { distanceM } from "../map/mercator.ts";
 import { categoryName, departmentName } from "../state/register.ts";
 import { session } from "../state/session.ts";
 import { nowMs } from "../state/tick.ts";
-import { distance, duration } from "../i18n/format.ts";
+import { clock, distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import type { OrderAction } from "../ui/missionform.tsx";
 import { left as leftOf, rungOf } from "../ui/clocks.tsx";
 import { here } from "./here.ts";
-import { commandedFor, loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
+import { commandedFor, handOverFor, loadMeetings, meetingFor, MeetSheet, missionFor } from "./meet.tsx";
 import { MissionNote, type Step, stepOf, waits } from "./mission.tsx";
 import { CommanderOrders } from "./command.tsx";
 import { FinishForm } from "./finish.tsx";
@@ -40,7 +40,7 @@ export async function loadTasks(): Promise<void> {
     list.value = items;
     reachable.value = true;
     freshen(items);
-    await loadMeetings(tasks.peek().filter((t) => t.a.kind === "department").map((t) => t.c.id));
+    await loadMeetings(tasks.peek().map((t) => t.c.id));
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
     if (why.type === "offline") reachable.value = false;
@@ -163,6 +163,23 @@ export function Tasks() {
   );
 }
 
+/** Its shift ends: it asks for relief with one tap, and stays until somebody is there. */
+function HandOverNote({ t }: { t: Task }) {
+  const w = words.value.mission.handing;
+  const h = handOverFor(t.c, t.a);
+  if (!h) return null;
+  const over = Date.parse(h.ends_at) <= nowMs.value;
+  return (
+    <div class="mission-note soon" role="status">
+      <b>{h.relieved_by ? w.mineComes(h.relieved_by.name) : over ? w.mineOver : w.mine(clock(h.ends_at))}</b>
+      {h.relieved_by ? null : (
+        <button type="button" class="big" disabled={busy.value}
+          onClick={() => void tap(t.a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: t.c.id, action: "hand_over" } }, body: { assignment_id: t.a.id }, signal })), true)}>{w.ask}</button>
+      )}
+    </div>
+  );
+}
+
 function TaskSheet({ t }: { t: Task }) {
   const all = words.value;
   const w = all.phone;
@@ -201,6 +218,7 @@ function TaskSheet({ t }: { t: Task }) {
       {k && a.state !== "offered" ? <p><span class={`due ${rungOf(k, nowMs.value)}`}>{all.course.clocks[k.name]} {leftOf(k, nowMs.value).text}</span></p> : null}
       {mission && a.state !== "offered" ? <MissionNote m={mission} a={a} /> : null}
       <MeetSheet c={c} a={a} />
+      <HandOverNote t={t} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
       <Waits of={c.id} redo={(s) => { if ("action" in s && s.action === "done") finishing.value = a.id; else openCase(c.id); }} />
       {declining.value === a.id ? (

@@ -50,6 +50,7 @@ export const shortfall: Dict["shortfall"] = {
   out_of_reach: "out of reach by road",
   no_skill: "nobody has the skill",
   contended: "taken by another case first",
+  shift_ends: "the shift of who is there ends; find relief",
 };
 
 export const why: Dict["why"] = {

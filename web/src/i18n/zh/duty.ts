@@ -56,6 +56,7 @@ export const shortfall = {
   out_of_reach: "道路到不了",
   no_skill: "无人具备所需技能",
   contended: "被其他事件抢先占用",
+  shift_ends: "在场力量临近下班，须安排接班",
 };
 
 export const why = {
