@@ -58,6 +58,12 @@ func (c photoCmd) Run(ctx context.Context, all *commands) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if s.dir != "" {
+		const spare = 1.2 // what is written besides
+		if err := seasonLog(ctx, s.dir, int(spare*float64(c.Photos*len(base))/1e6)); err != nil {
+			return err
+		}
+	}
 	grids, err := list[gridRow](ctx, s, "/api/v1/grids")
 	if err != nil || len(grids) == 0 {
 		return fmt.Errorf("list grids (%d): %w", len(grids), err)
