@@ -9,7 +9,7 @@ import "github.com/gridpatrol/gridpatrol/dispatch"
 // more stays: sealed events have it.
 var eventWords = map[string]dispatch.Words{
 	"reported": {ZH: "上报", EN: "Reported"}, "located": {ZH: "确定责任网格", EN: "Grid found"}, "told": {ZH: "已通知", EN: "Told"},
-	"plan": {ZH: "算路派单", EN: "Planned by road"}, "plan.proposed": {ZH: "生成派单建议", EN: "Plan proposed"},
+	"plan": {ZH: "算路派单", EN: "Planned by road"}, "plan.proposed": {ZH: "生成派单建议", EN: "Plan proposed"}, "plan.stale": {ZH: "派单建议已失效，重新生成", EN: "The plan does not hold, made again"},
 	"stage": {ZH: "流转", EN: "Stage"}, "changed": {ZH: "更新", EN: "Changed"}, "undone": {ZH: "派单撤回", EN: "Dispatch taken back"}, "moved": {ZH: "改派到更急处", EN: "Moved to where it is sooner"},
 	"shortfall": {ZH: "力量缺口", EN: "Nobody to send"}, "shortfall.looked_again": {ZH: "有力量空出，重新派单", EN: "Somebody came free, planned again"},
 	"answered": {ZH: "答复上报人", EN: "Reporters answered"}, "item_settled": {ZH: "值班事项已处理", EN: "Operator's item settled"}, "notice.seen": {ZH: "已阅知", EN: "Notice read"},

@@ -185,6 +185,7 @@ type brief struct {
 	leaders []StaffID
 	relief  map[string]Relief // of departments that lack somebody
 	crews   []Crew            // what each department is to bring
+	named   bool              // it proposes somebody whom another proposal names
 }
 
 // gather collects what a plan is made from. It opens no transaction of its own
@@ -315,6 +316,11 @@ func (s *Service) gather(ctx context.Context, c Case, o sending, contended []Pat
 	}
 	if err := s.askWays(ctx, b.input); err != nil {
 		return b, err
+	}
+	if proposes(b, o) {
+		if err := s.passNamed(ctx, &b, o.beside); err != nil {
+			return b, err
+		}
 	}
 	return b, s.foresee(ctx, &b)
 }

@@ -15,8 +15,13 @@ const mostShort = 4
 
 // Shortfalls looks again at cases that lack a department, once somebody of it has come
 // free. A case is planned again only where that sends somebody: nobody is told twice
-// that nobody comes.
+// that nobody comes. What is not urgent is weighed with all that wait for the next window.
+// Proposals that do not hold any more are made again beside.
 func (s *Service) Shortfalls(ctx context.Context) error {
+	return errors.Join(s.renew(ctx), s.shortfalls(ctx))
+}
+
+func (s *Service) shortfalls(ctx context.Context) error {
 	short, err := s.Store.Short(ctx, mostShort)
 	if err != nil {
 		return fmt.Errorf("list what is missing: %w", err)
@@ -49,7 +54,7 @@ func (s *Service) lookAgain(ctx context.Context, short ShortCase) error {
 		}
 		t := newTurn(d, system)
 		t.event("shortfall.looked_again", PatrolID{}, facts{"departments": short.Departments})
-		t.replan(s.PlanWithin + time.Second)
+		t.replanTogether(s)
 		return t.done()
 	})
 	if errors.Is(err, errNothingToDo) {
@@ -59,6 +64,6 @@ func (s *Service) lookAgain(ctx context.Context, short ShortCase) error {
 		return err
 	}
 	s.Wake()
-	s.nextBest(ctx, short.Case, "somebody came free")
+	s.planSoon(ctx, c, becauseFilled)
 	return nil
 }

@@ -36,6 +36,8 @@ type sending struct {
 	more     *Crew        // what is asked for beside what the case has
 	atOnce   bool         // the offers leave with the commit
 	may      func(Case) error
+	again    bool     // a proposal is made again, where that changes it
+	beside   []CaseID // that are planned together with this one
 }
 
 // lends says whether a patrol goes where it does not work since an operator chose it. A
@@ -214,8 +216,12 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 	if err := d.expect(o.version); err != nil {
 		return Turn{}, err
 	}
-	if !d.Case.Stage.Open() || (!o.operator && d.Case.Dispatch != DispatchPending) {
+	again := o.again && d.Case.Stage == StageReported && d.Case.Dispatch == DispatchProposed
+	if !d.Case.Stage.Open() || (!o.operator && !again && d.Case.Dispatch != DispatchPending) {
 		return Turn{}, errSettled
+	}
+	if again && d.Case.proposes(plan) {
+		return Turn{}, errNothingToDo
 	}
 	if d.Case.Version != b.c.Version {
 		return Turn{}, errMoved
@@ -248,6 +254,9 @@ func (s *Service) dispatchTurn(d Docket, b brief, plan Plan, record *PlanRecord,
 		record.State = "proposed"
 		t.Plan = record
 		t.propose(plan, record.ID, b)
+		if o.ready == nil && s.BatchWindow > 0 && c.Urgency != "urgent" {
+			t.matchLater(s.BatchWindow, o.reporter)
+		}
 	case !o.relieves.IsZero():
 		record.State = "committed"
 		t.Plan = record
@@ -314,7 +323,11 @@ func (t *turn) propose(plan Plan, id PlanID, b brief) {
 		}
 	}
 	t.join(plan, b)
-	t.event("plan.proposed", PatrolID{}, facts{"plan": id})
+	said := facts{"plan": id}
+	if b.named {
+		said["because"] = becauseNamed
+	}
+	t.event("plan.proposed", PatrolID{}, said)
 }
 
 // commit claims who goes, and names who is missing.

@@ -23,6 +23,7 @@ type Store interface {
 	RuleStore
 	DispatchRuleStore
 	HandOverStore
+	ProposalStore
 	LikeStore
 	RevisitStore
 	EvidenceStore

@@ -26,7 +26,7 @@ const (
 const countsLater = time.Hour
 
 // waitsForOthers says whether a new case waits for the window: what is urgent never
-// does, nor what nobody is sent to yet.
+// does, nor what an operator sends: it is proposed at once, and matched with others later.
 func (s *Service) waitsForOthers(rule CategoryRule) bool {
 	return s.BatchWindow > 0 && rule.Mode == Auto && rule.Urgency != "urgent"
 }
@@ -48,8 +48,12 @@ func (s *Service) Together(ctx context.Context, due []Deadline) map[DeadlineID]e
 	if b.rules, err = s.Store.DispatchRules(ctx); err != nil { // plans matter more than moves
 		s.Log.ErrorContext(ctx, "nobody is moved", "error", err)
 	}
+	cases := make([]CaseID, len(due))
+	for i, d := range due {
+		cases[i] = d.Case
+	}
 	for _, d := range due {
-		entry, err := s.entryFor(ctx, d)
+		entry, err := s.entryFor(ctx, d, cases)
 		switch {
 		case err != nil:
 			failed[d.ID] = fmt.Errorf("plan case %s: %w", d.Case, err)
@@ -60,6 +64,12 @@ func (s *Service) Together(ctx context.Context, due []Deadline) map[DeadlineID]e
 		default:
 			b.entries = append(b.entries, entry)
 		}
+	}
+	if len(b.entries) == 1 && b.entries[0].again { // nothing came meanwhile to match it with
+		if err := s.Store.DropDeadline(ctx, b.entries[0].due.ID); err != nil {
+			failed[b.entries[0].due.ID] = err
+		}
+		return failed
 	}
 	if len(b.entries) > 0 {
 		if err := b.match(ctx); err != nil {
@@ -72,8 +82,8 @@ func (s *Service) Together(ctx context.Context, due []Deadline) map[DeadlineID]e
 		if e.held != nil {
 			continue
 		}
-		_, err := s.send(ctx, e.b.c, sending{actor: system, why: e.why, reporter: e.reporter, ready: &e.b, planBy: time.Now().Add(s.PlanWithin)})
-		if err == nil || errors.Is(err, errSettled) {
+		_, err := s.send(ctx, e.b.c, sending{actor: system, why: e.why, reporter: e.reporter, ready: &e.b, again: e.again, beside: cases, planBy: time.Now().Add(s.PlanWithin)})
+		if err == nil || errors.Is(err, errSettled) || errors.Is(err, errNothingToDo) {
 			err = s.disarm(ctx, e.due, nil)
 		}
 		if err != nil {
@@ -91,16 +101,21 @@ type entry struct {
 	why      string
 	reporter PatrolID
 	held     *Movable
+	again    bool // it is proposed already, and matched now with what came after it
 }
 
-func (s *Service) entryFor(ctx context.Context, d Deadline) (*entry, error) {
+func (s *Service) entryFor(ctx context.Context, d Deadline, beside []CaseID) (*entry, error) {
 	c, err := s.Store.Case(ctx, d.Case, "")
-	if err != nil || c.Dispatch != DispatchPending {
+	again := c.Dispatch == DispatchProposed && c.Stage == StageReported
+	if err != nil || c.Dispatch != DispatchPending && !again {
 		return nil, err
 	}
-	b, err := s.gatherBy(ctx, c, sending{actor: system, reporter: d.Reporter, planBy: time.Now().Add(s.PlanWithin)}, nil, nil)
-	return &entry{due: d, b: b, why: "its window closed", reporter: d.Reporter}, err
+	b, err := s.gatherBy(ctx, c, sending{actor: system, reporter: d.Reporter, beside: beside, planBy: time.Now().Add(s.PlanWithin)}, nil, nil)
+	return &entry{due: d, b: b, why: "its window closed", reporter: d.Reporter, again: again}, err
 }
+
+// proposes says whether what comes of it is only proposed, and claims nobody.
+func (e *entry) proposes() bool { return e.held == nil && proposes(e.b, sending{}) }
 
 // batchPlan is several cases on one table.
 type batchPlan struct {
@@ -137,26 +152,34 @@ func (b *batchPlan) match(ctx context.Context) error {
 			waiting++
 		}
 	}
-	for _, d := range b.departments() {
-		seats, patrols := b.seats(d)
-		wants := make([]batch.Want, len(seats))
-		for i, t := range seats {
-			wants[i] = b.want(t, patrols)
-		}
-		choice, err := batch.Choose(wants, len(patrols), batch.Rules{MoveMS: b.rules.MoveSaves.Milliseconds()})
-		if err != nil {
-			return fmt.Errorf("match the patrols of %s: %w", d, err)
-		}
-		turns, err := batch.Nearest(wants, len(patrols))
-		if err != nil {
-			return fmt.Errorf("match the patrols of %s: %w", d, err)
-		}
-		served += choice.Served - turns.Served
-		savedMS += turns.ArrivalMS - choice.ArrivalMS
-		for i, p := range choice.Patrol {
-			if p != batch.None {
-				goes[patrols[p]] = seats[i].e
-				going = append(going, Leaving{patrols[p], time.Duration(wants[i].Ways[p].ArrivalMS) * time.Millisecond})
+	// Who is sent comes before who is only proposed, and leaves the rest to them.
+	for _, proposed := range []bool{false, true} {
+		for _, d := range b.departments() {
+			seats, patrols := b.seats(d, proposed)
+			wants := make([]batch.Want, len(seats))
+			for i, t := range seats {
+				wants[i] = b.want(t, patrols)
+				for p := range patrols {
+					if proposed && goes[patrols[p]] != nil {
+						wants[i].Ways[p] = batch.Way{}
+					}
+				}
+			}
+			choice, err := batch.Choose(wants, len(patrols), batch.Rules{MoveMS: b.rules.MoveSaves.Milliseconds()})
+			if err != nil {
+				return fmt.Errorf("match the patrols of %s: %w", d, err)
+			}
+			turns, err := batch.Nearest(wants, len(patrols))
+			if err != nil {
+				return fmt.Errorf("match the patrols of %s: %w", d, err)
+			}
+			served += choice.Served - turns.Served
+			savedMS += turns.ArrivalMS - choice.ArrivalMS
+			for i, p := range choice.Patrol {
+				if p != batch.None {
+					goes[patrols[p]] = seats[i].e
+					going = append(going, Leaving{patrols[p], time.Duration(wants[i].Ways[p].ArrivalMS) * time.Millisecond})
+				}
 			}
 		}
 	}
@@ -172,14 +195,34 @@ func (b *batchPlan) match(ctx context.Context) error {
 	}
 	for _, e := range b.entries {
 		e.why = why
+		// Who is only proposed for a covert report is on no errand that a veil would hide.
+		covertly := func(to *entry) bool { return to.proposes() && to.b.c.Covert != nil }
 		for i := range e.b.input.Teams {
 			for j := range e.b.input.Teams[i].Runners {
 				r := &e.b.input.Teams[i].Runners[j]
-				if to := goes[r.PatrolID]; to != nil && to != e && r.Barred == "" {
+				to := goes[r.PatrolID]
+				switch {
+				case to == nil || to == e || r.Barred != "" || e.proposes() && to.proposes():
+				case covertly(to):
+					r.Barred = busyElsewhere
+				default:
 					r.Barred = fmt.Sprintf("goes to case %s, matched in the same batch", to.b.c.Number)
 				}
 			}
 		}
+		if !e.proposes() {
+			continue
+		}
+		// One proposal beside another names the same only where nobody else is left.
+		e.b.bar(func(r Runner) string {
+			switch to := goes[r.PatrolID]; {
+			case to == nil || to == e:
+				return ""
+			case covertly(to):
+				return busyElsewhere
+			}
+			return barredNamed
+		})
 	}
 	return b.foresee(ctx, going)
 }
@@ -276,9 +319,13 @@ func (b *batchPlan) free(ctx context.Context, e *entry, list []Movable) error {
 	return b.s.askWays(ctx, e.b.input)
 }
 
-// seats are the teams of a department and all who could be in one of them.
-func (b *batchPlan) seats(department string) (seats []seat, patrols []PatrolID) {
+// seats are the teams of a department, those that are proposed or those that are not, and
+// all who could be in one of them.
+func (b *batchPlan) seats(department string, proposed bool) (seats []seat, patrols []PatrolID) {
 	for _, e := range b.entries {
+		if e.proposes() != proposed {
+			continue
+		}
 		for i, t := range e.b.input.Teams {
 			if t.Department != department {
 				continue
