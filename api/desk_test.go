@@ -206,6 +206,12 @@ func (d *desk) Report(ctx context.Context, _ dispatch.Viewer, _ dispatch.ReportI
 	return found, d.act(ctx)
 }
 
+func (d *desk) Evaluate(ctx context.Context, ref, code, _ string, e dispatch.Evaluation) (dispatch.Followed, error) {
+	out, err := d.FollowUp(ctx, ref, code)
+	out.Evaluation = &e
+	return out, err
+}
+
 func (d *desk) FollowUp(ctx context.Context, _, code string) (dispatch.Followed, error) {
 	if err := d.act(ctx); err != nil {
 		return dispatch.Followed{}, err

@@ -63,6 +63,7 @@ type dossierPage struct {
 	SealedAll                                                         bool
 	ReportedAt, ClosedAt, Place, Cell, Grid, Departments, Description string
 	Shortfalls, TracksNote, EventsCut, FirstKey, Meet                 string
+	Evaluations                                                       []string // what reporters said when it was settled
 	Tracks                                                            []dossierWay
 	People                                                            []dossierPerson
 	Sent                                                              []dossierSent
@@ -238,6 +239,10 @@ func (in *dossierContext) sent(p *dossierPage) {
 
 func (in *dossierContext) photos(p *dossierPage) {
 	for _, r := range in.c.Reports {
+		if e := r.Evaluation; e != nil {
+			p.Evaluations = append(p.Evaluations, strings.Join(slices.DeleteFunc([]string{in.word("satisfaction", string(e.Satisfaction)), e.Words, in.clock(&e.At)},
+				func(s string) bool { return s == "" }), " · "))
+		}
 		for _, photo := range r.Photos {
 			p.Photos = append(p.Photos, in.photo(in.words.Before, r.ReceivedAt, photo))
 		}

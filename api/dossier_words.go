@@ -3,20 +3,20 @@ package api
 // dossierText is every word of a dossier in one language, beside those of the duty
 // sheet (stages, states, modes).
 type dossierText struct {
-	Title, Hint, MadeAt, By, Zone                                                                      string
-	SealedAll, SealedSome, SealedNone, SignedTo, NotSigned                                             string
-	Reported, Closed, StillOpen, Place, Cell, Grid, Departments, Said, Short                           string
-	Inside, Nearest, NoGrid                                                                            string // the second holds a number of metres
-	Map, Target, GridLine, Fixes, NoFixes, TracksHidden, TracksGone                                    string
-	People, Part, Name, Since, Patrol, Duty, OnDuty, OffDuty, StandsInFor, PeopleNote, NoPeople        string
-	Sent, Department, State, Offered, Arrived, Ended, Planned, NobodySent, Lead, Assist, FirstLook     string
-	Before, After, Check                                                                               string
-	Photos, NoPhotos, NoCopy, Hash, CameraPlace, CameraTime, NoCamera, PhotosNote, Fine                string
-	Far, Old, Ahead                                                                                    string
-	Timeline, Time, What, Who, Position, Why, For, Simulated, Colon, NotYet, System, Command, Resident string
-	EventsCut, Heads, SignedAt, Key, HashAndSig, NoHeads, Verify, Register, And, None                  string
-	Yes, No, Comma, Meet                                                                               string
-	Parts, Roles, States                                                                               map[string]string
+	Title, Hint, MadeAt, By, Zone                                                                                  string
+	SealedAll, SealedSome, SealedNone, SignedTo, NotSigned                                                         string
+	Reported, Closed, StillOpen, Place, Cell, Grid, Departments, Said, Short                                       string
+	Inside, Nearest, NoGrid                                                                                        string // the second holds a number of metres
+	Map, Target, GridLine, Fixes, NoFixes, TracksHidden, TracksGone                                                string
+	People, Part, Name, Since, Patrol, Duty, OnDuty, OffDuty, StandsInFor, PeopleNote, NoPeople                    string
+	Sent, Department, State, Offered, Arrived, Ended, Planned, NobodySent, Lead, Assist, FirstLook                 string
+	Before, After, Check                                                                                           string
+	Photos, NoPhotos, NoCopy, Hash, CameraPlace, CameraTime, NoCamera, PhotosNote, Fine                            string
+	Far, Old, Ahead                                                                                                string
+	Evaluation, Timeline, Time, What, Who, Position, Why, For, Simulated, Colon, NotYet, System, Command, Resident string
+	EventsCut, Heads, SignedAt, Key, HashAndSig, NoHeads, Verify, Register, And, None                              string
+	Yes, No, Comma, Meet                                                                                           string
+	Parts, Roles, States                                                                                           map[string]string
 }
 
 var dossierWords = map[string]*dossierText{
@@ -35,7 +35,7 @@ var dossierWords = map[string]*dossierText{
 		Photos: "照片", NoPhotos: "没有照片。", NoCopy: "无缩略图", Hash: "原件 SHA-256", CameraPlace: "相机记录位置：距上报位置 %d 米", CameraTime: "相机记录时间：%s", NoCamera: "相机没有记录位置和时间",
 		PhotosNote: "所列散列值为原件的；原件封存，所示为去除元数据的小图。相机的位置和时间可能不准，差异只提示核对，不作结论。", Fine: "与上报的位置、时间相符",
 		Far: "拍摄地点与上报位置不符", Old: "拍摄时间早于上报较久", Ahead: "拍摄时间晚于上报",
-		Timeline: "全过程", Time: "时间", What: "发生了什么", Who: "谁", Position: "链位", Why: "理由", For: "代表", Simulated: "模拟", Colon: "：", NotYet: "待封存", System: "系统", Command: "管理员命令", Resident: "居民（查询码）",
+		Evaluation: "上报人评价", Timeline: "全过程", Time: "时间", What: "发生了什么", Who: "谁", Position: "链位", Why: "理由", For: "代表", Simulated: "模拟", Colon: "：", NotYet: "待封存", System: "系统", Command: "管理员命令", Resident: "居民（查询码）",
 		EventsCut: "只列出前 5000 条。", Heads: "签名链头", SignedAt: "签名时间", Key: "密钥", HashAndSig: "链头散列值与签名", NoHeads: "这些记录之后还没有签名链头；链头每小时签一次。",
 		Verify:   "核验：把全部记录导出，用任一台装有本程序的机器核对，不需要数据库。链位与散列值应与上表一致，链头应与另处保存的 heads.jsonl 一致。",
 		Register: "姓名取自当前名册；记录本身只含编号，改名或离任不改变记录。", And: "、", None: "无", Yes: "是", No: "否", Comma: "，", Meet: "集合点",
@@ -60,7 +60,7 @@ var dossierWords = map[string]*dossierText{
 		Photos: "Photos", NoPhotos: "There are no photos.", NoCopy: "no small copy", Hash: "SHA-256 of the original", CameraPlace: "The camera says %d m from the reported place", CameraTime: "The camera says %s", NoCamera: "The camera wrote neither place nor time",
 		PhotosNote: "Hashes are of the originals, which are sealed; shown are small copies without metadata. A camera's place and clock may be wrong: a difference asks for a look, and proves nothing.", Fine: "agrees with the reported place and time",
 		Far: "taken elsewhere than reported", Old: "taken long before the report", Ahead: "taken after the report",
-		Timeline: "What happened", Time: "Time", What: "What", Who: "Who", Position: "Chain", Why: "Reason", For: "for", Simulated: "simulated", Colon: ": ", NotYet: "not sealed yet", System: "system", Command: "administrator's command", Resident: "resident (follow-up code)",
+		Evaluation: "The reporter said", Timeline: "What happened", Time: "Time", What: "What", Who: "Who", Position: "Chain", Why: "Reason", For: "for", Simulated: "simulated", Colon: ": ", NotYet: "not sealed yet", System: "system", Command: "administrator's command", Resident: "resident (follow-up code)",
 		EventsCut: "Only the first 5,000 are listed.", Heads: "Signed heads", SignedAt: "Signed", Key: "Key", HashAndSig: "Hash of the head, and signature", NoHeads: "No head was signed after these records yet; one is every hour.",
 		Verify:   "To verify: export all records and check them on any machine that has this program, without a database. Positions and hashes must be those above, heads those of the heads.jsonl that is kept elsewhere.",
 		Register: "Names are those of the register today; the records hold ids alone, so they do not change with a name.", And: ", ", None: "none", Yes: "yes", No: "no", Comma: ", ", Meet: "where they met",

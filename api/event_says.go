@@ -15,9 +15,10 @@ import (
 // valueWords are the words of codes that stand under one name, where the same code may be
 // something else under another: a town level, a town's tier, the town as a unit.
 var valueWords = map[string]map[string]dispatch.Words{
-	"step": {"self_handle": {ZH: "自行处置", EN: "settled on the spot"}, "done": {ZH: "现场办结", EN: "done on scene"}, "feedback": {ZH: "反馈", EN: "fed back"}, "pass": {ZH: "核查通过", EN: "passed"}, "fail": {ZH: "核查不通过", EN: "not passed"}},
-	"tier": {dispatch.TierGrid: {ZH: "网格", EN: "grid"}, dispatch.TierVillage: {ZH: "村社", EN: "village"}, dispatch.TierTown: {ZH: "镇街", EN: "town"}, dispatch.TierDistrict: {ZH: "区级", EN: "district"}},
-	"for":  {dispatch.AskedExtension: {ZH: "延期", EN: "an extension"}, dispatch.AskedSuspension: {ZH: "挂账", EN: "a suspension"}},
+	"step":         {"self_handle": {ZH: "自行处置", EN: "settled on the spot"}, "done": {ZH: "现场办结", EN: "done on scene"}, "feedback": {ZH: "反馈", EN: "fed back"}, "pass": {ZH: "核查通过", EN: "passed"}, "fail": {ZH: "核查不通过", EN: "not passed"}},
+	"satisfaction": {string(dispatch.Satisfied): {ZH: "满意", EN: "content"}, string(dispatch.Fair): {ZH: "基本满意", EN: "fairly content"}, string(dispatch.Dissatisfied): {ZH: "不满意", EN: "not content"}},
+	"tier":         {dispatch.TierGrid: {ZH: "网格", EN: "grid"}, dispatch.TierVillage: {ZH: "村社", EN: "village"}, dispatch.TierTown: {ZH: "镇街", EN: "town"}, dispatch.TierDistrict: {ZH: "区级", EN: "district"}},
+	"for":          {dispatch.AskedExtension: {ZH: "延期", EN: "an extension"}, dispatch.AskedSuspension: {ZH: "挂账", EN: "a suspension"}},
 	"rung": {string(dispatch.RungRunning): {ZH: "计时中", EN: "running"}, string(dispatch.RungWarned): {ZH: "预警", EN: "warned"}, string(dispatch.RungOverdue): {ZH: "已超时", EN: "overdue"},
 		string(dispatch.RungDistrict): {ZH: "已报区级", EN: "with the district"}},
 	"state": {string(dispatch.Gathering): {ZH: "集结中", EN: "gathering"}, string(dispatch.InPlace): {ZH: "全部到位", EN: "all in place"}, string(dispatch.Going): {ZH: "已下令行动", EN: "ordered to go"},

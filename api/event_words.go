@@ -21,7 +21,7 @@ var eventWords = map[string]dispatch.Words{
 
 	"returned": {ZH: "退单", EN: "Returned"}, "ruled": {ZH: "裁定", EN: "Ruled"}, "handed_over": {ZH: "交办", EN: "Handed over"},
 	"asked": {ZH: "申请", EN: "Asked for"}, "granted": {ZH: "批准", EN: "Approved"}, "refused": {ZH: "不批准", EN: "Refused"},
-	"evidence": {ZH: "附照片", EN: "Photos shown"}, "result": {ZH: "反馈处置结果", EN: "Result fed back"}, "checked": {ZH: "核查", EN: "Checked"}, "drawn": {ZH: "抽查", EN: "Drawn for checking"}, "settled": {ZH: "办结层级", EN: "Settled at"},
+	"evidence": {ZH: "附照片", EN: "Photos shown"}, "evaluated": {ZH: "上报人评价", EN: "Evaluated by the reporter"}, "result": {ZH: "反馈处置结果", EN: "Result fed back"}, "checked": {ZH: "核查", EN: "Checked"}, "drawn": {ZH: "抽查", EN: "Drawn for checking"}, "settled": {ZH: "办结层级", EN: "Settled at"},
 	"urged": {ZH: "催办", EN: "Urged"}, "supervised": {ZH: "督办", EN: "Supervised"}, "supervision.answered": {ZH: "答复督办", EN: "Order answered"},
 	"clock.warned": {ZH: "时限预警", EN: "Nearly due"}, "clock.overdue": {ZH: "超时", EN: "Overdue"}, "clock.district": {ZH: "超时报区级", EN: "Overdue, to the district"},
 	"clock.moved": {ZH: "时限按日历调整", EN: "Moved by the calendar"}, "clock.adopted": {ZH: "补计时限", EN: "Given a clock"},
@@ -62,7 +62,7 @@ var eventWords = map[string]dispatch.Words{
 
 // saidFirst are the fields of an event's detail that a reader gains by, in the order in
 // which they are said. Whom it concerns stands before them.
-var saidFirst = []string{"result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late",
+var saidFirst = []string{"result", "satisfaction", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late",
 	"clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at",
 	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"}
 
@@ -78,7 +78,7 @@ var unsaid = map[string]string{
 
 // fieldWords are the names of what an event says and of what it changed.
 var fieldWords = map[string]dispatch.Words{
-	"result": {ZH: "结果", EN: "Result"}, "passed": {ZH: "是否通过", EN: "Passed"}, "for": {ZH: "申请事项", EN: "For"}, "from": {ZH: "由", EN: "From"}, "to": {ZH: "至", EN: "To"},
+	"result": {ZH: "结果", EN: "Result"}, "satisfaction": {ZH: "满意度", EN: "Satisfaction"}, "passed": {ZH: "是否通过", EN: "Passed"}, "for": {ZH: "申请事项", EN: "For"}, "from": {ZH: "由", EN: "From"}, "to": {ZH: "至", EN: "To"},
 	"owner": {ZH: "责任方", EN: "In the hands of"}, "proposed": {ZH: "建议承办", EN: "Proposes"}, "unit": {ZH: "承办单位", EN: "Unit"}, "count": {ZH: "第几次", EN: "Time"}, "days": {ZH: "天数", EN: "Days"},
 	"level": {ZH: "督办级别", EN: "Level"}, "tier": {ZH: "办结层级", EN: "Tier"}, "until": {ZH: "截止", EN: "Until"}, "due_at": {ZH: "时限", EN: "Due"}, "hours": {ZH: "小时", EN: "Hours"}, "document": {ZH: "批准文号", EN: "Document"},
 	"late": {ZH: "是否逾期", EN: "Late"}, "clock": {ZH: "时钟", EN: "Clock"}, "checked": {ZH: "是否抽中", EN: "Drawn"}, "percent": {ZH: "抽查比例（%）", EN: "Share checked (%)"}, "number": {ZH: "相关事件", EN: "Case"},

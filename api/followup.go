@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"math"
 	"net/http"
 	"strconv"
@@ -55,6 +56,27 @@ func (s *Server) getReport(c echo.Context) error {
 }
 
 func (s *Server) followUp(c echo.Context) error {
+	return s.withCode(c, s.reports.FollowUp)
+}
+
+// evaluateReport takes what a reporter says of their report when it is settled. The code
+// alone lets it in, and wrong ones are counted as those of a look are.
+func (s *Server) evaluateReport(c echo.Context) error {
+	if c.Request().Header.Get(followUpHeader) == "" {
+		return invalid(FieldProblem{Pointer: "/header/" + followUpHeader, Detail: "is missing; only the reporter says how content they are, by the code that came with the report"})
+	}
+	var in NewEvaluation
+	if err := s.readJSON(c, "NewEvaluation", false, &in); err != nil {
+		return err
+	}
+	e := dispatch.Evaluation{Satisfaction: dispatch.Satisfaction(in.Satisfaction), Words: deref(in.Words)}
+	return s.withCode(c, func(ctx context.Context, ref, code string) (dispatch.Followed, error) {
+		return s.reports.Evaluate(ctx, ref, code, c.RealIP(), e)
+	})
+}
+
+// withCode asks by the number and the code of a report, and counts wrong ones.
+func (s *Server) withCode(c echo.Context, ask func(ctx context.Context, ref, code string) (dispatch.Followed, error)) error {
 	ref := c.Param("id")
 	if len(ref) > 64 {
 		return errNotFound
@@ -65,7 +87,7 @@ func (s *Server) followUp(c echo.Context) error {
 		return refuse(http.StatusTooManyRequests, "throttled",
 			"Too many wrong codes; wait "+seconds+" s and try again.").with("Retry-After", seconds)
 	}
-	found, err := s.reports.FollowUp(c.Request().Context(), ref, c.Request().Header.Get(followUpHeader))
+	found, err := ask(c.Request().Context(), ref, c.Request().Header.Get(followUpHeader))
 	if err != nil {
 		if dispatch.KindOf(err) != dispatch.NotFound {
 			right() // our own trouble is nobody's wrong guess

@@ -229,3 +229,42 @@ func TestOperatorItemsAreSettledWithANote(t *testing.T) {
 		t.Errorf("a settled item became %q", again.SettledNote)
 	}
 }
+
+// The code alone lets a reporter say how content they are, and nonsense is refused by its
+// field.
+func TestAReporterSaysHowContentTheyAre(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	at := "/api/v1/reports/20260503-0001/evaluation"
+	say := func(code, body string) reply {
+		header := map[string]string{}
+		if code != "" {
+			header[followUpHeader] = code
+		}
+		return b.do(call{method: "POST", path: at, header: header, body: body})
+	}
+	if r := say(goodCode, `{"satisfaction":"fair","words":"来得慢"}`); r.status != http.StatusOK || !bytes.Contains(r.body, []byte(`"words":"来得慢"`)) {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := say("", `{"satisfaction":"fair"}`); r.status != http.StatusUnauthorized {
+		t.Errorf("without a code: %d %s", r.status, r.body)
+	}
+	r := b.do(call{method: "POST", path: at, token: b.as(dispatch.RoleOperator), body: `{"satisfaction":"fair"}`})
+	if r.status != http.StatusBadRequest || r.problem().Errors[0].Pointer != "/header/"+followUpHeader {
+		t.Errorf("the desk says it for a reporter: %d %s", r.status, r.body)
+	}
+	for pointer, body := range map[string]string{"/satisfaction": `{"satisfaction":"great"}`, "/words": `{"satisfaction":"fair","words":"` + strings.Repeat("长", 1001) + `"}`, "/stars": `{"satisfaction":"fair","stars":5}`} {
+		if r := say(goodCode, body); r.status != http.StatusBadRequest || r.problem().Errors[0].Pointer != pointer {
+			t.Errorf("%s: %d %.200s", pointer, r.status, r.body)
+		}
+	}
+	if r := say(goodCode, `{}`); r.status != http.StatusBadRequest {
+		t.Errorf("nothing said: %d", r.status)
+	}
+	for range 200 {
+		if r := say("00000-00000", `{"satisfaction":"fair"}`); r.status == http.StatusTooManyRequests {
+			return
+		}
+	}
+	t.Error("wrong codes are never too many")
+}

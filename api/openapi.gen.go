@@ -1470,6 +1470,27 @@ func (e RouteStepTurn) Valid() bool {
 	}
 }
 
+// Defines values for Satisfaction.
+const (
+	SatisfactionDissatisfied Satisfaction = "dissatisfied"
+	SatisfactionFair         Satisfaction = "fair"
+	SatisfactionSatisfied    Satisfaction = "satisfied"
+)
+
+// Valid indicates whether the value is a known member of the Satisfaction enum.
+func (e Satisfaction) Valid() bool {
+	switch e {
+	case SatisfactionDissatisfied:
+		return true
+	case SatisfactionFair:
+		return true
+	case SatisfactionSatisfied:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for SessionKind.
 const (
 	SessionKindAccount SessionKind = "account"
@@ -2590,6 +2611,13 @@ type EtaKind string
 // EtaLow One arrival in ten was sooner, by past arrivals of the mode at such hours; null without evidence
 type EtaLow = float64
 
+// Evaluation What a reporter said when it was settled
+type Evaluation struct {
+	At           time.Time    `json:"at"`
+	Satisfaction Satisfaction `json:"satisfaction"`
+	Words        string       `json:"words"`
+}
+
 // Evidence Photos that came with a step of a case. Their `exif` is compared with the place of the case and with when they
 // were shown.
 type Evidence struct {
@@ -3268,6 +3296,12 @@ type NewEnrolment struct {
 	StaffId *openapi_types.UUID `json:"staff_id,omitempty"`
 }
 
+// NewEvaluation defines model for NewEvaluation.
+type NewEvaluation struct {
+	Satisfaction Satisfaction `json:"satisfaction"`
+	Words        *string      `json:"words,omitempty"`
+}
+
 // NewGridPerson defines model for NewGridPerson.
 type NewGridPerson struct {
 	// ForStaffId Whom a substitute stands in for; the grid's worker when left out
@@ -3743,6 +3777,7 @@ type Report struct {
 	Category    string             `json:"category"`
 	Cell        string             `json:"cell"`
 	Description string             `json:"description"`
+	Evaluation  *Evaluation        `json:"evaluation"`
 	Id          openapi_types.UUID `json:"id"`
 	Lat         float64            `json:"lat"`
 	Lon         float64            `json:"lon"`
@@ -3768,6 +3803,7 @@ type ReportAnswers struct {
 	// go by the follow-up code and not to the caller. Name and telephone are kept apart and shown to the duty desk alone.
 	Contact     *Contact             `json:"contact,omitempty"`
 	Departments []FollowedDepartment `json:"departments"`
+	Evaluation  *Evaluation          `json:"evaluation"`
 
 	// Messages Oldest first
 	Messages []Message `json:"messages"`
@@ -3953,6 +3989,9 @@ type SameRule struct {
 	// PhotoBits In how many of 63 bits the likenesses of their most alike photos may differ; 0: photos are not looked at
 	PhotoBits int `json:"photo_bits"`
 }
+
+// Satisfaction defines model for Satisfaction.
+type Satisfaction string
 
 // Scope defines model for Scope.
 type Scope struct {
@@ -4967,6 +5006,9 @@ type FileReportJSONRequestBody = NewReport
 
 // FileReportMultipartRequestBody defines body for FileReport for multipart/form-data ContentType.
 type FileReportMultipartRequestBody FileReportMultipartBody
+
+// EvaluateReportJSONRequestBody defines body for EvaluateReport for application/json ContentType.
+type EvaluateReportJSONRequestBody = NewEvaluation
 
 // ClearRevisitJSONRequestBody defines body for ClearRevisit for application/json ContentType.
 type ClearRevisitJSONRequestBody = RevisitAnswer

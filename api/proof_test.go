@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"net/http"
@@ -95,6 +96,14 @@ var deeds = map[string]deed{
 	"POST /api/v1/cases/:id/moves": func(w *scopeWorld, name string) call {
 		p := w.plant(name, w.visitors[dispatch.RoleOperator].District, home, "police", visitor{})
 		return send("POST", "/api/v1/cases/"+p.caseID.String()+"/moves", `{"move":"urge","reason":"已过半小时"}`)
+	},
+	"POST /api/v1/reports/:id/evaluation": func(w *scopeWorld, name string) call {
+		here := w.visitors[dispatch.RoleOperator].District
+		p := w.plant(name, here, home, "police", visitor{})
+		w.exec(`UPDATE cases SET stage = 'closed', closed_at = gp_now() WHERE id = $1`, p.caseID)
+		sum := sha256.Sum256([]byte(p.report.String() + ".7QK2M9XD4T"))
+		w.exec(`INSERT INTO follow_ups (district_id, report_id, code_hash) VALUES ($1, $2, $3)`, here, p.report, sum[:])
+		return call{method: "POST", path: "/api/v1/reports/" + p.report.String() + "/evaluation", header: map[string]string{followUpHeader: "7QK2M-9XD4T"}, body: `{"satisfaction":"dissatisfied","words":"又来了"}`}
 	},
 	"PUT /api/v1/category-rules/:code": byDutyLeader,
 	"PUT /api/v1/dispatch-rules":       byDutyLeader,

@@ -22,6 +22,7 @@ type ReportDesk interface {
 	Reports(ctx context.Context, v dispatch.Viewer, mine bool, ask dispatch.PageAsk) (dispatch.Page[dispatch.Report], error)
 	Report(context.Context, dispatch.Viewer, dispatch.ReportID) (dispatch.Followed, error)
 	FollowUp(ctx context.Context, ref, code string) (dispatch.Followed, error)
+	Evaluate(ctx context.Context, ref, code, from string, e dispatch.Evaluation) (dispatch.Followed, error)
 	Photo(context.Context, dispatch.Viewer, [32]byte, dispatch.PhotoSize) (dispatch.PhotoContent, error)
 }
 

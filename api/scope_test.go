@@ -69,11 +69,12 @@ var doors = map[string]door{
 
 	"POST /api/v1/reports": {needs: []dispatch.Action{dispatch.ActReport}, tells: []string{"GRID-", "PAT-"}, // whoever reports hears who answers for the place and who goes
 		plain: send("POST", "/api/v1/reports", `{"category":"B03","location":{"lon":121.3851,"lat":28.5851}}`)},
-	"GET /api/v1/reports":          {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/reports")},
-	"GET /api/v1/reports/:id":      {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/reports/" + p.report.String()) }},
-	"GET /api/v1/photos/:sha256":   {settles: http.StatusServiceUnavailable /* nobody makes copies here */, needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/photos/" + p.photo) }},
-	"GET /api/v1/me/notices":       {plain: get("/api/v1/me/notices")},
-	"POST /api/v1/me/notices/seen": {plain: send("POST", "/api/v1/me/notices/seen", `{"up_to":1}`)},
+	"GET /api/v1/reports":                 {needs: []dispatch.Action{dispatch.ActSeeCases}, plain: get("/api/v1/reports")},
+	"POST /api/v1/reports/:id/evaluation": {settles: http.StatusBadRequest /* the code that came with the report is what lets it in */, needs: []dispatch.Action{dispatch.ActSeeCases}, apart: "the code of the report alone lets it in: TestAReporterSaysHowContentTheyAre"},
+	"GET /api/v1/reports/:id":             {needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/reports/" + p.report.String()) }},
+	"GET /api/v1/photos/:sha256":          {settles: http.StatusServiceUnavailable /* nobody makes copies here */, needs: []dispatch.Action{dispatch.ActSeeCases}, at: func(p *planted) call { return get("/api/v1/photos/" + p.photo) }},
+	"GET /api/v1/me/notices":              {plain: get("/api/v1/me/notices")},
+	"POST /api/v1/me/notices/seen":        {plain: send("POST", "/api/v1/me/notices/seen", `{"up_to":1}`)},
 
 	"GET /api/v1/operator-items": {needs: []dispatch.Action{dispatch.ActDispatch}, plain: get("/api/v1/operator-items")},
 	"POST /api/v1/operator-items/:id/settle": {needs: []dispatch.Action{dispatch.ActDispatch},

@@ -220,6 +220,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.addSlow("POST", "/api/v1/reports", may(dispatch.ActReport), s.fileReport)
 	s.add("GET", "/api/v1/reports", see, s.listReports)
 	s.add("GET", "/api/v1/reports/:id", access{anyOf: []dispatch.Action{dispatch.ActSeeCases}, code: true}, s.getReport)
+	s.add("POST", "/api/v1/reports/:id/evaluation", access{anyOf: []dispatch.Action{dispatch.ActSeeCases}, code: true}, s.evaluateReport)
 	s.add("GET", "/api/v1/me/notices", signedIn, s.listNotices)
 	s.add("POST", "/api/v1/me/notices/seen", signedIn, s.seeNotices)
 	s.add("GET", "/api/v1/operator-items", may(dispatch.ActDispatch), s.listOperatorItems)

@@ -99,6 +99,8 @@ type Followed struct {
 	Arrived    bool                 `json:"arrived"`
 	Result     *Words               `json:"result"`
 	Messages   []Message            `json:"messages"`
+	// Evaluation is what the reporter said of it, nil where they did not.
+	Evaluation *Evaluation `json:"evaluation"`
 
 	Report  *Report  `json:"report,omitempty"`
 	Contact *Contact `json:"contact,omitempty"`
@@ -117,6 +119,23 @@ type FollowedDepartment struct {
 // report's id, or the number of its case, which is what a person can type. An unknown
 // report and a wrong code are one answer.
 func (s *Service) FollowUp(ctx context.Context, ref, code string) (Followed, error) {
+	file, err := s.fileOfCode(ctx, ref, code)
+	if err != nil {
+		return Followed{}, err
+	}
+	return s.toldOf(file), nil
+}
+
+// toldOf is what whoever has the code of a report is told of it.
+func (s *Service) toldOf(file ReportFile) Followed {
+	out := file.followed()
+	if file.hidden(Viewer{District: s.District}) { // a code is nobody who takes part
+		file.receipt(&out)
+	}
+	return out
+}
+
+func (s *Service) fileOfCode(ctx context.Context, ref, code string) (ReportFile, error) {
 	id, err := ParseID[reportKind](ref)
 	number := ""
 	if err != nil {
@@ -124,7 +143,7 @@ func (s *Service) FollowUp(ctx context.Context, ref, code string) (Followed, err
 	}
 	kept, err := s.Store.FollowUpCodes(ctx, id, number)
 	if err != nil {
-		return Followed{}, err
+		return ReportFile{}, err
 	}
 	var found ReportID
 	code = plainCode(code)
@@ -138,17 +157,9 @@ func (s *Service) FollowUp(ctx context.Context, ref, code string) (Followed, err
 		}
 	}
 	if found.IsZero() || code == "" {
-		return Followed{}, &Fault{Kind: NotFound, Code: "not-found", Detail: "The number and the code do not belong together; check both."}
+		return ReportFile{}, &Fault{Kind: NotFound, Code: "not-found", Detail: "The number and the code do not belong together; check both."}
 	}
-	file, err := s.Store.ReportFile(ctx, found)
-	if err != nil {
-		return Followed{}, err
-	}
-	out := file.followed()
-	if file.hidden(Viewer{District: s.District}) { // a code is nobody who takes part
-		file.receipt(&out)
-	}
-	return out, nil
+	return s.Store.ReportFile(ctx, found)
 }
 
 // Report answers a report and what its reporter was told, to whoever may see its
@@ -180,7 +191,7 @@ func (s *Service) Report(ctx context.Context, v Viewer, id ReportID) (Followed, 
 func (f ReportFile) followed() Followed {
 	c := f.Case
 	out := Followed{Number: f.ToldNumber, ReceivedAt: f.Report.ReceivedAt, Category: f.Names.category(c.Category), Stage: c.Stage,
-		StageText: PlainStage(c.Stage), Open: c.Stage.Open(), Goes: []FollowedDepartment{}, Messages: f.Messages}
+		StageText: PlainStage(c.Stage), Open: c.Stage.Open(), Goes: []FollowedDepartment{}, Messages: f.Messages, Evaluation: f.Report.Evaluation}
 	if out.Messages == nil {
 		out.Messages = []Message{}
 	}

@@ -13,6 +13,8 @@ type AnswerStore interface {
 	// FollowUpCodes answers the kept codes of a report, or of every report of the case
 	// with that number when the id is zero; none where there is no such report.
 	FollowUpCodes(ctx context.Context, id ReportID, number string) ([]CodeHash, error)
+	// EvaluationOf answers what a reporter said of their report, nil where they did not.
+	EvaluationOf(ctx context.Context, id ReportID) (*Evaluation, error)
 	ReportFile(ctx context.Context, id ReportID) (ReportFile, error)
 	// Notices answers what the viewer was told, newest first, and how much of all of it
 	// they have not seen, MaxUnseen at most.

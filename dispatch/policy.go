@@ -17,6 +17,8 @@ type Viewer struct {
 	// Simulated viewers are played by a program, or act for a patrol that is; what they
 	// do carries the mark and is no proof.
 	Simulated bool
+	// Resident is whoever brings the code of a report, and nobody who is signed in.
+	Resident bool
 	// From is the address that the request came from, or FromCommand; events commit to it.
 	From string
 }

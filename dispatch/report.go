@@ -107,6 +107,8 @@ type Report struct {
 	ObservedAt  time.Time `json:"observed_at"`
 	ReceivedAt  time.Time `json:"received_at"`
 	Photos      []Photo   `json:"photos"`
+	// Evaluation is what the reporter said when it was settled, nil where they did not.
+	Evaluation *Evaluation `json:"evaluation"`
 	// Simulated says that a program reported this, or somebody of a patrol that a
 	// program plays.
 	Simulated bool `json:"simulated"`

@@ -253,6 +253,7 @@ type Turn struct {
 	SetRevisits  []Revisit // written anew, or changed
 	Link         *CaseLink
 	Shown        *Evidence // photos that came with the step
+	Evaluated    *NewEvaluation
 	Notices      []Notice
 	Items        []Shortfall // for an operator
 	Settled      []string    // departments whose shortfalls are settled

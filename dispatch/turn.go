@@ -84,6 +84,8 @@ func actorName(v Viewer) string {
 		return "device:" + v.Device.String()
 	case v.From == FromCommand:
 		return "command"
+	case v.Resident:
+		return reporterActor
 	}
 	return "system"
 }

@@ -228,7 +228,9 @@ func (f ReportFile) receipt(out *Followed) {
 		}
 	}
 	out.Messages = kept
+	out.Evaluation = nil
 	if out.Report != nil {
+		out.Report.Evaluation = nil
 		out.Report.CaseID, out.Report.CaseNumber = f.FiledAs, f.ToldNumber
 		out.Report.Stage, out.Report.StageText = out.Stage, out.StageText
 	}

@@ -356,7 +356,8 @@ const reportColumns = `
 SELECT r.id, r.case_id, c.number AS case_number, c.stage, r.category, r.lon, r.lat, r.sent_lon, r.sent_lat, r.sent_crs, r.accuracy_m, r.cell, r.description,
   r.observed_at, r.received_at, r.simulated,
   coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.position)
-    FROM report_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.report_id = r.id), '[]') AS photos
+    FROM report_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.report_id = r.id), '[]') AS photos,
+  ` + evaluationJSON + ` AS evaluation
 FROM reports r JOIN cases c ON c.id = r.case_id`
 
 const reportsOf = reportColumns + ` WHERE r.case_id = $1 ORDER BY r.id`
@@ -371,23 +372,24 @@ var listOwnReports = strings.NewReplacer("r.case_id, c.number", "c.case_id, c.nu
 WHERE r.district_id = $1 AND (r.reporter_account = $2 OR r.reporter_device = $3) AND r.id < $4 ORDER BY r.id DESC LIMIT $5`
 
 type reportRow struct {
-	ID          uuid.UUID        `db:"id"`
-	CaseID      uuid.UUID        `db:"case_id"`
-	CaseNumber  string           `db:"case_number"`
-	Stage       dispatch.Stage   `db:"stage"`
-	Category    string           `db:"category"`
-	Lon         float64          `db:"lon"`
-	Lat         float64          `db:"lat"`
-	SentLon     float64          `db:"sent_lon"`
-	SentLat     float64          `db:"sent_lat"`
-	SentCRS     string           `db:"sent_crs"`
-	AccuracyM   *float64         `db:"accuracy_m"`
-	Cell        int64            `db:"cell"`
-	Description string           `db:"description"`
-	ObservedAt  time.Time        `db:"observed_at"`
-	ReceivedAt  time.Time        `db:"received_at"`
-	Photos      []dispatch.Photo `db:"photos"`
-	Simulated   bool             `db:"simulated"`
+	ID          uuid.UUID            `db:"id"`
+	CaseID      uuid.UUID            `db:"case_id"`
+	CaseNumber  string               `db:"case_number"`
+	Stage       dispatch.Stage       `db:"stage"`
+	Category    string               `db:"category"`
+	Lon         float64              `db:"lon"`
+	Lat         float64              `db:"lat"`
+	SentLon     float64              `db:"sent_lon"`
+	SentLat     float64              `db:"sent_lat"`
+	SentCRS     string               `db:"sent_crs"`
+	AccuracyM   *float64             `db:"accuracy_m"`
+	Cell        int64                `db:"cell"`
+	Description string               `db:"description"`
+	ObservedAt  time.Time            `db:"observed_at"`
+	ReceivedAt  time.Time            `db:"received_at"`
+	Photos      []dispatch.Photo     `db:"photos"`
+	Evaluation  *dispatch.Evaluation `db:"evaluation"`
+	Simulated   bool                 `db:"simulated"`
 }
 
 func reportsFrom(found []reportRow) []dispatch.Report {
@@ -397,7 +399,7 @@ func reportsFrom(found []reportRow) []dispatch.Report {
 			Stage: r.Stage, StageText: dispatch.PlainStage(r.Stage), Category: r.Category,
 			Lon: r.Lon, Lat: r.Lat, AccuracyM: r.AccuracyM, Sent: dispatch.Sent{Lon: r.SentLon, Lat: r.SentLat, CRS: geo.CRS(r.SentCRS)},
 			Cell: cell.Cell(uint64(r.Cell)), Description: r.Description, ObservedAt: r.ObservedAt.UTC(), ReceivedAt: r.ReceivedAt.UTC(), Photos: r.Photos,
-			Simulated: r.Simulated}
+			Evaluation: r.Evaluation, Simulated: r.Simulated}
 		out[i].ComparePhotos()
 	}
 	return out

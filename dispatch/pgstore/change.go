@@ -233,6 +233,7 @@ func (s *Store) queueTurn(batch *pgx.Batch, t dispatch.Turn) error {
 	s.arm(batch, t.Arm)
 	s.keepRevisits(batch, t)
 	s.keepEvidence(batch, t)
+	s.keepEvaluation(batch, t)
 	s.keepClocks(batch, c.ID, t.SetClocks, t.DropClocks)
 	if t.Ruling != nil {
 		batch.Queue(insertRuling, uuid.Must(uuid.NewV7()), s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, t.Ruling.Owner, t.Ruling.From, t.Ruling.Reason, orNull(t.Ruling.By))

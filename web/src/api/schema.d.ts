@@ -104,6 +104,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/{id}/evaluation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a reporter says of a report that is settled, once
+         * @description With the header `X-Follow-Up-Code`, which is what lets it in, by the report's id or the number of its case. Said
+         *     twice alike it counts once; another word is 409 `/problems/evaluated-already`, and one before the case is closed
+         *     is 409 `/problems/not-closed`. `dissatisfied` becomes an operator's item to call back; no case opens again by itself.
+         */
+        post: operations["evaluateReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/me/notices": {
         parameters: {
             query?: never;
@@ -1792,6 +1814,7 @@ export interface components {
             result: components["schemas"]["Words"] | null;
             /** @description Oldest first */
             messages: components["schemas"]["Message"][];
+            evaluation: components["schemas"]["Evaluation"] | null;
             report?: components["schemas"]["Report"];
             contact?: components["schemas"]["Contact"];
         };
@@ -1893,8 +1916,22 @@ export interface components {
             /** Format: date-time */
             received_at: string;
             photos: components["schemas"]["Photo"][];
+            evaluation: components["schemas"]["Evaluation"] | null;
             /** @description Reported by a program, or for a patrol that a program plays */
             simulated: boolean;
+        };
+        /** @enum {string} */
+        Satisfaction: "satisfied" | "fair" | "dissatisfied";
+        NewEvaluation: {
+            satisfaction: components["schemas"]["Satisfaction"];
+            words?: string;
+        };
+        /** @description What a reporter said when it was settled */
+        Evaluation: {
+            satisfaction: components["schemas"]["Satisfaction"];
+            words: string;
+            /** Format: date-time */
+            at: string;
         };
         /** @description The position as the reporter sent it */
         SentPosition: {
@@ -4077,6 +4114,33 @@ export interface operations {
             cookie?: never;
         };
         requestBody?: never;
+        responses: {
+            /** @description The report and its answers. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportAnswers"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    evaluateReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEvaluation"];
+            };
+        };
         responses: {
             /** @description The report and its answers. */
             200: {

@@ -60,6 +60,7 @@ export function told(e: CaseEvent, c: CaseDetail, w: Dict): string {
 /** Accounts and devices come as ids; a person reads who it was to them. */
 function byWhom(actor: string, w: Dict): string {
   if (actor === "system") return w.bySystem;
+  if (actor === "resident") return w.byResident;
   const [kind, id] = actor.split(":");
   if (kind === "account") return id === session.value?.account_id ? w.byMe : w.byAccount;
   if (kind === "device") return w.byDevice;

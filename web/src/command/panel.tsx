@@ -45,6 +45,7 @@ export function Panel() {
             <Course c={c} />
             <HandOvers c={c} />
             <Photos c={c} />
+            <Content c={c} />
             <Where c={c} />
             <WhyDepartments c={c} />
             <JointMission c={c} />
@@ -132,6 +133,23 @@ function Where({ c }: { c: CaseDetail }) {
         )}
       </div>
       <WhoseButton at={{ lon: c.lon, lat: c.lat, category: c.category, about: w.whose.ofCase(c.number), at: Date.parse(c.made_at) }} />
+    </section>
+  );
+}
+
+/** What reporters said when it was settled. */
+function Content({ c }: { c: CaseDetail }) {
+  const w = words.value;
+  const said = c.reports.flatMap((r) => r.evaluation ?? []);
+  if (said.length === 0) return null;
+  return (
+    <section id="evaluations">
+      <h3>{w.heard.evaluation}</h3>
+      {said.map((e) => (
+        <p key={e.at} class={`say ${e.satisfaction === "dissatisfied" ? "bad" : ""}`}>
+          <b>{w.satisfaction[e.satisfaction]}</b> {e.words} <span class="note">{clock(e.at)}</span>
+        </p>
+      ))}
     </section>
   );
 }

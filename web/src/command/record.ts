@@ -47,6 +47,7 @@ function inOneWord(key: string, v: unknown, w: Dict): string {
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return dayAndClock(text);
   if (/^[0-9a-f]{8}-[0-9a-f-]{27}$/.test(text)) return "";
   if (key === "level") return look(w.course.levels, text);
+  if (key === "satisfaction") return look(w.satisfaction, text);
   if (key === "tier") return look(w.like.tierNames, text);
   if (key === "clock") return look(w.course.clocks, text);
   if (key === "for") return look(w.record.askFor, text);

@@ -101,6 +101,59 @@ function Ask() {
   );
 }
 
+const satisfactions = ["satisfied", "fair", "dissatisfied"] as const;
+const content = signal<(typeof satisfactions)[number] | null>(null);
+const thanked = signal(false);
+
+async function evaluate(words_: string): Promise<void> {
+  const k = key.value;
+  const satisfaction = content.value;
+  if (!k || !satisfaction || busy.value) return;
+  busy.value = true;
+  trouble.value = "";
+  try {
+    found.value = await ask(client.POST("/api/v1/reports/{id}/evaluation", {
+      params: { path: { id: k.ref } }, headers: { "X-Follow-Up-Code": k.code }, body: { satisfaction, ...(words_ ? { words: words_ } : {}) } }));
+    thanked.value = true;
+  } catch (why) {
+    if (!(why instanceof Refused)) throw why;
+    const w = words.value.followUp;
+    trouble.value = why.type === "/problems/evaluated-already" ? w.evaluatedAlready : why.type === "/problems/not-closed" ? w.notClosed
+      : why.status === 429 ? words.value.throttled(why.retryAfterS ?? 60) : why.type === "offline" ? words.value.offlineNow : words.value.serverFault;
+  } finally {
+    busy.value = false;
+  }
+}
+
+/** Asked once, when it is settled; after that it says what was said. */
+function Content({ r }: { r: ReportAnswers }) {
+  const all = words.value;
+  const w = all.followUp;
+  const said = r.evaluation;
+  if (said)
+    return (
+      <section class="card content" id="evaluated">
+        <h3>{w.evaluated}</h3>
+        <p><b>{all.satisfaction[said.satisfaction]}</b> <span class="quiet">{dayAndClock(said.at)}</span></p>
+        {said.words ? <p class="result">{said.words}</p> : null}
+        {thanked.value ? <p role="status">{said.satisfaction === "dissatisfied" ? w.calledBack : w.thanks}</p> : null}
+      </section>
+    );
+  if (r.stage !== "closed") return null;
+  return (
+    <form class="card content" id="evaluate" onSubmit={(e) => { e.preventDefault(); void evaluate(String(new FormData(e.currentTarget).get("words") ?? "").trim()); }}>
+      <h3 id="evaluate-title">{w.evaluate}</h3>
+      <div class="choices" role="group" aria-labelledby="evaluate-title">
+        {satisfactions.map((s) => <button key={s} type="button" aria-pressed={content.value === s} onClick={() => (content.value = s)}>{all.satisfaction[s]}</button>)}
+      </div>
+      <label for="evaluate-words">{w.evaluateWords}</label>
+      <textarea id="evaluate-words" name="words" maxLength={1000} />
+      <p class="quiet">{w.evaluateHint}</p>
+      <button type="submit" class="big" disabled={busy.value || content.value === null}>{w.evaluateSend}</button>
+    </form>
+  );
+}
+
 function Account({ r }: { r: ReportAnswers }) {
   const w = words.value.followUp;
   return (
@@ -118,6 +171,7 @@ function Account({ r }: { r: ReportAnswers }) {
           <dd>{dayAndClock(r.received_at)}</dd>
         </dl>
       </section>
+      <Content r={r} />
       {r.departments.length > 0 ? (
         <section class="card">
           <h3>{w.who}</h3>
@@ -155,6 +209,8 @@ function Account({ r }: { r: ReportAnswers }) {
           keep(null);
           key.value = null;
           found.value = null;
+          content.value = null;
+          thanked.value = false;
           trouble.value = "";
         }}
       >

@@ -8,7 +8,7 @@ import { meet } from "./en/meet.ts";
 import { whose } from "./en/whose.ts";
 import { people } from "./en/people.ts";
 import { settings } from "./en/settings.ts";
-import { followUp, heard } from "./en/told.ts";
+import { followUp, heard, satisfaction } from "./en/told.ts";
 import { eventEn, saidEn } from "./events.gen.ts";
 import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./en/duty.ts";
 import type { Dict } from "./zh.ts";
@@ -337,6 +337,7 @@ export const en: Dict = {
   byDevice: "a phone",
   elsewhere,
   bySystem: "system",
+  byResident: "a resident (code)",
   event: eventEn,
   said: saidEn,
   record: {
@@ -363,6 +364,7 @@ export const en: Dict = {
 
   followUp,
   heard,
+  satisfaction,
 
   phone,
 };

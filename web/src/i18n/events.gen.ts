@@ -42,6 +42,7 @@ export const eventZh = {
   "drawn": "抽查",
   "enrolment.opened": "发放登记码",
   "enrolment.withdrawn": "收回登记码",
+  "evaluated": "上报人评价",
   "evidence": "附照片",
   "granted": "批准",
   "hand_over.due": "临近下班，须交班",
@@ -170,6 +171,7 @@ export const eventEn = {
   "drawn": "Drawn for checking",
   "enrolment.opened": "Enrolment code made",
   "enrolment.withdrawn": "Enrolment code withdrawn",
+  "evaluated": "Evaluated by the reporter",
   "evidence": "Photos shown",
   "granted": "Approved",
   "hand_over.due": "To be handed over, the shift ends",
@@ -302,6 +304,7 @@ export const saidZh = {
   "result": "结果",
   "road": "道路",
   "road_m": "路程",
+  "satisfaction": "满意度",
   "share": "占比",
   "standard": "统一答复",
   "step": "环节",
@@ -361,6 +364,7 @@ export const saidEn = {
   "result": "Result",
   "road": "Road",
   "road_m": "By road",
+  "satisfaction": "Satisfaction",
   "share": "Share",
   "standard": "Standard answer",
   "step": "Step",
@@ -375,4 +379,4 @@ export const saidEn = {
 };
 
 /** The fields of an event in the order in which they are said. */
-export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"];
+export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "satisfaction", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"];

@@ -9,7 +9,7 @@ import { meet } from "./zh/meet.ts";
 import { whose } from "./zh/whose.ts";
 import { people } from "./zh/people.ts";
 import { settings } from "./zh/settings.ts";
-import { followUp, heard } from "./zh/told.ts";
+import { followUp, heard, satisfaction } from "./zh/told.ts";
 import { eventZh, saidZh } from "./events.gen.ts";
 import { assignment, elsewhere, mode, part, presence, role, shortfall, stage, status, toldWhom, urgency, why } from "./zh/duty.ts";
 
@@ -337,6 +337,7 @@ export const zh = {
   byDevice: "手机",
   elsewhere,
   bySystem: "系统",
+  byResident: "居民（查询码）",
   event: eventZh,
   said: saidZh,
   record: {
@@ -363,6 +364,7 @@ export const zh = {
 
   followUp,
   heard,
+  satisfaction,
 
   phone,
 };

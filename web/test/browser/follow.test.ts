@@ -1,7 +1,7 @@
 /** The page of a resident: a number and a code, and nobody signed in. */
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { accessible, fileReport, newPage, open, service, signIn, somewhere } from "./browser.ts";
+import { accessible, admin, fileReport, newPage, open, service, signIn, somewhere } from "./browser.ts";
 
 let browser: Browser;
 let page: Page;
@@ -45,6 +45,29 @@ test("the link opens it too, and its code leaves the address at once", async () 
   await other.click("header button");
   await expect.poll(() => other.textContent("h1")).toContain("What became of my report");
   expect(await other.content()).not.toContain("后院熟食");
+});
+
+test.runIf(service.real)("when it is settled the reporter says once how content they are, and the desk reads it", async () => {
+  const { number, id, followUp } = await fileReport("C11", { lon: 121.4, lat: 28.58 }, "垃圾堆积");
+  await admin(`POST /cases/${id}/close`, { answer: "已清运" });
+  const resident = await context.newPage();
+  await resident.goto(`${service.url}${followUp.url}`);
+  await resident.locator("#evaluate").waitFor();
+  expect(await resident.locator("#evaluate [type=submit]").isDisabled()).toBe(true);
+  await resident.locator(".choices button").nth(2).click();
+  await resident.fill("#evaluate-words", "第二天又堆满了");
+  await accessible(resident);
+  await resident.click("#evaluate [type=submit]");
+  await resident.locator("#evaluated [role=status]").waitFor();
+  expect(await resident.textContent("#evaluated")).toContain("第二天又堆满了");
+  await accessible(resident);
+  await resident.reload();
+  await resident.locator("#evaluated").waitFor();
+  expect(await resident.locator("#evaluate").count()).toBe(0);
+  const c = await admin<{ stage: string; reports: { evaluation: { satisfaction: string } | null }[] }>(`GET /cases/${id}`);
+  expect([c.stage, c.reports[0]?.evaluation?.satisfaction]).toEqual(["closed", "dissatisfied"]);
+  const { items } = await admin<{ items: { number: string; reason: string }[] }>("GET /operator-items?open=true&limit=200");
+  expect(items.filter((i) => i.number === number).map((i) => i.reason)).toEqual(["dissatisfied"]);
 });
 
 test("no other host was asked for anything, and nothing broke", () => {

@@ -51,6 +51,7 @@ export const shortfall: Dict["shortfall"] = {
   no_skill: "nobody has the skill",
   contended: "taken by another case first",
   shift_ends: "the shift of who is there ends; find relief",
+  dissatisfied: "the reporter is not content: call back",
 };
 
 export const why: Dict["why"] = {

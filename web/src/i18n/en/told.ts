@@ -19,8 +19,19 @@ export const followUp: Dict["followUp"] = {
   heard: (t: string, open: boolean) => `As of ${t}${open ? "; refreshes by itself" : ""}`,
   refresh: "Refresh",
   another: "Look up another",
+  evaluate: "Are you content with the result?",
+  evaluateHint: "You can say so once. Whoever is not content is called back.",
+  evaluateWords: "Anything to add (optional)",
+  evaluateSend: "Send",
+  evaluated: "What you said",
+  thanks: "Received, thank you.",
+  calledBack: "Received. Somebody will call you back.",
+  evaluatedAlready: "You have said so before; that stands.",
+  notClosed: "It is not settled yet; say so when it is.",
   note: "This page shows how far the matter is, never your name, telephone or place. Keep the code to yourself.",
 };
+
+export const satisfaction: Dict["satisfaction"] = { satisfied: "Content", fair: "Fairly content", dissatisfied: "Not content" };
 
 export const heard: Dict["heard"] = {
   bell: "Messages",
@@ -44,4 +55,5 @@ export const heard: Dict["heard"] = {
   showCode: "Show to the reporter",
   hideCode: "Hide",
   codeOf: "QR code of the page",
+  evaluation: "What the reporter said",
 };

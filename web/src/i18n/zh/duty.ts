@@ -57,6 +57,7 @@ export const shortfall = {
   no_skill: "无人具备所需技能",
   contended: "被其他事件抢先占用",
   shift_ends: "在场力量临近下班，须安排接班",
+  dissatisfied: "上报人不满意，请回访",
 };
 
 export const why = {

@@ -18,8 +18,20 @@ export const followUp = {
   heard: (t: string, open: boolean) => `更新于 ${t}${open ? "，会自动刷新" : ""}`,
   refresh: "刷新",
   another: "查询其他事项",
+  evaluate: "您对处理结果满意吗？",
+  evaluateHint: "只能评价一次。不满意的，会有工作人员回访。",
+  evaluateWords: "想说的话（可不填）",
+  evaluateSend: "提交评价",
+  evaluated: "您的评价",
+  thanks: "已收到，谢谢。",
+  calledBack: "已收到。工作人员会回访您。",
+  evaluatedAlready: "您已经评价过了，以先前的为准。",
+  notClosed: "事项还在办理，办结后再评价。",
   note: "本页只显示办理进展，不显示您的姓名、电话和地点。请保管好查询码，不要转给他人。",
 };
+
+/** How content a reporter is. */
+export const satisfaction = { satisfied: "满意", fair: "基本满意", dissatisfied: "不满意" };
 
 export const heard = {
   bell: "消息",
@@ -43,4 +55,5 @@ export const heard = {
   showCode: "给反映人看",
   hideCode: "收起",
   codeOf: "查询二维码",
+  evaluation: "上报人评价",
 };
