@@ -34,7 +34,7 @@ func (s *Server) Unasked() (n int) {
 	s.watchMu.Lock()
 	defer s.watchMu.Unlock()
 	for w := range s.watching {
-		if w.fresh {
+		if w.asked.IsZero() {
 			n++
 		}
 	}

@@ -15,9 +15,10 @@ import (
 // A socket was asked once who it is and may stay for days; requests are asked each
 // time. Two things end a socket whose right has ended, each without the other:
 // WatchAccess looks several times a second whether anybody's right has ended at all
-// and then asks for all sockets of this node in one question; and each socket has a
-// vigil, which asks for itself every half minute, for what ends by the clock (a token
-// that runs out) and for a watch that does not come round.
+// and then asks for all sockets of this node in one question, and in the same way for
+// those it has not asked for lately, for what ends by the clock (a token that runs out);
+// and each socket has a vigil, which asks for itself where the watch does not come round
+// within half a minute.
 
 // vigilEvery is how soon a right that has run out ends the socket it opened.
 const vigilEvery = 30 * time.Second
@@ -36,7 +37,7 @@ type vigil struct {
 	who    pgauth.Identity
 	line   Line
 	once   sync.Once // of end
-	fresh  bool      // guarded by Server.watchMu: WatchAccess has not asked for it yet
+	asked  time.Time // guarded by Server.watchMu: when WatchAccess last asked for it; zero before
 
 	mu    sync.Mutex // guards all below
 	timer *time.Timer
@@ -45,7 +46,7 @@ type vigil struct {
 
 // keepVigil watches over a socket until it is stopped.
 func (s *Server) keepVigil(line Line, who caller) *vigil {
-	v := &vigil{server: s, who: who.Identity, line: line, fresh: true}
+	v := &vigil{server: s, who: who.Identity, line: line}
 	s.watchMu.Lock()
 	s.watching[v] = struct{}{}
 	s.watchMu.Unlock()
@@ -99,9 +100,10 @@ func (s *Server) WatchAccess(ctx context.Context) error {
 	}
 }
 
-// lookAtAccess asks for every socket when the revision is another than the one seen,
-// and for each socket once after it has opened: its right may have ended between the
-// handshake and its place in the list, when nobody could find it there.
+// lookAtAccess asks for every socket when the revision is another than the one seen, for
+// each that it has not asked for lately, and for each once after it has opened: its right
+// may have ended between the handshake and its place in the list, when nobody could find
+// it there.
 func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.WaitGroup) (int64, error) {
 	asking, cancel := context.WithTimeout(ctx, s.maxTime)
 	defer cancel()
@@ -110,9 +112,10 @@ func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.Wait
 		return 0, err
 	}
 	var sockets []*vigil
+	now := time.Now()
 	s.watchMu.Lock()
 	for w := range s.watching {
-		if w.fresh || revision != seen {
+		if revision != seen || now.Sub(w.asked) >= s.vigilEvery/2 {
 			sockets = append(sockets, w)
 		}
 	}
@@ -133,17 +136,24 @@ func (s *Server) lookAtAccess(ctx context.Context, seen int64, ending *sync.Wait
 	}
 	s.watchMu.Lock()
 	for _, w := range sockets {
-		w.fresh = false
+		w.asked = now
 	}
 	s.watchMu.Unlock()
 	return revision, nil
 }
 
-// look asks once. A database that is away ends nothing.
+// look asks once, unless the watch has. A database that is away ends nothing.
 func (v *vigil) look() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.over {
+		return
+	}
+	v.server.watchMu.Lock()
+	asked := time.Since(v.asked)
+	v.server.watchMu.Unlock()
+	if asked < v.server.vigilEvery {
+		v.timer.Reset(v.server.vigilEvery - asked)
 		return
 	}
 	asking, cancel := context.WithTimeout(v.server.draining, v.server.maxTime)
