@@ -16,6 +16,11 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// keepPlan has the statements after it in a transaction planned once for whatever they are
+// asked with: for those that go by the keys they are given, where making a plan takes
+// longer than following it.
+const keepPlan = `SET LOCAL plan_cache_mode = force_generic_plan`
+
 // lockCase and lockClaimed run as statements of their own: the second sees what
 // was committed while the first waited for the case.
 const lockCase = `
@@ -108,6 +113,7 @@ func (s *Store) queueTime(batch *pgx.Batch, p *papers) {
 func (s *Store) docket(ctx context.Context, tx pgx.Tx, id dispatch.CaseID, claims []dispatch.PatrolID) (dispatch.Docket, error) {
 	var p papers
 	batch := &pgx.Batch{}
+	batch.Queue(keepPlan)
 	batch.Queue(lockCase, s.district.UUID, id.UUID).Query(collect(&p.cases))
 	batch.Queue(lockClaimed, s.district.UUID, []uuid.UUID{id.UUID}, uuids(claims)).Query(collect(&p.patrols))
 	s.queuePapers(batch, id, &p)

@@ -34,10 +34,6 @@ WHERE p.district_id = $1 AND p.kind = ANY ($5) AND ST_DWithin(p.geom::geography,
     WHERE g.district_id = $1 AND v.valid @> gp_now() AND ST_Covers(g.geom, p.geom) AND g.area_code IN (SELECT code FROM below)))
 ORDER BY p.geom::geography <-> ` + herePoint + ` LIMIT $7`
 
-// keepPlan has the statements after it in a transaction planned once for whatever they
-// are asked with.
-const keepPlan = `SET LOCAL plan_cache_mode = force_generic_plan`
-
 // anywhereM is more than half way round the Earth, metres.
 const anywhereM = 21e6
 
