@@ -135,7 +135,11 @@ func newDossierPage(in dossierContext) dossierPage {
 		if d.Part == dispatch.PartLead {
 			part = w.Lead
 		}
-		departments = append(departments, named(in.names, d.Code)+" ("+part+")")
+		name, local := in.code("unit", d.Code) // the village and the town are in no register
+		if !local {
+			name = named(in.names, d.Code)
+		}
+		departments = append(departments, name+" ("+part+")")
 	}
 	for _, s := range c.Shortfalls {
 		short = append(short, named(in.names, s.Department)+" ("+or(in.words.States, string(s.Reason))+")")
