@@ -35,7 +35,7 @@ var ticks = [...]time.Duration{
 	windows:    250 * time.Millisecond,
 	gathering:  2 * time.Second,
 	missing:    time.Second,
-	endings:    time.Second,
+	endings:    5 * time.Second, // it asks for the shift of each patrol on a case
 }
 
 // round is how one clock goes. Its own goroutine writes, Rounds reads.
