@@ -20,8 +20,9 @@ const (
 	becauseFilled = "somebody came free"
 )
 
-// mostStale bounds how many proposals are made again at one tick; the rest follows.
-const mostStale = 8
+// mostStale bounds how many proposals are made again at one tick; the rest follows. Plans
+// for those who wait for a decision must not crowd out plans for those who are sent.
+const mostStale = 2
 
 // StaleProposal is a proposal that does not hold any more: somebody whom it names is not
 // free, or, where Taken is false, somebody came free of a department that it lacks, or of

@@ -70,6 +70,11 @@ func TestProposalsNameDifferentPatrols(t *testing.T) {
 	if _, err := w.desk.Dispatch(context.Background(), w.operator, c.ID, 0, dispatch.Order{Choices: []dispatch.Choice{{Department: "police", PatrolID: w.ids["P1"]}}}); err != nil {
 		t.Fatal(err)
 	}
+	w.exec(`UPDATE plans SET made_at = gp_now() WHERE case_id = $1`, a.ID.UUID)
+	w.exec(`UPDATE cases SET made_at = gp_now() - interval '5 min' WHERE id = $1`, a.ID.UUID)
+	w.shortfalls()
+	eq(t, "not again before it has waited as long as until then", w.see(a.ID).Dispatch, dispatch.DispatchProposed)
+	pgtest.Advance(t, w.db, 5*time.Minute)
 	w.shortfalls()
 	eq(t, "made again", w.see(a.ID).Dispatch, dispatch.DispatchPending)
 	w.window(n)
@@ -145,9 +150,10 @@ func TestProposalsShareThePatrols(t *testing.T) {
 				w.exec(`UPDATE patrols SET status = 'free', status_at = gp_now(), version = version + 1 WHERE code = $1`, code)
 			}
 			pgtest.Advance(t, w.db, time.Second)
-			for range 4 {
-				w.window(n)
+			for range 8 { // two a tick, and each only so often
+				pgtest.Advance(t, w.db, 10*time.Minute)
 				w.shortfalls()
+				w.window(n)
 			}
 			w.window(n)
 			named := ask[int](w, `SELECT count(DISTINCT patrol_id) FROM assignments WHERE state = 'proposed' AND department = 'police'`)
