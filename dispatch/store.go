@@ -340,6 +340,11 @@ type Deadline struct {
 	Reporter PatrolID
 }
 
+// Pressing says that patrols, or somebody who has just reported, wait for it.
+func (d Deadline) Pressing() bool {
+	return d.Step == StepDispatch || d.Step == StepOffer || d.Step == StepAnswer
+}
+
 // Movable is an assignment whose patrol has not set out and could go elsewhere.
 type Movable struct {
 	Case       CaseID

@@ -20,14 +20,15 @@ import (
 )
 
 // Whoever files on behalf of a resident is not told: the resident has the code.
-const reporterColumns = `r.id AS report_id,
+const reporterColumns = `r.id AS report_id, r.case_id,
   CASE WHEN coalesce(r.channel, 'worker') IN ('worker', 'sensor') THEN r.reporter_account END AS account_id,
   CASE WHEN coalesce(r.channel, 'worker') IN ('worker', 'sensor') AND r.reporter_account IS NULL THEN r.reporter_device END AS device_id`
 
-const reportersOf = `SELECT ` + reporterColumns + ` FROM reports r WHERE r.case_id = $1 ORDER BY r.id`
+const reportersOf = `SELECT ` + reporterColumns + ` FROM reports r WHERE r.case_id = ANY ($1) ORDER BY r.id`
 
 type reporterRow struct {
 	ReportID  uuid.UUID  `db:"report_id"`
+	CaseID    uuid.UUID  `db:"case_id"`
 	AccountID *uuid.UUID `db:"account_id"`
 	DeviceID  *uuid.UUID `db:"device_id"`
 }
@@ -81,27 +82,28 @@ func namesFrom(rows []nameRow) dispatch.Names {
 
 const insertNotices = `
 INSERT INTO notices (district_id, case_id, staff_id, report_id, account_id, device_id, why, text_zh, text_en, seen_at)
-SELECT $1, $2, x.staff_id, x.report_id, x.account_id, x.device_id, x.why, left(x.zh, 2000), left(x.en, 2000), CASE WHEN x.seen THEN gp_now() END
-FROM unnest($3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[]) WITH ORDINALITY
-  AS x (staff_id, report_id, account_id, device_id, why, zh, en, seen, n) ORDER BY x.n
+SELECT $1, x.case_id, x.staff_id, x.report_id, x.account_id, x.device_id, x.why, left(x.zh, 2000), left(x.en, 2000), CASE WHEN x.seen THEN gp_now() END
+FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[], $9::text[], $10::boolean[]) WITH ORDINALITY
+  AS x (case_id, staff_id, report_id, account_id, device_id, why, zh, en, seen, n) ORDER BY x.n
 ON CONFLICT DO NOTHING`
 
-// notify keeps what people are told of a case.
-func (s *Store) notify(batch *pgx.Batch, id dispatch.CaseID, notices []dispatch.Notice) {
+// notify keeps what people are told of cases.
+func (s *Store) notify(batch *pgx.Batch, notices []dispatch.Notice) {
 	n := len(notices)
 	if n == 0 {
 		return
 	}
-	staff, reports, accounts, devices := make([]*uuid.UUID, n), make([]*uuid.UUID, n), make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	cases, staff, reports := make([]uuid.UUID, n), make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	accounts, devices := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
 	why, zh, en, seen := make([]string, n), make([]string, n), make([]string, n), make([]bool, n)
 	for i, x := range notices {
-		staff[i], reports[i], accounts[i], devices[i] = orNull(x.StaffID), orNull(x.Report), orNull(x.Account), orNull(x.Device)
+		cases[i], staff[i], reports[i], accounts[i], devices[i] = x.CaseID.UUID, orNull(x.StaffID), orNull(x.Report), orNull(x.Account), orNull(x.Device)
 		why[i], zh[i], en[i], seen[i] = x.Why, x.Text.ZH, x.Text.EN, x.Seen
 		if !x.Account.IsZero() {
 			devices[i] = nil // a person by way of a device is a person
 		}
 	}
-	batch.Queue(insertNotices, s.district.UUID, id.UUID, staff, reports, accounts, devices, why, zh, en, seen)
+	batch.Queue(insertNotices, s.district.UUID, cases, staff, reports, accounts, devices, why, zh, en, seen)
 }
 
 const insertContact = `INSERT INTO report_contacts (report_id, district_id, name, phone) VALUES ($1, $2, $3, $4)`

@@ -239,7 +239,7 @@ func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) fun
 	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
 	batch.Queue(sent, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
 	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
-	batch.Queue(missionOf, id.UUID).Query(collect(&missions))
+	batch.Queue(missionsOf, []uuid.UUID{id.UUID}).Query(collect(&missions))
 	return func() (dispatch.Case, error) {
 		if len(found) == 0 {
 			return dispatch.Case{}, missing("case")

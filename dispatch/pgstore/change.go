@@ -84,19 +84,19 @@ type papers struct {
 
 // queuePapers asks for all of a docket but the case and its patrols, which are locked.
 func (s *Store) queuePapers(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
-	s.queueOwn(batch, id, p)
-	batch.Queue(assignmentsOf, []uuid.UUID{id.UUID}, true).Query(collect(&p.assignments))
-	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&p.clocks))
+	s.queueOwn(batch, []uuid.UUID{id.UUID}, p)
 	s.queueKind(batch, id, p)
 	s.queueTime(batch, p)
 }
 
-// queueOwn asks for what is read for each case, queueKind for what all of a category
-// share, queueTime for what all share.
-func (s *Store) queueOwn(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
-	batch.Queue(reportersOf, id.UUID).Query(collect(&p.reporters))
-	batch.Queue(missionOf, id.UUID).Query(collect(&p.missions))
-	batch.Queue(revisitsOf, id.UUID).Query(collect(&p.revisits))
+// queueOwn asks for what each of some cases has of its own, queueKind for what all of a
+// category share, queueTime for what all share.
+func (s *Store) queueOwn(batch *pgx.Batch, ids []uuid.UUID, p *papers) {
+	batch.Queue(reportersOf, ids).Query(collect(&p.reporters))
+	batch.Queue(missionsOf, ids).Query(collect(&p.missions))
+	batch.Queue(revisitsOf, ids).Query(collect(&p.revisits))
+	batch.Queue(assignmentsOf, ids, true).Query(collect(&p.assignments))
+	batch.Queue(clocksOf, ids).Query(collect(&p.clocks))
 }
 
 func (s *Store) queueKind(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
@@ -185,7 +185,7 @@ ON CONFLICT (case_id, department) WHERE settled_at IS NULL DO UPDATE SET looked_
 
 func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	batch := &pgx.Batch{}
-	if err := s.queueTurn(batch, t); err != nil {
+	if err := s.queueTurns(batch, t); err != nil {
 		return err
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
@@ -194,9 +194,28 @@ func (s *Store) write(ctx context.Context, tx pgx.Tx, t dispatch.Turn) error {
 	return nil
 }
 
-// queueTurn puts a whole turn into a batch. The order matters where a constraint
-// looks: what ends is written before what begins.
-func (s *Store) queueTurn(batch *pgx.Batch, t dispatch.Turn) error {
+// queueTurns puts whole turns of some cases into a batch. What every turn has, clocks,
+// events, notices and announcements, is written in one statement each for all of them:
+// where hundreds of clocks climb at one moment, statements are most of the work.
+func (s *Store) queueTurns(batch *pgx.Batch, turns ...dispatch.Turn) error {
+	var events []dispatch.Event
+	var notices []dispatch.Notice
+	var tell []dispatch.Announcement
+	for _, t := range turns {
+		if err := s.queueOwnOf(batch, t); err != nil {
+			return err
+		}
+		events, notices, tell = append(events, t.Events...), append(notices, t.Notices...), append(tell, t.Tell...)
+	}
+	s.keepClocks(batch, turns...)
+	s.prove(batch, events)
+	s.notify(batch, notices)
+	return s.tell(batch, tell)
+}
+
+// queueOwnOf puts what one turn alone changes into a batch. The order matters where a
+// constraint looks: what ends is written before what begins.
+func (s *Store) queueOwnOf(batch *pgx.Batch, t dispatch.Turn) error {
 	c := t.Case
 	if err := s.writeCase(batch, c); err != nil {
 		return err
@@ -240,15 +259,10 @@ func (s *Store) queueTurn(batch *pgx.Batch, t dispatch.Turn) error {
 	s.keepRevisits(batch, t)
 	s.keepEvidence(batch, t)
 	s.keepEvaluation(batch, t)
-	s.keepClocks(batch, c.ID, t.SetClocks, t.DropClocks)
 	if t.Ruling != nil {
 		batch.Queue(insertRuling, uuid.Must(uuid.NewV7()), s.district.UUID, c.ID.UUID, c.Category, c.Lon, c.Lat, t.Ruling.Owner, t.Ruling.From, t.Ruling.Reason, orNull(t.Ruling.By))
 	}
-	s.prove(batch, t.Events)
 	s.note(batch, t)
-	if err := s.tell(batch, t.Tell); err != nil {
-		return err
-	}
 	if t.Answer != nil {
 		batch.Queue(updateKey, s.district.UUID, t.Answer.Scope, t.Answer.Key, t.Answer.Response)
 	}
@@ -299,7 +313,6 @@ func (s *Store) disarm(batch *pgx.Batch, t dispatch.Turn) {
 
 func (s *Store) note(batch *pgx.Batch, t dispatch.Turn) {
 	id := t.Case.ID.UUID
-	s.notify(batch, t.Case.ID, t.Notices)
 	if t.SettleItem != nil {
 		batch.Queue(settleItem, id, t.SettleItem.ID, orNull(t.SettleItem.By), t.SettleItem.Note)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -27,23 +25,29 @@ func (s *Store) ChangeAll(ctx context.Context, ids []dispatch.CaseID, decide fun
 		if err != nil {
 			return err
 		}
-		told, err := s.audiences(ctx, tx, dockets)
+		cases := make([]dispatch.Case, len(dockets))
+		for i, d := range dockets {
+			cases[i] = d.Case
+		}
+		told, err := s.audiences(ctx, tx, cases)
 		if err != nil {
 			return err
 		}
-		batch := &pgx.Batch{}
+		var turns []dispatch.Turn
 		for i, d := range dockets {
 			had = append(had, d.Case.ID)
 			turn, err := decide(d, told[i])
 			if errors.Is(err, dispatch.ErrLeave) {
 				continue
 			}
-			if err == nil {
-				err = s.queueTurn(batch, turn)
-			}
 			if err != nil {
 				return err
 			}
+			turns = append(turns, turn)
+		}
+		batch := &pgx.Batch{}
+		if err := s.queueTurns(batch, turns...); err != nil {
+			return err
 		}
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("write %d cases: %w", len(dockets), err)
@@ -76,11 +80,9 @@ func (s *Store) dockets(ctx context.Context, tx pgx.Tx, ids []dispatch.CaseID) (
 		held[i].UUID, at[row.ID], all[i].cases = row.ID, i, locked[i:i+1]
 	}
 	batch.Queue(lockClaimed, s.district.UUID, uuids(held), uuids([]dispatch.PatrolID{})).Query(collect(&shared.patrols))
-	batch.Queue(assignmentsOf, uuids(held), true).Query(collect(&shared.assignments))
-	batch.Queue(clocksOf, uuids(held)).Query(collect(&shared.clocks))
+	s.queueOwn(batch, uuids(held), &shared)
 	s.queueTime(batch, &shared)
 	for i, id := range held {
-		s.queueOwn(batch, id, &all[i])
 		if _, asked := first[locked[i].Category]; !asked {
 			first[locked[i].Category] = i
 			s.queueKind(batch, id, &all[i])
@@ -89,13 +91,21 @@ func (s *Store) dockets(ctx context.Context, tx pgx.Tx, ids []dispatch.CaseID) (
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("read %d cases: %w", len(held), err)
 	}
+	of := func(id uuid.UUID) *papers { return &all[at[id]] }
+	for _, row := range shared.reporters {
+		of(row.CaseID).reporters = append(of(row.CaseID).reporters, row)
+	}
+	for _, row := range shared.missions {
+		of(row.CaseID).missions = append(of(row.CaseID).missions, row)
+	}
+	for _, row := range shared.revisits {
+		of(row.CaseID).revisits = append(of(row.CaseID).revisits, row)
+	}
 	for _, row := range shared.assignments {
-		p := &all[at[row.CaseID]]
-		p.assignments = append(p.assignments, row)
+		of(row.CaseID).assignments = append(of(row.CaseID).assignments, row)
 	}
 	for _, row := range shared.clocks {
-		p := &all[at[row.CaseID]]
-		p.clocks = append(p.clocks, row)
+		of(row.CaseID).clocks = append(of(row.CaseID).clocks, row)
 	}
 	dockets := make([]dispatch.Docket, len(all))
 	for i, p := range all {
@@ -108,27 +118,4 @@ func (s *Store) dockets(ctx context.Context, tx pgx.Tx, ids []dispatch.CaseID) (
 		}
 	}
 	return dockets, nil
-}
-
-// audiences are those of these cases, asked once for each unit and its places.
-func (s *Store) audiences(ctx context.Context, on reader, dockets []dispatch.Docket) ([]dispatch.Audience, error) {
-	batch := &pgx.Batch{}
-	asked := map[string]*dispatch.Audience{}
-	keys := make([]string, len(dockets))
-	for i, d := range dockets {
-		areas := slices.Sorted(slices.Values(d.Case.Scope.Areas))
-		keys[i] = d.Case.OwnerOf().Code + "/" + strings.Join(areas, ",")
-		if asked[keys[i]] == nil {
-			asked[keys[i]] = &dispatch.Audience{}
-			s.queueAudience(batch, d.Case, asked[keys[i]])
-		}
-	}
-	if err := on.SendBatch(ctx, batch).Close(); err != nil {
-		return nil, fmt.Errorf("ask whom to tell: %w", err)
-	}
-	out := make([]dispatch.Audience, len(dockets))
-	for i, k := range keys {
-		out[i] = *asked[k]
-	}
-	return out, nil
 }

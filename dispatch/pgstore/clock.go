@@ -45,43 +45,71 @@ func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Se
 
 const setClocks = `
 INSERT INTO clocks (case_id, district_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s, counted)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+SELECT x.case_id, $1, x.name, x.id, x.rung, x.unit, x.span_s, x.days, x.since, x.warn_at, x.due_at, x.district_at, x.next_at, x.paused, x.left_s, x.counted
+FROM unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::float8[], $8::int[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[],
+  $12::timestamptz[], $13::timestamptz[], $14::boolean[], $15::float8[], $16::bigint[])
+  AS x (case_id, name, id, rung, unit, span_s, days, since, warn_at, due_at, district_at, next_at, paused, left_s, counted)
 ON CONFLICT (case_id, name) DO UPDATE SET id = excluded.id, rung = excluded.rung, unit = excluded.unit, span_s = excluded.span_s,
   days = excluded.days, since = excluded.since, warn_at = excluded.warn_at, due_at = excluded.due_at, district_at = excluded.district_at,
   next_at = excluded.next_at, paused = excluded.paused, left_s = excluded.left_s, counted = excluded.counted, leased_until = NULL, tries = 0`
 
-const dropClocks = `DELETE FROM clocks WHERE case_id = $1 AND name = ANY ($2)`
+const dropClocks = `
+DELETE FROM clocks k USING unnest($1::uuid[], $2::text[]) AS x (case_id, name) WHERE k.case_id = x.case_id AND k.name = x.name`
 
-// keepClocks writes what a turn did to the clocks of its case.
-func (s *Store) keepClocks(batch *pgx.Batch, id dispatch.CaseID, set []dispatch.Clock, drop []dispatch.ClockName) {
-	if len(drop) > 0 {
-		batch.Queue(dropClocks, id.UUID, drop)
+// keepClocks writes what turns did to the clocks of their cases.
+func (s *Store) keepClocks(batch *pgx.Batch, turns ...dispatch.Turn) {
+	var gone, cases, ids []uuid.UUID
+	var dropped, names, rungs, units []string
+	var spans, left []float64
+	var days []int
+	var since, warn, due, district []time.Time
+	var next []*time.Time
+	var paused []bool
+	var counted []int64
+	for _, t := range turns {
+		for _, name := range t.DropClocks {
+			gone, dropped = append(gone, t.Case.ID.UUID), append(dropped, string(name))
+		}
+		for _, k := range t.SetClocks {
+			cases, names, ids = append(cases, t.Case.ID.UUID), append(names, string(k.Name)), append(ids, k.ID.UUID)
+			rungs, units = append(rungs, string(k.Rung)), append(units, k.Limit.Unit)
+			spans, days, left = append(spans, k.Limit.Span.Seconds()), append(days, k.Limit.Days), append(left, k.Left.Seconds())
+			since, warn, due, district = append(since, k.Since), append(warn, k.WarnAt), append(due, k.DueAt), append(district, k.DistrictAt)
+			next, paused, counted = append(next, k.NextAt), append(paused, k.Paused), append(counted, k.Counted)
+		}
 	}
-	for _, k := range set {
-		batch.Queue(setClocks, id.UUID, s.district.UUID, k.Name, k.ID.UUID, k.Rung, k.Limit.Unit, k.Limit.Span.Seconds(), k.Limit.Days,
-			k.Since, k.WarnAt, k.DueAt, k.DistrictAt, k.NextAt, k.Paused, k.Left.Seconds(), k.Counted)
+	if len(gone) > 0 {
+		batch.Queue(dropClocks, gone, dropped)
+	}
+	if len(cases) > 0 {
+		batch.Queue(setClocks, s.district.UUID, cases, names, ids, rungs, units, spans, days, since, warn, due, district, next, paused, left, counted)
 	}
 }
 
 // Clocks whose next rung has come, and those that were counted by a calendar of before,
 // taken for a while. A row says by which it was counted, and nobody has to mark it: an edit
 // of the calendar beside a step that still counts by the old one loses nothing. Each look
-// is in the order of its own index, so that it reads what it takes and no more.
+// has a share of its own: a crowd that is due when offices open keeps no urgent clock, an
+// edit of the calendar keeps neither, and urgent ones do not keep the rest.
 const leaseClocks = `
-WITH risen AS (SELECT case_id, name FROM clocks
+WITH urgent AS (SELECT case_id, name FROM clocks
+  WHERE district_id = $1 AND unit = 'always' AND next_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
+  ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+risen AS (SELECT case_id, name FROM clocks
   WHERE district_id = $1 AND next_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
   ORDER BY next_at LIMIT $2 FOR UPDATE SKIP LOCKED),
 stale AS (SELECT case_id, name FROM clocks
   WHERE district_id = $1 AND unit <> 'always' AND next_at IS NOT NULL AND counted < (SELECT version FROM calendars WHERE district_id = $1)
     AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
   ORDER BY counted LIMIT $2 FOR UPDATE SKIP LOCKED)
-UPDATE clocks k SET leased_until = gp_now() + make_interval(secs => $3), tries = k.tries + 1
-FROM (SELECT * FROM risen UNION SELECT * FROM stale) due
+UPDATE clocks k SET leased_until = (SELECT gp_now()) + make_interval(secs => $3), tries = k.tries + 1
+FROM (SELECT * FROM urgent UNION SELECT * FROM risen UNION SELECT * FROM stale) due
 WHERE k.case_id = due.case_id AND k.name = due.name
 RETURNING k.case_id, k.name, k.id`
 
-// LeaseClocks takes clocks that are due, at most limit, away from other pollers for the
-// length of the lease.
+// LeaseClocks takes clocks that are due away from other pollers for the length of the
+// lease: at most limit of the urgent, of those that are due first, and of those that are to
+// be counted again.
 func (s *Store) LeaseClocks(ctx context.Context, limit int, lease time.Duration) ([]dispatch.DueClock, error) {
 	rows, err := s.db.Query(ctx, leaseClocks, s.district.UUID, limit, lease.Seconds())
 	if err != nil {

@@ -11,14 +11,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Deadlines that are due and that nobody works on, taken for a while.
+// Deadlines that are due and that nobody works on, taken for a while. What patrols wait for
+// has a share of its own: all places that are to be looked at again in a night are due at
+// its first minute, and keep no plan and no offer.
 const leaseDeadlines = `
-UPDATE deadlines d SET leased_until = gp_now() + make_interval(secs => $3), tries = d.tries + 1
-WHERE d.id IN (SELECT id FROM deadlines
-  WHERE district_id = $1 AND due_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
-    AND NOT (together AND tries = 0 AND due_at > (SELECT gp_now()) - interval '5 s')
-  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+WITH pressing AS (SELECT id FROM deadlines WHERE step IN ('` + dispatch.StepDispatch + `', '` + dispatch.StepOffer + `', '` + dispatch.StepAnswer + `') AND ` + isDue + ` ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED),
+first AS (SELECT id FROM deadlines WHERE ` + isDue + ` ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+UPDATE deadlines d SET leased_until = (SELECT gp_now()) + make_interval(secs => $3), tries = d.tries + 1
+WHERE d.id IN (SELECT id FROM pressing UNION SELECT id FROM first)
 RETURNING d.id, d.case_id, d.assignment_id, d.stage, d.step, d.due_at, d.together, d.reporter`
+
+const isDue = `district_id = $1 AND due_at <= (SELECT gp_now()) AND (leased_until IS NULL OR leased_until <= (SELECT gp_now()))
+  AND NOT (together AND tries = 0 AND due_at > (SELECT gp_now()) - interval '5 s')`
 
 // Once the first window closes, all that wait are taken, due or not. What was tried once
 // and came back is planned alone, by leaseDeadlines.
@@ -41,10 +45,20 @@ type deadlineRow struct {
 	Reporter     *uuid.UUID `db:"reporter"`
 }
 
-// LeaseDeadlines takes deadlines that are due, at most limit, away from other
-// pollers for the length of the lease.
+// LeaseDeadlines takes deadlines that are due away from other pollers for the length of the
+// lease: at most limit of those that patrols wait for, which stand first, and of all.
 func (s *Store) LeaseDeadlines(ctx context.Context, limit int, lease time.Duration) ([]dispatch.Deadline, error) {
-	return s.lease(ctx, leaseDeadlines, limit, lease)
+	out, err := s.lease(ctx, leaseDeadlines, limit, lease)
+	slices.SortFunc(out, func(a, b dispatch.Deadline) int {
+		if a.Pressing() != b.Pressing() {
+			if a.Pressing() {
+				return -1
+			}
+			return 1
+		}
+		return a.DueAt.Compare(b.DueAt)
+	})
+	return out, err
 }
 
 // LeaseTogether takes the plans that wait to be made together, at most limit, once the

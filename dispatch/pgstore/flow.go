@@ -2,6 +2,8 @@ package pgstore
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,45 +42,75 @@ func (s *Store) Departments(ctx context.Context) ([]string, error) {
 // mostTold bounds how many people of one kind are told of a clock.
 const mostTold = 30
 
+// Whoever may have to be told of some cases: of which of them is sorted out in Go, so that
+// a crowd of cases asks once.
 const audience = `
-(SELECT 'unit' AS whose, id FROM staff WHERE district_id = $1 AND role = 'officer' AND department = $2
-   AND (area_code IS NULL OR cardinality($3::text[]) = 0 OR area_code = ANY ($3)) ORDER BY id LIMIT $4)
-UNION ALL
-(SELECT 'town', id FROM staff WHERE district_id = $1 AND role = 'town_leader' AND area_code = ANY ($3) ORDER BY id LIMIT $4)
-UNION ALL
-(SELECT 'district', id FROM staff WHERE district_id = $1 AND role IN ('duty_leader', 'district_supervisor') ORDER BY id LIMIT $4)`
+SELECT role, id, coalesce(department, '') AS department, area_code FROM staff
+WHERE district_id = $1 AND (role = 'officer' AND department = ANY ($2) AND (area_code IS NULL OR $4 OR area_code = ANY ($3))
+  OR role = 'town_leader' AND area_code = ANY ($3) OR role IN ('duty_leader', 'district_supervisor'))
+ORDER BY id`
+
+type audienceRow struct {
+	Role       string    `db:"role"`
+	ID         uuid.UUID `db:"id"`
+	Department string    `db:"department"`
+	AreaCode   *string   `db:"area_code"`
+}
 
 // Audience implements dispatch.FlowStore.
 func (s *Store) Audience(ctx context.Context, c dispatch.Case) (dispatch.Audience, error) {
-	var out dispatch.Audience
-	batch := &pgx.Batch{}
-	s.queueAudience(batch, c, &out)
-	err := s.db.SendBatch(ctx, batch).Close()
-	return out, fault(err)
+	out, err := s.audiences(ctx, s.db, []dispatch.Case{c})
+	if err != nil {
+		return dispatch.Audience{}, fault(err)
+	}
+	return out[0], nil
 }
 
-func (s *Store) queueAudience(batch *pgx.Batch, c dispatch.Case, out *dispatch.Audience) {
-	areas := c.Scope.Areas
-	if areas == nil {
-		areas = []string{}
+// audiences are those of these cases, in their order.
+func (s *Store) audiences(ctx context.Context, on reader, cases []dispatch.Case) ([]dispatch.Audience, error) {
+	units, areas, anywhere := []string{}, []string{}, false
+	for _, c := range cases {
+		units, areas = append(units, c.OwnerOf().Code), append(areas, c.Scope.Areas...)
+		anywhere = anywhere || len(c.Scope.Areas) == 0
 	}
-	batch.Queue(audience, s.district.UUID, c.OwnerOf().Code, areas, mostTold).Query(func(rows pgx.Rows) error {
-		var whose string
-		var id uuid.UUID
-		_, err := pgx.ForEachRow(rows, []any{&whose, &id}, func() error {
-			staff := dispatch.StaffID{UUID: id}
-			switch whose {
-			case "unit":
-				out.Unit = append(out.Unit, staff)
-			case "town":
-				out.Town = append(out.Town, staff)
-			default:
-				out.District = append(out.District, staff)
-			}
-			return nil
-		})
-		return err
-	})
+	var all []audienceRow
+	batch := &pgx.Batch{}
+	batch.Queue(audience, s.district.UUID, distinct(units), distinct(areas), anywhere).Query(collect(&all))
+	if err := on.SendBatch(ctx, batch).Close(); err != nil {
+		return nil, fmt.Errorf("ask whom to tell: %w", err)
+	}
+	out := make([]dispatch.Audience, len(cases))
+	for i, c := range cases {
+		out[i] = audienceOf(c, all)
+	}
+	return out, nil
+}
+
+// audienceOf is who of these is told of a case: the officers of the unit that it waits for,
+// those of its places or of the whole district, the leaders of its town, and the district's.
+func audienceOf(c dispatch.Case, all []audienceRow) (out dispatch.Audience) {
+	unit := c.OwnerOf().Code
+	for _, r := range all {
+		here := r.AreaCode != nil && slices.Contains(c.Scope.Areas, *r.AreaCode)
+		var told *[]dispatch.StaffID
+		switch {
+		case r.Role == "officer" && r.Department == unit && (here || r.AreaCode == nil || len(c.Scope.Areas) == 0):
+			told = &out.Unit
+		case r.Role == "town_leader" && here:
+			told = &out.Town
+		case r.Role == "duty_leader" || r.Role == "district_supervisor":
+			told = &out.District
+		}
+		if told != nil && len(*told) < mostTold {
+			*told = append(*told, dispatch.StaffID{UUID: r.ID})
+		}
+	}
+	return out
+}
+
+func distinct(of []string) []string {
+	slices.Sort(of)
+	return slices.Compact(of)
 }
 
 const insertRuling = `

@@ -12,12 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-const missionOf = `
-SELECT m.id, m.state, m.commander, m.crews, m.rendezvous_lon, m.rendezvous_lat, m.rendezvous_name, m.meet_at, m.in_place_at,
+const missionsOf = `
+SELECT m.case_id, m.id, m.state, m.commander, m.crews, m.rendezvous_lon, m.rendezvous_lat, m.rendezvous_name, m.meet_at, m.in_place_at,
   m.went_at, m.ended_at, m.cover, m.meeting, m.made_at
-FROM missions m WHERE m.case_id = $1`
+FROM missions m WHERE m.case_id = ANY ($1)`
 
 type missionRow struct {
+	CaseID         uuid.UUID           `db:"case_id"`
 	ID             uuid.UUID           `db:"id"`
 	State          string              `db:"state"`
 	Commander      *uuid.UUID          `db:"commander"`

@@ -157,7 +157,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 		batch.Queue(insertContact, o.ReportID.UUID, s.district.UUID, o.Draft.Reporter.Name, o.Draft.Reporter.Phone)
 	}
 	batch.Queue(insertFollowUp, s.district.UUID, o.ReportID.UUID, o.CodeHash[:])
-	s.notify(batch, c.ID, b.Notices)
+	s.notify(batch, b.Notices)
 	for i, p := range o.Draft.Photos {
 		s.takePhoto(batch, p)
 		batch.Queue(insertReportPhoto, s.district.UUID, o.ReportID.UUID, i, p.SHA256[:])
@@ -168,7 +168,7 @@ func (s *Store) writeBirth(ctx context.Context, tx pgx.Tx, o dispatch.Opening, b
 	}
 	s.arm(batch, []dispatch.Deadline{plan})
 	s.arm(batch, b.Arm)
-	s.keepClocks(batch, c.ID, c.Clocks, nil)
+	s.keepClocks(batch, dispatch.Turn{Case: c, SetClocks: c.Clocks})
 	s.prove(batch, b.Events)
 	if err := s.tell(batch, b.Tell); err != nil {
 		return err

@@ -22,8 +22,8 @@ var revisitSeenColumns = strings.NewReplacer("c.number", "k.number",
 const revisitPhotos = `coalesce((SELECT jsonb_agg(` + photoJSON + ` ORDER BY rp.position)
   FROM revisit_photos rp JOIN photos p USING (district_id, sha256) WHERE rp.revisit_id = v.id), '[]') AS photos`
 
-// revisitsOf is a case's, for a turn.
-const revisitsOf = `SELECT ` + revisitColumns + `, '[]'::jsonb AS photos, true AS seen, c.covert IS NOT NULL AS covert FROM revisits v JOIN cases c ON c.id = v.case_id WHERE v.case_id = $1 ORDER BY v.opens_at, v.id`
+// revisitsOf are those of some cases, for their turns.
+const revisitsOf = `SELECT ` + revisitColumns + `, '[]'::jsonb AS photos, true AS seen, c.covert IS NOT NULL AS covert FROM revisits v JOIN cases c ON c.id = v.case_id WHERE v.case_id = ANY ($1) ORDER BY v.opens_at, v.id`
 
 // listRevisits and caseRevisits are those that are near, and those of one case. The
 // policies bound them; a worker sees those near their grids, whose place the atlas then

@@ -21,21 +21,24 @@ const (
 
 // hold keeps deadlines from other pollers while they are worked on.
 type hold struct {
-	stop  context.CancelFunc
-	ended sync.WaitGroup
+	stop context.CancelFunc
 
 	mu  sync.Mutex // guards ids
 	ids map[dispatch.DeadlineID]struct{}
 }
 
-// hold renews the leases of these deadlines until each is done, or all of them end.
-func (c Config) hold(ctx context.Context, due []dispatch.Deadline) *hold {
+// hold renews the leases of these deadlines until each is done, or ctx ends. Whoever calls
+// waits for ended.
+func (c Config) hold(ctx context.Context, due []dispatch.Deadline, ended *sync.WaitGroup) *hold {
 	h := &hold{ids: make(map[dispatch.DeadlineID]struct{}, len(due))}
+	if len(due) == 0 {
+		return h
+	}
 	for _, d := range due {
 		h.ids[d.ID] = struct{}{}
 	}
 	ctx, h.stop = context.WithCancel(ctx)
-	h.ended.Go(func() {
+	ended.Go(func() {
 		tick := time.NewTicker(renewEvery)
 		defer tick.Stop()
 		for {
@@ -58,15 +61,12 @@ func (c Config) hold(ctx context.Context, due []dispatch.Deadline) *hold {
 	return h
 }
 
-// done says that a deadline is not worked on any more.
+// done says that a deadline is not worked on any more. The last ends the hold.
 func (h *hold) done(id dispatch.DeadlineID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.ids, id)
-}
-
-// end lets go of all that is left.
-func (h *hold) end() {
-	h.stop()
-	h.ended.Wait()
+	if len(h.ids) == 0 {
+		h.stop()
+	}
 }

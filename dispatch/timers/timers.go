@@ -18,6 +18,7 @@ import (
 	"context"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -81,8 +82,9 @@ const (
 	clocksAtOnce = 32
 	// clocksTogether are seen to in one commit, so that a burst costs few of them.
 	clocksTogether = 16
-	// atOnce bounds how many deadlines one poll takes, and hands works on them.
-	atOnce = 64
+	// atOnce bounds how many deadlines of a kind one poll takes, so that nodes share a
+	// crowd; hands work on them.
+	atOnce = 16
 	hands  = 4
 	// atOnceTogether bounds how many plans are made as one.
 	atOnceTogether = 200
@@ -157,24 +159,25 @@ func (t *Timers) every(ctx context.Context, n name, what string, do func(context
 	}
 }
 
-// poll does what is due. As long as a poll finds all it may take, the next
-// follows at once.
+// poll does what is due. As long as a poll finds all it may take, the next follows once
+// all of them are in somebody's hands: a plan that takes long keeps one hand and no more.
 func (t *Timers) poll(ctx context.Context) error {
 	c := t.c
+	var all errgroup.Group // do logs
+	all.SetLimit(hands)
+	var holds sync.WaitGroup
+	defer holds.Wait()
+	defer func() { _ = all.Wait() }()
 	return t.every(ctx, deadlines, "poll deadlines", func(ctx context.Context) error {
 		for ctx.Err() == nil {
 			due, err := c.Book.LeaseDeadlines(ctx, atOnce, lease)
 			if err != nil {
 				return err
 			}
-			h := c.hold(ctx, due)
-			var g errgroup.Group
-			g.SetLimit(hands)
+			h := c.hold(ctx, due, &holds)
 			for _, d := range due {
-				g.Go(func() error { c.do(ctx, d, h); return nil })
+				all.Go(func() error { c.do(ctx, d, h); return nil })
 			}
-			_ = g.Wait() // do logs
-			h.end()
 			if len(due) < atOnce {
 				return nil
 			}
@@ -192,9 +195,13 @@ func (t *Timers) PollWindow(ctx context.Context) error {
 		if err != nil || len(due) == 0 {
 			return err
 		}
-		h := c.hold(ctx, due)
+		var ended sync.WaitGroup
+		h := c.hold(ctx, due, &ended)
 		failed := c.Desk.Together(ctx, due)
-		h.end()
+		for _, d := range due {
+			h.done(d.ID)
+		}
+		ended.Wait()
 		for _, d := range due {
 			if err := failed[d.ID]; err != nil {
 				c.late(ctx, d, err)

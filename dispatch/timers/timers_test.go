@@ -22,6 +22,7 @@ type station struct {
 	done      []time.Duration
 	postponed int
 	slow      time.Duration // how long Due takes
+	slowStep  string        // and of which step; empty is any
 	renewed   []time.Duration
 	window    []dispatch.Deadline // waiting together, the first due first
 	batches   []int
@@ -33,8 +34,10 @@ type station struct {
 	begun     time.Time
 }
 
-func (s *station) Due(context.Context, dispatch.Deadline) error {
-	time.Sleep(s.slow) // in a bubble
+func (s *station) Due(_ context.Context, d dispatch.Deadline) error {
+	if s.slowStep == "" || s.slowStep == d.Step {
+		time.Sleep(s.slow) // in a bubble
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.failing > 0 {
@@ -214,6 +217,25 @@ func TestALeaseIsRenewedForAsLongAsTheWorkTakes(t *testing.T) {
 			}
 			if len(s.renewed) > 7 {
 				t.Errorf("renewed when all was done: %v", s.renewed)
+			}
+		})
+	})
+}
+
+// A plan that takes long keeps one hand, and nobody else's time.
+func TestALongPlanKeepsNoOtherDeadline(t *testing.T) {
+	s := &station{slow: 10 * time.Second, slowStep: dispatch.StepDispatch}
+	run(t, s, func(*timers.Bell) {
+		s.read(func() {
+			s.due = []dispatch.Deadline{{ID: dispatch.DeadlineID{UUID: uuid.New()}, Step: dispatch.StepDispatch}}
+			for i := range 100 {
+				s.due = append(s.due, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, DueAt: s.begun.Add(time.Duration(i) * 10 * time.Millisecond)})
+			}
+		})
+		at(2 * time.Second)
+		s.read(func() {
+			if len(s.done) != 100 {
+				t.Errorf("%d were done beside a long plan", len(s.done))
 			}
 		})
 	})
