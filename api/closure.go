@@ -28,6 +28,7 @@ type RoadWorks interface {
 	Close(context.Context, pgroad.NewClosure) (pgroad.Closure, error)
 	Lift(ctx context.Context, id, by uuid.UUID, actor proof.Actor) error
 	Closures(ctx context.Context, ended bool, before uuid.UUID, limit int) ([]pgroad.Closure, error)
+	Closure(ctx context.Context, id uuid.UUID) (pgroad.Closure, error)
 	Effect(context.Context, pgroad.Closure) (pgroad.Effect, error)
 
 	SetSpeeds(ctx context.Context, rules []pace.Rule, by uuid.UUID, actor proof.Actor) ([]pgroad.Speed, error)

@@ -182,6 +182,7 @@ func (w *covertWorld) walk() {
 		get("/api/v1/cases?limit=200"), get("/api/v1/reports?limit=200"), get("/api/v1/patrols?limit=200"), get("/api/v1/patrols?status=on_scene"), get("/api/v1/patrols?department=police&status=free"),
 		get("/api/v1/cells?res=9&layer=reports"), get("/api/v1/cells?res=9&layer=patrols"), get("/api/v1/operator-items?limit=200"), get("/api/v1/me/notices?limit=200"),
 		get("/api/v1/nearest?lon=121.9041&lat=28.4041&limit=50"), get("/api/v1/nearest?lon=121.7771&lat=28.7771&limit=50&department=police"),
+		get("/api/v1/patrols/within?lon=121.9041&lat=28.4041&to_m=3000"), get("/api/v1/patrols/within?lon=121.7771&lat=28.7771&to_m=200&department=police"),
 		get("/api/v1/cases/" + w.neighbour.caseID.String()), get("/api/v1/cases/" + w.neighbour.caseID.String() + "/dossier"),
 		get("/api/v1/cases/" + w.neighbour.caseID.String() + "/dossier?lang=en"), get("/api/v1/duty-sheet"), get("/api/v1/coverage?department=police&res=9"),
 		get("/api/v1/patrols/" + w.going.String()), get("/api/v1/patrols/" + w.back.String()),

@@ -294,6 +294,11 @@ func (d *desk) Nearest(ctx context.Context, _ dispatch.Viewer, _ dispatch.Neares
 	return []dispatch.Nearest{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, EtaKind: "straight", EtaBasis: "free_flow"}}, d.act(ctx)
 }
 
+func (d *desk) Inside(ctx context.Context, _ dispatch.Viewer, _ dispatch.InsideAsk) (dispatch.Inside, error) {
+	return dispatch.Inside{Total: 1, Departments: []dispatch.Headcount{{Department: "police", Count: 1, Free: 1}},
+		Items: []dispatch.InsidePatrol{{PatrolID: patrolID, Mode: dispatch.Car, Status: dispatch.Free, Presence: dispatch.Online}}}, d.act(ctx)
+}
+
 func (d *desk) Reach(ctx context.Context, _ dispatch.Viewer, ask dispatch.ReachAsk) (dispatch.Reached, error) {
 	d.reachAsk = ask
 	eta := 61.5

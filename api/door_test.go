@@ -140,6 +140,7 @@ func TestRoles(t *testing.T) {
 		{"xxx..xxx...x", call{method: "PUT", path: "/api/v1/patrols/" + id + "/status", body: `{"status":"break","version":7}`}},
 		{"xxx..xxx...x", call{method: "PUT", path: "/api/v1/me/duty", body: `{"on":true}`}},
 		{"xxxxxx......", call{path: "/api/v1/nearest?lon=121.38&lat=28.58"}},
+		{"xxxxxx......", call{path: "/api/v1/patrols/within?lon=121.38&lat=28.58&to_m=500"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/locate?lon=121.38&lat=28.58"}},
 		{"xxxxxxxxxxxx", call{path: "/api/v1/route?from=121.38,28.58&to=121.39,28.58"}},
 		{"xxxxx.......", call{path: "/api/v1/duty-sheet"}},

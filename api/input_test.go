@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -108,6 +109,28 @@ func TestBadInput(t *testing.T) {
 		{"GET", "/locate?lon=1&lat=1&category=food", ``, nil, 400, "/query/category", "such as B01"},
 		{"GET", "/locate?lon=1&lat=1&at=noon", ``, nil, 400, "/query/at", "with a zone"},
 		{"GET", "/nearest?lon=1&lat=1&limit=51", ``, nil, 400, "/query/limit", "1 to 50"},
+		{"GET", "/patrols/within", ``, nil, 400, "/query/polygon", "give one of grid_id, closure_id, polygon, or lon, lat and to_m"},
+		{"GET", "/patrols/within?grid_id=" + id + "&lon=1&lat=1&to_m=5", ``, nil, 400, "/query/lon", "beside grid_id"},
+		{"GET", "/patrols/within?grid_id=G-1", ``, nil, 400, "/query/grid_id", "identifier"},
+		{"GET", "/patrols/within?closure_id=", ``, nil, 400, "/query/closure_id", "identifier"},
+		{"GET", "/patrols/within?to_m=5", ``, nil, 400, "/query/lon", "is missing"},
+		{"GET", "/patrols/within?lon=1&lat=1", ``, nil, 400, "/query/to_m", "is missing"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=0", ``, nil, 400, "/query/to_m", "1 to 100000"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=NaN", ``, nil, 400, "/query/to_m", "must be a number"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=5&from_m=-1", ``, nil, 400, "/query/from_m", "0 to 100000"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=5&from_m=5", ``, nil, 400, "/query/from_m", "less than to_m"},
+		{"GET", "/patrols/within?lon=28&lat=121&to_m=5", ``, nil, 400, "/query/lat", "did you mean"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=5&limit=201", ``, nil, 400, "/query/limit", "1 to 200"},
+		{"GET", "/patrols/within?lon=1&lat=1&to_m=5&status=idle", ``, nil, 400, "/query/status", "one of off_duty, free"},
+		{"GET", "/patrols/within?polygon=%7B", ``, nil, 400, "/query/polygon", "ends too early"},
+		{"GET", "/patrols/within?polygon=null", ``, nil, 400, "/query/polygon", "must not be null"},
+		{"GET", "/patrols/within?polygon=" + url.QueryEscape(`{"type":"GeometryCollection","geometries":[]}`), ``, nil, 400, "/query/polygon", "GeoJSON of a Polygon"},
+		{"GET", "/patrols/within?polygon=" + url.QueryEscape(`{"type":"LineString","coordinates":[[1,1],[2,2]]}`), ``, nil, 400, "/query/polygon", "is no area"},
+		{"GET", "/patrols/within?polygon=" + url.QueryEscape(`{"type":"Polygon","coordinates":[[[1,1],[2,2]]]}`), ``, nil, 400, "/query/polygon", "3 corners"},
+		{"GET", "/patrols/within?polygon=" + url.QueryEscape(`{"type":"Polygon","coordinates":[[[28.5,121.4],[28.6,121.4],[28.6,121.5]]]}`), ``, nil, 400, "/query/polygon", "did you mean"},
+		{"GET", "/patrols/within?polygon=" + url.QueryEscape(`{"type":"Polygon","coordinates":[[`+strings.TrimSuffix(strings.Repeat("[1,1],[2,2],", 101), ",")+`]]}`), ``, nil, 400, "/query/polygon", "at most 200"},
+		{"GET", "/patrols/within?polygon=" + strings.Repeat("x", 17000), ``, nil, 400, "/query/polygon", "16384 bytes"},
+		{"GET", "/patrols/within?polygon=1&polygon=2", ``, nil, 400, "/query/polygon", "more than once"},
 		{"GET", "/route?from=1,1", ``, nil, 400, "/query/to", "give lon,lat"},
 		{"GET", "/route?from=1;1&to=1,1", ``, nil, 400, "/query/from", "lon,lat"},
 		{"GET", "/route?from=1,1&to=1,1&mode=boat", ``, nil, 400, "/query/mode", "one of foot, ebike, car"},

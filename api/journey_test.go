@@ -29,6 +29,10 @@ func (s standing) Candidates(department string, near geo.Point, limit int) (out 
 	return out
 }
 
+func (s standing) Within(dispatch.WithinAsk) ([]dispatch.Position, []dispatch.Headcount) {
+	return nil, nil
+}
+
 func (s standing) Position(id dispatch.PatrolID) (dispatch.Position, bool) {
 	p, ok := s[id]
 	return p, ok
@@ -62,7 +66,7 @@ func setupTownWith(t *testing.T, watch func(*dispatch.Service) api.Socket) *town
 			t.Fatal(err)
 		}
 		service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: store,
-			Live: w.live, Roads: road.Straight{}, Grids: atlas, Zone: zone})
+			Live: registered{w.live, b}, Roads: road.Straight{}, Grids: atlas, Zone: zone})
 		if err != nil {
 			t.Fatal(err)
 		}

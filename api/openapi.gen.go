@@ -2797,6 +2797,36 @@ type Health struct {
 // HealthStatus defines model for Health.Status.
 type HealthStatus string
 
+// Inside defines model for Inside.
+type Inside struct {
+	Departments []struct {
+		Count      int    `json:"count"`
+		Department string `json:"department"`
+		Free       int    `json:"free"`
+	} `json:"departments"`
+	Items []InsidePatrol `json:"items"`
+
+	// Total How many are inside, those beyond limit too
+	Total int `json:"total"`
+}
+
+// InsidePatrol defines model for InsidePatrol.
+type InsidePatrol struct {
+	// AirM To lon and lat, where they are asked about
+	AirM       *float64           `json:"air_m"`
+	Code       string             `json:"code"`
+	Department string             `json:"department"`
+	FixAgeS    float64            `json:"fix_age_s"`
+	Lat        float64            `json:"lat"`
+	Lon        float64            `json:"lon"`
+	Mode       Mode               `json:"mode"`
+	Name       string             `json:"name"`
+	PatrolId   openapi_types.UUID `json:"patrol_id"`
+	Presence   Presence           `json:"presence"`
+	Simulated  bool               `json:"simulated"`
+	Status     PatrolStatus       `json:"status"`
+}
+
 // LearnedSpeed defines model for LearnedSpeed.
 type LearnedSpeed struct {
 	// BuiltKmh What the map gives
@@ -4664,6 +4694,26 @@ type ListPatrolsParams struct {
 
 	// Cursor `next_cursor` of the page before
 	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// PatrolsWithinParams defines parameters for PatrolsWithin.
+type PatrolsWithinParams struct {
+	// GridId A grid of any version of the map
+	GridId *openapi_types.UUID `form:"grid_id,omitempty" json:"grid_id,omitempty"`
+
+	// ClosureId A closure whose drawing is an area
+	ClosureId *openapi_types.UUID `form:"closure_id,omitempty" json:"closure_id,omitempty"`
+
+	// Polygon A Polygon or MultiPolygon as GeoJSON, of at most 200 points
+	Polygon    *string       `form:"polygon,omitempty" json:"polygon,omitempty"`
+	Lon        *float64      `form:"lon,omitempty" json:"lon,omitempty"`
+	Lat        *float64      `form:"lat,omitempty" json:"lat,omitempty"`
+	FromM      *float64      `form:"from_m,omitempty" json:"from_m,omitempty"`
+	ToM        *float64      `form:"to_m,omitempty" json:"to_m,omitempty"`
+	Crs        *CRS          `form:"crs,omitempty" json:"crs,omitempty"`
+	Department *string       `form:"department,omitempty" json:"department,omitempty"`
+	Status     *PatrolStatus `form:"status,omitempty" json:"status,omitempty"`
+	Limit      *int          `form:"limit,omitempty" json:"limit,omitempty"`
 }
 
 // GetPatrolParams defines parameters for GetPatrol.

@@ -22,6 +22,7 @@ import (
 type PlaceDesk interface {
 	Locate(context.Context, dispatch.Viewer, dispatch.LocateAsk) (dispatch.Located, error)
 	Nearest(context.Context, dispatch.Viewer, dispatch.NearestAsk) ([]dispatch.Nearest, error)
+	Inside(context.Context, dispatch.Viewer, dispatch.InsideAsk) (dispatch.Inside, error)
 	Reach(context.Context, dispatch.Viewer, dispatch.ReachAsk) (dispatch.Reached, error)
 	Coverage(context.Context, dispatch.Viewer, dispatch.CoverageAsk) (dispatch.Covered, error)
 	ReportCells(ctx context.Context, v dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, error)

@@ -121,7 +121,8 @@ var doors = map[string]door{
 			return send("POST", "/api/v1/cases/"+p.caseID.String()+"/mission/more", `{"department":"police"}`)
 		}},
 
-	"GET /api/v1/patrols": {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, plain: get("/api/v1/patrols")},
+	"GET /api/v1/patrols":        {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, plain: get("/api/v1/patrols")},
+	"GET /api/v1/patrols/within": {needs: []dispatch.Action{dispatch.ActSeePatrols}, plain: get("/api/v1/patrols/within?lon=121.3856&lat=28.5856&to_m=2000&limit=200")},
 	"GET /api/v1/patrols/:id": {needs: []dispatch.Action{dispatch.ActSeePatrols, dispatch.ActSetStatus}, wide: []dispatch.Action{dispatch.ActSeePatrols},
 		at: func(p *planted) call { return get("/api/v1/patrols/" + p.patrol.String()) }},
 	"GET /api/v1/patrols/:id/track": {needs: []dispatch.Action{dispatch.ActSeeTracks, dispatch.ActSetStatus}, wide: []dispatch.Action{dispatch.ActSeeTracks},
@@ -221,9 +222,11 @@ var doors = map[string]door{
 
 // more are further addresses of plain routes, where one is not all there is.
 var more = map[string][]call{
-	"GET /api/v1/cases":                 {get("/api/v1/cases?open=true&limit=200"), get("/api/v1/cases?department=market")},
-	"GET /api/v1/reports":               {get("/api/v1/reports?limit=200")},
-	"GET /api/v1/patrols":               {get("/api/v1/patrols?limit=200"), get("/api/v1/patrols?department=market")},
+	"GET /api/v1/cases":   {get("/api/v1/cases?open=true&limit=200"), get("/api/v1/cases?department=market")},
+	"GET /api/v1/reports": {get("/api/v1/reports?limit=200")},
+	"GET /api/v1/patrols": {get("/api/v1/patrols?limit=200"), get("/api/v1/patrols?department=market")},
+	"GET /api/v1/patrols/within": {get("/api/v1/patrols/within?limit=200&polygon=" + url.QueryEscape(`{"type":"Polygon","coordinates":[[[121.3,28.5],[121.5,28.5],[121.5,28.7],[121.3,28.7]]]}`)),
+		get("/api/v1/patrols/within?lon=121.3856&lat=28.5856&to_m=2000&department=market")},
 	"GET /api/v1/cells":                 {get("/api/v1/cells?res=7&layer=reports"), get("/api/v1/cells?res=9&layer=reports")},
 	"GET /api/v1/tiles/:layer/:z/:x/:y": {get("/api/v1/tiles/grids/0/0/0.mvt"), get("/api/v1/tiles/grids/5/27/13.mvt"), get("/api/v1/tiles/places/5/27/13.mvt")},
 }

@@ -241,6 +241,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("POST", "/api/v1/cases/:id/mission/:action", may(dispatch.ActAnswer), s.commandMission)
 
 	s.add("GET", "/api/v1/patrols", patrols, s.listPatrols)
+	s.add("GET", "/api/v1/patrols/within", may(dispatch.ActSeePatrols), s.whoIsWithin)
 	s.add("GET", "/api/v1/patrols/:id", patrols, s.getPatrol)
 	s.add("GET", "/api/v1/patrols/:id/track", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getTrack)
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)

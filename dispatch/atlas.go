@@ -126,6 +126,18 @@ func (a *Atlas) Extent() (geo.Box, bool) {
 	return m.Index.Box()
 }
 
+// Outline implements Grids.
+func (a *Atlas) Outline(id GridID) (Region, []string, bool) {
+	for _, m := range *a.versions.Load() {
+		for ref := range m.Grids {
+			if m.Grids[ref].ID == id {
+				return m.Index.Area(ref), m.Grids[ref].Areas, true
+			}
+		}
+	}
+	return nil, nil, false
+}
+
 func (m *MapVersion) responsible(s grid.Share, basis string) Responsible {
 	g := m.Grids[s.Ref]
 	return Responsible{GridID: &g.ID, Code: &g.Code, Name: &g.Name, Kind: &g.Kind, Share: s.Share, Basis: basis}

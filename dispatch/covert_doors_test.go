@@ -17,8 +17,32 @@ type secretive struct {
 
 func (s secretive) Secrets(context.Context) ([]Secret, error) { return s.secrets, nil }
 
-// near answers everybody whoever is near.
-type near struct{ heard }
+// near answers everybody whoever is near, and inside what they are asked about.
+type near struct {
+	heard
+	patrols []Patrol
+}
+
+func (n near) Within(ask WithinAsk) (out []Position, heads []Headcount) {
+	for _, p := range n.patrols {
+		at, known := n.heard[p.ID]
+		one := Standing{PatrolID: p.ID, Point: at.Point, Presence: at.Presence, Status: p.Status, Scope: &p.Scope}
+		if !known || ask.Department != "" && ask.Department != p.Department || !ask.Region.Contains(at.Point) || !ask.Admits(&one) {
+			continue
+		}
+		if len(out) < ask.Limit {
+			out = append(out, at)
+		}
+		i := slices.IndexFunc(heads, func(h Headcount) bool { return h.Department == p.Department })
+		if i < 0 {
+			i, heads = len(heads), append(heads, Headcount{Department: p.Department})
+		}
+		if heads[i].Count++; p.Status == Free {
+			heads[i].Free++
+		}
+	}
+	return out, heads
+}
 
 func (n near) Candidates(string, geo.Point, int) (out []Position) {
 	for _, p := range n.heard {
@@ -55,7 +79,7 @@ func TestNoDoorTellsWhereAHiddenPatrolIs(t *testing.T) {
 			w := setupCovering(t)
 			store := secretive{only: w.Store.(only), secrets: []Secret{{Case: NewID[caseKind](), Areas: []string{"A", "D"}, Departments: []string{"police"},
 				Commanders: []AccountID{commander}, Partakers: []PatrolID{w.ofA.ID}, Place: w.inA, Sent: []Errand{{Patrol: w.ofA.ID, From: claimed, Until: until}}}}}
-			w.Store, w.Live = store, near{w.Live.(heard)}
+			w.Store, w.Live = store, near{w.Live.(heard), store.patrols}
 			w.Trails = been{
 				w.ofA.ID: {claimed.Add(-45 * time.Minute): w.inB, claimed.Add(-20 * time.Minute): w.inA, claimed.Add(20 * time.Minute): w.inA},
 				w.ofB.ID: {claimed.Add(20 * time.Minute): w.inB},
@@ -88,6 +112,13 @@ func TestNoDoorTellsWhereAHiddenPatrolIs(t *testing.T) {
 						}
 					}
 					return n, err
+				},
+				"inside": func(v Viewer) (n int, err error) {
+					found, err := w.Inside(t.Context(), v, InsideAsk{Region: geo.Around{Center: w.inA, ToM: 200}, Limit: 50})
+					if len(found.Items) != found.Total || found.Total > 0 && found.Items[0].PatrolID != w.ofA.ID {
+						t.Errorf("inside: %+v", found)
+					}
+					return found.Total, err
 				},
 				"coverage": func(v Viewer) (n int, err error) {
 					got, err := w.Coverage(t.Context(), v, CoverageAsk{Department: "police", Res: 9})

@@ -46,6 +46,8 @@ type standing map[PatrolID]geo.Point
 
 func (s standing) Candidates(string, geo.Point, int) []Position { return nil }
 
+func (s standing) Within(WithinAsk) ([]Position, []Headcount) { return nil, nil }
+
 func (s standing) Position(id PatrolID) (Position, bool) {
 	at, ok := s[id]
 	return Position{PatrolID: id, Point: at, Presence: Online}, ok

@@ -25,6 +25,9 @@ type Grids interface {
 	Locate(ctx context.Context, p geo.Point, accuracyM float64, category string, at time.Time) (Located, error)
 	// Extent is a box that holds the grids in force now; false where there are none.
 	Extent() (geo.Box, bool)
+	// Outline answers a grid of any version of the map, with its area and every area
+	// above it; false where there is none.
+	Outline(id GridID) (region Region, areas []string, known bool)
 }
 
 // Located says who answers for a place. MapID names the version of the grids
@@ -57,6 +60,10 @@ type Live interface {
 	// Candidates answers the last positions of a department's patrols, nearest to
 	// a place by air first, at most limit. An empty department is every one.
 	Candidates(department string, near geo.Point, limit int) []Position
+	// Within answers who stands in a region, at most Limit of them, those nearest to Near
+	// first or else those that were registered first, and how many there are in all, by
+	// department. Whoever stands in it is asked about with Admits first.
+	Within(ask WithinAsk) ([]Position, []Headcount)
 	// Position answers where one patrol was last seen, if ever.
 	Position(id PatrolID) (Position, bool)
 }

@@ -18,6 +18,8 @@ type heard map[PatrolID]Position
 
 func (h heard) Candidates(string, geo.Point, int) []Position { return nil }
 
+func (h heard) Within(WithinAsk) ([]Position, []Headcount) { return nil, nil }
+
 func (h heard) Position(id PatrolID) (Position, bool) {
 	at, ok := h[id]
 	return at, ok

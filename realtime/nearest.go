@@ -20,8 +20,8 @@ func (x *Index) Candidates(department string, near geo.Point, limit int) []dispa
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	n := newNearest(x.bodies, near, limit)
-	var few [16]hit
-	n.best = few[:0]
+	var some [16]hit
+	n.best = some[:0]
 	if department == "" {
 		for _, c := range x.crowds[1:] {
 			c.search(&n)
@@ -37,28 +37,38 @@ func (x *Index) Candidates(department string, near geo.Point, limit int) []dispa
 	}
 	out := make([]dispatch.Position, len(n.best))
 	for i, h := range n.best {
-		b, d := &x.bodies[h.who], &x.details[h.who]
-		out[i] = dispatch.Position{
-			PatrolID: dispatch.PatrolID{UUID: b.id}, Department: x.crowds[b.crowd].department, Point: d.point, T: d.t,
-			Presence:  presences[b.judge(now)],
-			AccuracyM: orZero(d.accuracyM), SpeedMS: orZero(d.speedMS), HeadingDeg: orZero(d.headingDeg), Headed: !math.IsNaN(d.headingDeg),
-		}
+		out[i] = x.position(h.who, now)
 	}
 	return out
+}
+
+// position is where somebody of a crowd stands.
+func (x *Index) position(who uint32, now int64) dispatch.Position {
+	b, d := &x.bodies[who], &x.details[who]
+	return dispatch.Position{
+		PatrolID: dispatch.PatrolID{UUID: b.id}, Department: x.crowds[b.crowd].department, Point: d.point, T: d.t,
+		Presence:  presences[b.judge(now)],
+		AccuracyM: orZero(d.accuracyM), SpeedMS: orZero(d.speedMS), HeadingDeg: orZero(d.headingDeg), Headed: !math.IsNaN(d.headingDeg),
+	}
 }
 
 // nearest keeps the best few of what it looks at. It compares squared lengths on the
 // plane that touches the earth at near: the order is that of the true distances
 // wherever a patrol could come from.
 type nearest struct {
-	bodies  []body // for their ids
-	limit   int
+	few
 	near    geo.Point
 	cosLat  float64
 	edge2   float64 // the square of the way to where longitudes begin anew
-	best    []hit   // sorted once it is full
-	worst   float64 // of best, once it is full
 	touched uint32  // keeps the first looks, which fetch, from being left out
+}
+
+// few keeps the first of what it is given, at most limit: by d2, then by id.
+type few struct {
+	bodies []body // for their ids
+	limit  int
+	best   []hit   // sorted once it is full
+	worst  float64 // of best, once it is full
 }
 
 type hit struct {
@@ -69,10 +79,14 @@ type hit struct {
 func newNearest(bodies []body, near geo.Point, limit int) nearest {
 	cosLat := math.Cos(near.Lat * math.Pi / 180)
 	edge := (180 - math.Abs(near.Lon)) * cosLat
-	return nearest{bodies: bodies, limit: limit, near: near, cosLat: cosLat, edge2: edge * edge, worst: math.Inf(1)}
+	return nearest{few: newFew(bodies, limit), near: near, cosLat: cosLat, edge2: edge * edge}
 }
 
-func (n *nearest) before(h, o hit) bool {
+func newFew(bodies []body, limit int) few {
+	return few{bodies: bodies, limit: limit, worst: math.Inf(1)}
+}
+
+func (n *few) before(h, o hit) bool {
 	if h.d2 != o.d2 {
 		return h.d2 < o.d2
 	}
@@ -86,7 +100,7 @@ func (n *nearest) look(at geo.Point, who uint32) {
 	}
 }
 
-func (n *nearest) take(h hit) {
+func (n *few) take(h hit) {
 	if len(n.best) < n.limit {
 		n.best = append(n.best, h)
 		if len(n.best) == n.limit {
@@ -106,13 +120,13 @@ func (n *nearest) take(h hit) {
 }
 
 // end sorts what was found when it was fewer than were asked for.
-func (n *nearest) end() {
+func (n *few) end() {
 	if len(n.best) < n.limit {
 		n.sort()
 	}
 }
 
-func (n *nearest) sort() {
+func (n *few) sort() {
 	slices.SortFunc(n.best, func(a, b hit) int {
 		if n.before(a, b) {
 			return -1

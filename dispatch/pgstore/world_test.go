@@ -284,6 +284,10 @@ func (f *fakeLive) Candidates(department string, near geo.Point, limit int) []di
 	return out
 }
 
+func (f *fakeLive) Within(dispatch.WithinAsk) ([]dispatch.Position, []dispatch.Headcount) {
+	return nil, nil
+}
+
 func (f *fakeRoads) Unclosed(road.Mode) (road.Engine, bool) { return f, false }
 
 // fakeRoads is straight lines, unless a test puts something in the way.
@@ -325,6 +329,10 @@ func (f fakeGrids) Locate(context.Context, geo.Point, float64, string, time.Time
 }
 
 func (f fakeGrids) Extent() (geo.Box, bool) { return geo.Box{}, false }
+
+func (f fakeGrids) Outline(dispatch.GridID) (dispatch.Region, []string, bool) {
+	return nil, nil, false
+}
 
 func eq[T comparable](t testing.TB, what string, got, want T) {
 	t.Helper()

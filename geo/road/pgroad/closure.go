@@ -104,6 +104,23 @@ const listClosures = `SELECT ` + closureColumns + ` FROM road_closures
 WHERE district_id = $1 AND id < $3 AND ($2 OR lifted_at IS NULL AND (upper_inf(during) OR upper(during) > gp_now()))
 ORDER BY id DESC LIMIT $4`
 
+const selectClosure = `SELECT ` + closureColumns + ` FROM road_closures WHERE district_id = $1 AND id = $2`
+
+func oneOf(ctx context.Context, db *pgdb.DB, id uuid.UUID) (Closure, error) {
+	rows, err := db.Query(ctx, selectClosure, pgdb.District, id)
+	if err != nil {
+		return Closure{}, fmt.Errorf("read a closure: %w", err)
+	}
+	c, err := pgx.CollectExactlyOneRow(rows, scanClosure)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Closure{}, ErrNoClosure
+	}
+	if err != nil {
+		return Closure{}, fmt.Errorf("read a closure: %w", err)
+	}
+	return c, nil
+}
+
 const closuresInForce = `SELECT ` + closureColumns + ` FROM road_closures
 WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now() ORDER BY id`
 

@@ -107,6 +107,11 @@ func (w *Works) Closures(ctx context.Context, ended bool, before uuid.UUID, limi
 	return listOf(ctx, w.db, ended, before, limit)
 }
 
+// Closure is one closure, ended or not; ErrNoClosure where there is none.
+func (w *Works) Closure(ctx context.Context, id uuid.UUID) (Closure, error) {
+	return oneOf(ctx, w.db, id)
+}
+
 const idsInForce = `SELECT coalesce(array_agg(id ORDER BY id), '{}'),
   coalesce((SELECT revision FROM road_speed_revisions WHERE district_id = $1), 0), gp_now()
 FROM road_closures WHERE district_id = $1 AND lifted_at IS NULL AND during @> gp_now()`

@@ -681,6 +681,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patrols/within": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in a grid, a closed area, a drawing, or around a place, now
+         * @description From the live map, within the caller's scope, whatever they are doing; who is lost is nowhere. Give one of
+         *     `grid_id`, `closure_id`, `polygon`, or `lon`, `lat` and `to_m`. A border belongs to the area, that of a hole too, to
+         *     within a tenth of a millimetre; both ends of from `from_m` to `to_m` metres count. `total` and `departments` count
+         *     everybody; `items` are at most `limit` of them: around a place the nearest first, else by department and
+         *     code. Every look is recorded of those it names.
+         */
+        get: operations["patrolsWithin"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patrols/{id}": {
         parameters: {
             query?: never;
@@ -3385,6 +3409,38 @@ export interface components {
         NearestList: {
             items: components["schemas"]["Nearest"][];
         };
+        Inside: {
+            items: components["schemas"]["InsidePatrol"][];
+            /** @description How many are inside, those beyond limit too */
+            total: number;
+            departments: {
+                department: string;
+                count: number;
+                free: number;
+            }[];
+        };
+        InsidePatrol: {
+            /** Format: uuid */
+            patrol_id: string;
+            code: string;
+            name: string;
+            department: string;
+            mode: components["schemas"]["Mode"];
+            status: components["schemas"]["PatrolStatus"];
+            presence: components["schemas"]["Presence"];
+            /** Format: double */
+            lon: number;
+            /** Format: double */
+            lat: number;
+            /**
+             * Format: double
+             * @description To lon and lat, where they are asked about
+             */
+            air_m: number | null;
+            /** Format: double */
+            fix_age_s: number;
+            simulated: boolean;
+        };
         Route: {
             /**
              * @description Who answered
@@ -4898,6 +4954,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PatrolList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    patrolsWithin: {
+        parameters: {
+            query?: {
+                /** @description A grid of any version of the map */
+                grid_id?: string;
+                /** @description A closure whose drawing is an area */
+                closure_id?: string;
+                /** @description A Polygon or MultiPolygon as GeoJSON, of at most 200 points */
+                polygon?: string;
+                lon?: number;
+                lat?: number;
+                from_m?: number;
+                to_m?: number;
+                crs?: components["parameters"]["CRS"];
+                department?: string;
+                status?: components["schemas"]["PatrolStatus"];
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Who is inside. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Inside"];
                 };
             };
             default: components["responses"]["Problem"];
