@@ -34,17 +34,26 @@ type StaleProposal struct {
 
 // ProposalStore knows what is proposed.
 type ProposalStore interface {
-	// Named answers the patrols that the proposals of other cases name, those of covert
+	// Named answers which of some patrols the proposals of other cases name, those of covert
 	// cases left out: that they are proposed is part of the secret.
-	Named(ctx context.Context, but []CaseID) (map[PatrolID]bool, error)
-	// StaleProposals answers some, those that wait longest first.
+	Named(ctx context.Context, of []PatrolID, but []CaseID) (map[PatrolID]bool, error)
+	// StaleProposals answers some, those that wait longest first. One that is answered, or
+	// looked at and found to hold, is left alone for a while.
 	StaleProposals(ctx context.Context, limit int) ([]StaleProposal, error)
 }
 
 // passNamed bars from a proposal whom another one names, team by team, where the team finds
 // as many without them.
 func (s *Service) passNamed(ctx context.Context, b *brief, beside []CaseID) error {
-	named, err := s.Store.Named(ctx, append([]CaseID{b.c.ID}, beside...))
+	var could []PatrolID
+	for _, team := range b.input.Teams {
+		for _, r := range team.Runners {
+			if r.Barred == "" {
+				could = append(could, r.PatrolID)
+			}
+		}
+	}
+	named, err := s.Store.Named(ctx, could, append([]CaseID{b.c.ID}, beside...))
 	if err != nil {
 		return fmt.Errorf("ask who is proposed already: %w", err)
 	}

@@ -70,21 +70,41 @@ func TestProposalsNameDifferentPatrols(t *testing.T) {
 	if _, err := w.desk.Dispatch(context.Background(), w.operator, c.ID, 0, dispatch.Order{Choices: []dispatch.Choice{{Department: "police", PatrolID: w.ids["P1"]}}}); err != nil {
 		t.Fatal(err)
 	}
-	w.exec(`UPDATE plans SET made_at = gp_now() WHERE case_id = $1`, a.ID.UUID)
-	w.exec(`UPDATE cases SET made_at = gp_now() - interval '5 min' WHERE id = $1`, a.ID.UUID)
 	w.shortfalls()
-	eq(t, "not again before it has waited as long as until then", w.see(a.ID).Dispatch, dispatch.DispatchProposed)
-	pgtest.Advance(t, w.db, 5*time.Minute)
-	w.shortfalls()
-	eq(t, "made again", w.see(a.ID).Dispatch, dispatch.DispatchPending)
+	eq(t, "made again at once", w.see(a.ID).Dispatch, dispatch.DispatchPending)
 	w.window(n)
 	got := w.see(a.ID)
 	eq(t, "proposed again", got.Dispatch, dispatch.DispatchProposed)
-	if now := who(got.Case, "police"); now != "P2" && now != "P3" {
-		t.Errorf("the proposal names %q", now)
+	now := who(got.Case, "police")
+	if now != "P2" && now != "P3" {
+		t.Fatalf("the proposal names %q", now)
 	}
 	w.shortfalls()
 	eq(t, "and not again", w.see(a.ID).Version, got.Version)
+
+	// Whom it names now goes, too, when it has waited for five minutes and was looked at.
+	w.exec(`UPDATE cases SET made_at = gp_now() - interval '5 min' WHERE id = $1`, a.ID.UUID)
+	pgtest.Advance(t, w.db, 10*time.Second)
+	w.shortfalls()
+	w.setStatus(now, "break")
+	pgtest.Advance(t, w.db, 30*time.Second)
+	w.shortfalls()
+	eq(t, "not looked at before an eighth of that", w.see(a.ID).Dispatch, dispatch.DispatchProposed)
+	pgtest.Advance(t, w.db, 10*time.Second)
+	w.shortfalls()
+	eq(t, "made again", w.see(a.ID).Dispatch, dispatch.DispatchPending)
+	w.window(n)
+	w.setStatus(who(w.see(a.ID).Case, "police"), "break")
+	pgtest.Advance(t, w.db, 4*time.Minute)
+	w.shortfalls()
+	eq(t, "not again before it has waited as long as until then", w.see(a.ID).Dispatch, dispatch.DispatchProposed)
+	pgtest.Advance(t, w.db, 2*time.Minute)
+	w.shortfalls()
+	eq(t, "made again", w.see(a.ID).Dispatch, dispatch.DispatchPending)
+	w.exec(`UPDATE cases SET stage = 'closed', closed_at = gp_now() WHERE id = $1`, a.ID.UUID)
+	pgtest.Advance(t, w.db, 10*time.Minute)
+	w.shortfalls()
+	eq(t, "what is over is not looked at", ask[int](w, `SELECT count(*) FROM proposal_looks WHERE case_id = $1`, a.ID.UUID), 0)
 }
 
 // A report that lacked somebody is weighed with those that wait once somebody is free: who

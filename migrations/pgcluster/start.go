@@ -309,7 +309,9 @@ func globQuote(path string) string {
 // tuned are the settings a new cluster begins with. They stand in its
 // postgresql.conf, where an operator may change them. A checkpoint makes every page that
 // is touched after it go into the log as a whole, so there is room for the photos of
-// minutes between two, and pages are packed in the way that costs least.
+// minutes between two, and pages are packed in the way that costs least. What is written
+// back is handed to the disk little by little: else the kernel keeps half a minute of
+// photos, and everybody's commit waits behind them.
 const tuned = `
 # gridpatrol
 max_connections = 100
@@ -322,6 +324,9 @@ min_wal_size = 256MB
 wal_compression = %s
 checkpoint_timeout = 15min
 checkpoint_completion_target = 0.9
+backend_flush_after = 256kB
+bgwriter_delay = 50ms
+bgwriter_lru_maxpages = 500
 random_page_cost = 1.1
 jit = off
 log_min_duration_statement = 1s
