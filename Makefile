@@ -96,6 +96,10 @@ test-clocks: prereqs ## Play 31 days of 10,000 cases with their clocks, by hand 
 bench-dispatch: build ## Measure report to committed assignment: 622 workers and 200 patrols on duty and moving, 5 reports a second
 	@go run ./cmd/gridbench dispatch
 
+.PHONY: bench-deadline
+bench-deadline: build ## Measure crowds of clocks that are due at one moment, on two nodes: when the last of each has climbed
+	@go run ./cmd/gridbench deadline
+
 .PHONY: bench-road
 bench-road: ## Measure the road engine on Porto and the demo district; answers are compared with Dijkstra (needs osm/porto.osm.pbf)
 	@go run ./cmd/gridbench road

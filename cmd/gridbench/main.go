@@ -20,6 +20,7 @@ type commands struct {
 	Soak       soakCmd       `cmd:"" help:"A load for long: do memory, descriptors and goroutines grow?"`
 	Live       liveCmd       `cmd:"" help:"Live out: 20,000 patrols that move, 200 viewers, and the index in memory."`
 	Dispatch   dispatchCmd   `cmd:"" help:"Report to committed assignment: demo district, everyone moving, open loop."`
+	Deadline   deadlineCmd   `cmd:"" help:"Thousands of clocks due at one moment, two nodes: when the last of them has climbed."`
 	Road       roadCmd       `cmd:"" help:"The road engine in process: registered and cold patrols, routes, tables, a closure."`
 	Matching   matchingCmd   `cmd:"" help:"500 reports on 500 patrols: the sum of all arrivals least, and the last arrival soonest."`
 	Verify     verifyCmd     `cmd:"" help:"How long a chain of a million events takes to verify, without a database."`
