@@ -37,10 +37,32 @@ func (d Day) Time() time.Time { return d.t }
 
 func (d Day) next() Day { return Day{d.t.AddDate(0, 0, 1)} }
 
-// at is a time of the day in a zone.
+// at is a time of the day in a zone: the first instant at which the clock on the wall shows
+// it, or more. Where clocks are set forward over it, that is the moment at which they are;
+// where they are set back over it, it is shown twice, and the first time counts.
 func (d Day) at(minute int, zone *time.Location) time.Time {
 	y, m, day := d.t.Date()
-	return time.Date(y, m, day, minute/60, minute%60, 0, 0, zone)
+	t := time.Date(y, m, day, minute/60, minute%60, 0, 0, zone)
+	wall := time.Date(y, m, day, minute/60, minute%60, 0, 0, time.UTC)
+	from, until := t.ZoneBounds()
+	switch shown := t.UTC().Add(offset(t)); {
+	case shown.After(wall):
+		return from // skipped, and t is an instant after the step
+	case shown.Before(wall):
+		return until // or one before it
+	}
+	if !from.IsZero() { // before the last step it may have been shown, too
+		if first := wall.Add(-offset(from.Add(-1))); first.Before(from) {
+			return first.In(zone)
+		}
+	}
+	return t
+}
+
+// offset is how far the clock on the wall is ahead of UTC.
+func offset(t time.Time) time.Duration {
+	_, s := t.Zone()
+	return time.Duration(s) * time.Second
 }
 
 // The kinds of a calendar's own days; all others go by the week.
@@ -147,14 +169,38 @@ func (c *Calendar) Add(t time.Time, d time.Duration) time.Time {
 	return t.Add(d).UTC()
 }
 
+// back is since when so much working time has passed at t. Where nobody works for three
+// years, real time counts.
+func (c *Calendar) back(t time.Time, d time.Duration) time.Time {
+	day, left := DayOf(t, c.zone), d
+	for range mostDays {
+		if c.Works(day) {
+			for _, o := range slices.Backward(c.hours) {
+				from, until := day.at(o.From, c.zone), day.at(o.Until, c.zone)
+				if until.After(t) {
+					until = t
+				}
+				if span := until.Sub(from); span > 0 {
+					if left <= span {
+						return until.Add(-left).UTC()
+					}
+					left -= span
+				}
+			}
+		}
+		day = Day{day.t.AddDate(0, 0, -1)}
+	}
+	return t.Add(-d).UTC()
+}
+
 // AddDays is the close of the n-th working day after the day of t, which itself does
 // not count.
 func (c *Calendar) AddDays(t time.Time, n int) time.Time {
-	day := DayOf(t, c.zone)
+	day, left := DayOf(t, c.zone), n
 	for range mostDays {
 		day = day.next()
 		if c.Works(day) {
-			if n--; n <= 0 {
+			if left--; left <= 0 {
 				return day.at(c.hours[len(c.hours)-1].Until, c.zone).UTC()
 			}
 		}

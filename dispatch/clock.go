@@ -162,42 +162,61 @@ func (c *Clock) climb(now time.Time) bool {
 	return true
 }
 
-// pause stops a clock where it is, and resume lets it go on with what it had left.
+// pause stops a clock where it is: it keeps the working time that it is given as a whole,
+// and what of that is left, less than nothing where it is overdue.
 func (cal *Calendar) pause(c *Clock, now time.Time) {
-	if c.Limit.Unit == UnitAlways {
-		c.Left = c.DueAt.Sub(now)
-	} else {
-		c.Left = cal.Between(now, c.DueAt)
+	whole, unit := c.DueAt.Sub(c.Since), UnitAlways
+	c.Left = c.DueAt.Sub(now)
+	if c.Limit.Unit != UnitAlways {
+		whole, unit = cal.Between(c.Since, c.DueAt), UnitHours
+		if c.Left = cal.Between(now, c.DueAt); c.DueAt.Before(now) {
+			c.Left = -cal.Between(c.DueAt, now)
+		}
 	}
-	c.Left, c.Paused = max(0, c.Left), true
+	c.Limit, c.Unit, c.Paused = Limit{Unit: unit, Span: whole}, unit, true
 	c.aim()
 }
 
+// resume lets a clock go on as though it had run until now without a break, so that it
+// warns and climbs when as much is used up as of any other. It is the same arming: what it
+// has climbed it does not climb again.
 func (cal *Calendar) resume(c *Clock, now time.Time) {
-	c.Paused = false // the same arming: what it has climbed it does not climb again
-	c.Limit = Limit{Unit: UnitAlways, Span: c.Left}
-	if c.Unit != UnitAlways {
-		c.Limit.Unit = UnitHours
+	if c.Limit.Unit == UnitDays { // a release that kept no whole paused it
+		c.Limit = Limit{Unit: UnitHours, Span: cal.Between(c.Since, c.DueAt)}
+		c.Unit = UnitHours
 	}
-	c.Unit, c.Since, c.Left = c.Limit.Unit, now, 0
+	used := max(0, c.Limit.Span-c.Left)
+	c.Paused, c.Left, c.Since = false, 0, now.Add(-used)
+	if c.Limit.Unit != UnitAlways {
+		c.Since = cal.back(now, used)
+	}
 	cal.set(c)
 }
 
-// extend gives a clock more working days, MostDays after it began at most, and starts
-// its rungs again. An urgent one gets days of the real calendar.
-func (cal *Calendar) extend(c *Clock, n int) {
+// extend gives a clock n more working days, of an urgent one days of the real calendar, and
+// starts its rungs again: after it is due, or from now on where that is over, and MostDays
+// after it began at most. It says whether that gives it any time.
+func (cal *Calendar) extend(c *Clock, n int, now time.Time) bool {
 	c.ID, c.Rung = NewID[deadlineKind](), RungRunning
-	if c.Limit.Unit == UnitAlways {
-		c.Limit.Span = min(c.Limit.Span+time.Duration(n)*24*time.Hour, MostDays*24*time.Hour)
-	} else {
-		had := c.Limit.Days
-		if c.Limit.Unit == UnitHours { // it went on after a suspension
-			had = int(c.Limit.Span/cal.a) + 1
-		}
-		c.Limit = days(min(had+n, MostDays))
+	from := c.DueAt
+	if now.After(from) {
+		from = now
 	}
-	c.Unit = c.Limit.Unit
+	switch want := cal.AddDays(from, n); c.Limit.Unit {
+	case UnitAlways:
+		c.Limit.Span = min(from.Sub(c.Since)+time.Duration(n)*24*time.Hour, MostDays*24*time.Hour)
+	case UnitHours: // it went on after a suspension
+		if most := cal.AddDays(c.Since, MostDays); want.After(most) {
+			want = most
+		}
+		c.Limit.Span = cal.Between(c.Since, want)
+	default:
+		for c.Limit.Days = min(c.Limit.Days+n, MostDays); c.Limit.Days < MostDays && cal.AddDays(c.Since, c.Limit.Days).Before(want); {
+			c.Limit.Days++
+		}
+	}
 	cal.set(c)
+	return c.DueAt.After(now)
 }
 
 // clocksOf are the clocks that run in a stage, the first being the one that counts.

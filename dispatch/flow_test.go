@@ -171,9 +171,9 @@ func TestAClockClimbsEachRungOnce(t *testing.T) {
 	if got := cal.Between(at.Add(14*24*time.Hour), k.DueAt); got != left {
 		t.Errorf("after the pause it has %v, and had %v", got, left)
 	}
-	cal.extend(&k, 99)
-	if k.Limit.Days != MostDays {
-		t.Errorf("it was given %d days", k.Limit.Days)
+	most := cal.AddDays(k.Since, MostDays)
+	if cal.extend(&k, 99, k.Since); !k.DueAt.Equal(most) {
+		t.Errorf("it was given until %v, want %v", k.DueAt, most)
 	}
 }
 

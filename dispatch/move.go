@@ -265,7 +265,9 @@ func (t *turn) grant(o MoveOrder) {
 	} else {
 		f.Extensions++
 		if k := t.clock(ClockSettle); k != nil {
-			t.calendar.extend(k, f.Ask.Days)
+			if !t.calendar.extend(k, f.Ask.Days, t.now) && t.err == nil {
+				t.err = noTimeLeft
+			}
 			t.touch(ClockSettle)
 			said["due_at"] = k.DueAt
 		}
@@ -274,6 +276,10 @@ func (t *turn) grant(o MoveOrder) {
 	f.Ask = nil
 	t.event("granted", PatrolID{}, said)
 }
+
+// noTimeLeft is the fault of granting what could only end in the past.
+var noTimeLeft = &Fault{Kind: Conflict, Code: "no-time-left",
+	Detail: fmt.Sprintf("No case is given more than %d working days, and those of this one are over; refuse what was asked for.", MostDays)}
 
 // giveUp ends what patrols still have to do with the case: the unit returned it or has
 // fed back.

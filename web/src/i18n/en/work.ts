@@ -58,7 +58,7 @@ export const work: Dict["work"] = {
   types: {
     "nobody-to-relieve": "Nobody can relieve them now; they stay", "relieved-already": "Somebody is on the way to relieve them", "not-all-in-place": "Not all are in place; wait, or go anyway and say why",
     "mission-not-under-way": "The case is not being handled any more; nothing can be ordered", "no-mission": "One patrol alone is no mission", "mission-ended": "The mission is over", "nothing-to-send": "Everybody of that department was sent",
-    "case-moves": "The case is being changed by many; tap again in a moment",
+    "case-moves": "The case is being changed by many; tap again in a moment", "no-time-left": "A case is given 15 working days at most, and they are over; refuse what was asked for",
   },
   refused: {
     moved: "The case was just changed by somebody; the newest is loaded, look again before you act",

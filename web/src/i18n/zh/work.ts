@@ -56,7 +56,7 @@ export const work = {
   types: {
     "nobody-to-relieve": "现在没有人能来接班，原力量继续留守", "relieved-already": "接班力量已在路上", "not-all-in-place": "还没有全部到位，请等候，或选“未到齐，仍要行动”并写明原因",
     "mission-not-under-way": "事件已不在处置中，不能再下令", "no-mission": "只有一支力量，还不是联合执法", "mission-ended": "联合执法已结束", "nothing-to-send": "该部门的力量都已派出",
-    "case-moves": "事件正被多人更新，请稍后再点一次",
+    "case-moves": "事件正被多人更新，请稍后再点一次", "no-time-left": "办理时限累计不得超过 15 个工作日，已经用完，不能再延；请选“不同意”",
   } as Record<string, string>,
   refused: {
     moved: "事件刚被他人更新，已载入最新内容，请再看一眼后办理",
