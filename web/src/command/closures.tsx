@@ -9,6 +9,7 @@ import { may } from "../state/session.ts";
 import { clock } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
+import { Inside } from "./inside.tsx";
 
 type Closure = components["schemas"]["Closure"];
 type Mode = components["schemas"]["Mode"];
@@ -210,6 +211,7 @@ function Card() {
           {w.closeCutsOff(w.mode[x.mode], (x.length_m / 1000).toFixed(1), x.names.slice(0, 3).join("、"))}
         </p>
       ))}
+      {c.geometry.type === "Polygon" || c.geometry.type === "MultiPolygon" ? <Inside area={{ closure_id: c.id }} /> : null}
       {may("close_roads") ? (
         <button type="button" class={asked.value ? "button primary wide" : "button wide"} onClick={() => void lift()}>
           {asked.value ? w.liftSure : w.lift}

@@ -24,6 +24,7 @@ import { CountWords, enterCount, keepCounts, keepFollowing, screenMoved, watched
 import { CoverageCard, CoverageKey, coverageShown, coverageZoom, keepCoverage } from "./coverage.tsx";
 import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
+import { Inside } from "./inside.tsx";
 import { PlaceLink } from "./nearby.tsx";
 import { titleOf } from "./queue.tsx";
 import { WhoseButton } from "./whose.tsx";
@@ -190,6 +191,16 @@ export function showPlace(p: PlaceHit & LonLat): void {
   heatShown.value = null;
   placeShown.value = p;
   layersOn.value = { ...layersOn.value, places: true };
+  districtMap.value?.flyTo(p, Math.max(15, districtMap.value.zoom()));
+}
+
+/** Brings a patrol that a list names into view, with its card; where it stood is where the list saw it. */
+export function showPatrol(p: LonLat & { id: string }): void {
+  gridShown.value = null;
+  placeShown.value = null;
+  heatShown.value = null;
+  closureShown.value = null;
+  patrolShown.value = p.id;
   districtMap.value?.flyTo(p, Math.max(15, districtMap.value.zoom()));
 }
 
@@ -468,6 +479,7 @@ function GridCard() {
           </li>
         ))}
       </ul>
+      <Inside area={{ grid_id: g.id }} />
       {spot.value ? <WhoseButton at={{ ...spot.value, about: w.whose.ofSpot(g.name), at: nowMs.value }} /> : null}
     </aside>
   );

@@ -1,6 +1,7 @@
 import { course } from "./en/course.ts";
 import { like } from "./en/like.ts";
 import { covert } from "./en/covert.ts";
+import { inside } from "./en/inside.ts";
 import { work } from "./en/work.ts";
 import { mission } from "./en/mission.ts";
 import { enrol, phone, position, shots } from "./en/phone.ts";
@@ -321,6 +322,7 @@ export const en: Dict = {
   course,
   like,
   covert,
+  inside,
   mission,
   work,
   stage,

@@ -2,6 +2,7 @@
 import { course } from "./zh/course.ts";
 import { like } from "./zh/like.ts";
 import { covert } from "./zh/covert.ts";
+import { inside } from "./zh/inside.ts";
 import { work } from "./zh/work.ts";
 import { mission } from "./zh/mission.ts";
 import { enrol, phone, position, shots } from "./zh/phone.ts";
@@ -321,6 +322,7 @@ export const zh = {
   course,
   like,
   covert,
+  inside,
   mission,
   work,
   stage,
