@@ -131,6 +131,10 @@ func setupCovert(t *testing.T, watch func(*dispatch.Service) api.Socket) *covert
 	w.marks = append(w.marks, w.shown...)
 	// What a store that forgets to ask would answer as the track of anybody.
 	w.desk.fixes = []api.TrackPoint{{T: time.Now().Add(30 * time.Second), Lon: stands.Lon, Lat: stands.Lat}, {T: time.Now().Add(time.Minute), Lon: target.Lon, Lat: target.Lat}}
+	// Fences that they crossed, at the target and before they were sent.
+	secretFence, openFence, area := "SECRET-FENCE", "OPEN-FENCE", "place"
+	w.desk.moments = []realtime.PresenceMoment{{ID: 1, At: time.Now().Add(-40 * time.Minute), Kind: "entered", Area: &area, Name: &openFence},
+		{ID: 2, At: time.Now().Add(30 * time.Second), Kind: "entered", Area: &area, Name: &secretFence}, {ID: 3, At: time.Now().Add(40 * time.Second), Kind: "stale"}}
 	w.cover(time.Now().Add(time.Hour))
 	return w
 }
@@ -194,6 +198,11 @@ func (w *covertWorld) walk() {
 		tracks = append(tracks, get("/api/v1/patrols/"+id.String()+"/track?from="+time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339)))
 	}
 	more = append(more, tracks...)
+	records := []call{}
+	for _, id := range []dispatch.PatrolID{w.going, w.back} {
+		records = append(records, get("/api/v1/patrols/"+id.String()+"/presence?from="+time.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339)))
+	}
+	more = append(more, records...)
 	for _, role := range roles {
 		v := w.visitors[role]
 		if knows(v.Viewer) {
@@ -250,6 +259,11 @@ func (w *covertWorld) walk() {
 		for _, mark := range []string{"121.7771239", "121.9072239"} {
 			if r := w.want(http.StatusOK, call{path: "/api/v1/patrols?limit=200", token: v.token}); !bytes.Contains(r.body, []byte(mark)) {
 				t.Errorf("%s: does not see the place %s of who is on it", role, mark)
+			}
+		}
+		for _, c := range records {
+			if r := w.want(http.StatusOK, call{path: c.path, token: v.token}); !bytes.Contains(r.body, []byte("SECRET-FENCE")) {
+				t.Errorf("%s: does not see the fences of who is on it: %s", role, r.body)
 			}
 		}
 		for _, c := range tracks {

@@ -40,6 +40,7 @@ type desk struct {
 	reachAsk dispatch.ReachAsk
 	status   dispatch.Status
 	fixes    []api.TrackPoint
+	moments  []realtime.PresenceMoment
 }
 
 var (
@@ -316,6 +317,10 @@ func (d *desk) ReportCells(ctx context.Context, _ dispatch.Viewer, res int, _, _
 func (d *desk) PatrolCells(ctx context.Context, _ dispatch.Viewer, res int, from, to time.Time) ([]dispatch.CellCount, []dispatch.PatrolID, error) {
 	d.span = [2]time.Time{from, to}
 	return []dispatch.CellCount{{Cell: cell.At(place, res), Count: 1}}, []dispatch.PatrolID{patrolID}, d.act(ctx)
+}
+
+func (d *desk) Moments(context.Context, dispatch.Viewer, dispatch.PatrolID, time.Time, time.Time, realtime.MomentCursor, int) (string, []realtime.PresenceMoment, error) {
+	return "online", d.moments, nil
 }
 
 func (d *desk) Track(ctx context.Context, _ dispatch.Viewer, _ dispatch.PatrolID, _, _ time.Time, limit int, visit func(*realtime.TrackPlace)) error {

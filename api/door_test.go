@@ -137,6 +137,7 @@ func TestRoles(t *testing.T) {
 		{"xxx..xxx...x", call{method: "POST", path: "/api/v1/cases/" + id + "/assignments/" + id + "/accept"}},
 		{"xxxxxxxx...x", call{path: "/api/v1/patrols"}},
 		{"xxx.x.....x.", call{path: track}},
+		{"xxx.x.....x.", call{path: "/api/v1/patrols/" + patrolID.String() + "/presence?from=2026-05-03T00:00:00Z"}},
 		{"xxx..xxx...x", call{method: "PUT", path: "/api/v1/patrols/" + id + "/status", body: `{"status":"break","version":7}`}},
 		{"xxx..xxx...x", call{method: "PUT", path: "/api/v1/me/duty", body: `{"on":true}`}},
 		{"xxxxxx......", call{path: "/api/v1/nearest?lon=121.38&lat=28.58"}},

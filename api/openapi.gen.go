@@ -1290,6 +1290,87 @@ func (e Presence) Valid() bool {
 	}
 }
 
+// Defines values for PresenceMomentArea.
+const (
+	PresenceMomentAreaClosure     PresenceMomentArea = "closure"
+	PresenceMomentAreaGrid        PresenceMomentArea = "grid"
+	PresenceMomentAreaLessThannil PresenceMomentArea = "<nil>"
+	PresenceMomentAreaPlace       PresenceMomentArea = "place"
+)
+
+// Valid indicates whether the value is a known member of the PresenceMomentArea enum.
+func (e PresenceMomentArea) Valid() bool {
+	switch e {
+	case PresenceMomentAreaClosure:
+		return true
+	case PresenceMomentAreaGrid:
+		return true
+	case PresenceMomentAreaLessThannil:
+		return true
+	case PresenceMomentAreaPlace:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PresenceMomentKind.
+const (
+	PresenceMomentKindEntered PresenceMomentKind = "entered"
+	PresenceMomentKindLeft    PresenceMomentKind = "left"
+	PresenceMomentKindLost    PresenceMomentKind = "lost"
+	PresenceMomentKindOffDuty PresenceMomentKind = "off_duty"
+	PresenceMomentKindOnline  PresenceMomentKind = "online"
+	PresenceMomentKindStale   PresenceMomentKind = "stale"
+)
+
+// Valid indicates whether the value is a known member of the PresenceMomentKind enum.
+func (e PresenceMomentKind) Valid() bool {
+	switch e {
+	case PresenceMomentKindEntered:
+		return true
+	case PresenceMomentKindLeft:
+		return true
+	case PresenceMomentKindLost:
+		return true
+	case PresenceMomentKindOffDuty:
+		return true
+	case PresenceMomentKindOnline:
+		return true
+	case PresenceMomentKindStale:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for PresenceRecordWas.
+const (
+	PresenceRecordWasLessThannil PresenceRecordWas = "<nil>"
+	PresenceRecordWasLost        PresenceRecordWas = "lost"
+	PresenceRecordWasOffDuty     PresenceRecordWas = "off_duty"
+	PresenceRecordWasOnline      PresenceRecordWas = "online"
+	PresenceRecordWasStale       PresenceRecordWas = "stale"
+)
+
+// Valid indicates whether the value is a known member of the PresenceRecordWas enum.
+func (e PresenceRecordWas) Valid() bool {
+	switch e {
+	case PresenceRecordWasLessThannil:
+		return true
+	case PresenceRecordWasLost:
+		return true
+	case PresenceRecordWasOffDuty:
+		return true
+	case PresenceRecordWasOnline:
+		return true
+	case PresenceRecordWasStale:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for RendezvousBreaks.
 const (
 	RendezvousBreaksLastStreet   RendezvousBreaks = "last_street"
@@ -3720,6 +3801,37 @@ type Precedent struct {
 // Presence defines model for Presence.
 type Presence string
 
+// PresenceMoment defines model for PresenceMoment.
+type PresenceMoment struct {
+	// Area Of which kind the fence is
+	Area *PresenceMomentArea `json:"area"`
+	At   time.Time           `json:"at"`
+
+	// Because Why it left a fence that its way did not lead out of
+	Because *string            `json:"because"`
+	Kind    PresenceMomentKind `json:"kind"`
+
+	// Name The codes of the grids, the id of the closure, the code of the place
+	Name      *string `json:"name"`
+	Simulated bool    `json:"simulated"`
+}
+
+// PresenceMomentArea Of which kind the fence is
+type PresenceMomentArea string
+
+// PresenceMomentKind defines model for PresenceMoment.Kind.
+type PresenceMomentKind string
+
+// PresenceRecord defines model for PresenceRecord.
+type PresenceRecord struct {
+	Items      []PresenceMoment   `json:"items"`
+	NextCursor *string            `json:"next_cursor"`
+	Was        *PresenceRecordWas `json:"was"`
+}
+
+// PresenceRecordWas defines model for PresenceRecord.Was.
+type PresenceRecordWas string
+
 // Problem defines model for Problem.
 type Problem struct {
 	// Detail One sentence with the remedy
@@ -4736,6 +4848,18 @@ type EndMemberParams struct {
 
 	// XCSRFToken Needed when the caller is known by cookie
 	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// GetPresenceParams defines parameters for GetPresence.
+type GetPresenceParams struct {
+	From time.Time `form:"from" json:"from"`
+
+	// To 24 h after from when left out
+	To    *time.Time `form:"to,omitempty" json:"to,omitempty"`
+	Limit *int       `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
 }
 
 // ListShiftsParams defines parameters for ListShifts.

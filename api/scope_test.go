@@ -129,6 +129,10 @@ var doors = map[string]door{
 		at: func(p *planted) call {
 			return get("/api/v1/patrols/" + p.patrol.String() + "/track?from=2026-05-03T00:00:00Z")
 		}},
+	"GET /api/v1/patrols/:id/presence": {needs: []dispatch.Action{dispatch.ActSeeTracks, dispatch.ActSetStatus}, wide: []dispatch.Action{dispatch.ActSeeTracks},
+		at: func(p *planted) call {
+			return get("/api/v1/patrols/" + p.patrol.String() + "/presence?from=2026-05-03T00:00:00Z")
+		}},
 	"PUT /api/v1/patrols/:id/status": {mine: true, needs: []dispatch.Action{dispatch.ActSetStatus, dispatch.ActCommandPatrol}, settles: http.StatusConflict,
 		at: func(p *planted) call {
 			return send("PUT", "/api/v1/patrols/"+p.patrol.String()+"/status", `{"status":"break","version":1}`)

@@ -244,6 +244,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("GET", "/api/v1/patrols/within", may(dispatch.ActSeePatrols), s.whoIsWithin)
 	s.add("GET", "/api/v1/patrols/:id", patrols, s.getPatrol)
 	s.add("GET", "/api/v1/patrols/:id/track", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getTrack)
+	s.add("GET", "/api/v1/patrols/:id/presence", may(dispatch.ActSeeTracks, dispatch.ActSetStatus), s.getPresence)
 	s.add("PUT", "/api/v1/patrols/:id/status", may(dispatch.ActSetStatus, dispatch.ActCommandPatrol), s.setPatrolStatus)
 
 	s.add("GET", "/api/v1/calendar", signedIn, s.getCalendar)

@@ -21,6 +21,9 @@ import (
 // settled. What is shown is shown for the length of the visit.
 type Tracks interface {
 	Track(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, limit int, visit func(*realtime.TrackPlace)) error
+	// Moments answers the record of a patrol's presence over the same, oldest first, what
+	// comes after the cursor, and the presence that was in force before from, if any.
+	Moments(ctx context.Context, v dispatch.Viewer, patrol dispatch.PatrolID, from, to time.Time, after realtime.MomentCursor, limit int) (was string, found []realtime.PresenceMoment, err error)
 }
 
 // maxTrackSpan bounds one look at a track.

@@ -71,6 +71,13 @@ func (x Veil) since(patrol PatrolID) (from time.Time, hidden bool) {
 	return from, hidden
 }
 
+// HidesAfter says whether anything of where a patrol was at a time is hidden, wherever that
+// was.
+func (x Veil) HidesAfter(patrol PatrolID, t time.Time) bool {
+	from, hidden := x.since(patrol)
+	return hidden && !t.Before(from)
+}
+
 // of says whether a case is one of those the viewer knows nothing of.
 func (x Veil) of(id CaseID) bool {
 	return slices.ContainsFunc(x.secrets, func(s Secret) bool { return s.Case == id })

@@ -44,6 +44,7 @@ type service struct {
 	refresh    *refresher
 	fleet      *fleetKeeper
 	fences     *fenceKeeper
+	presences  *presenceKeeper
 	node       *node
 	neighbours *neighbours
 	tracks     *pgtrack.Store
@@ -169,7 +170,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	opened = true
-	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, local, trackStore), presences: newPresenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads, stage: c.stage}, nil
 }
 
@@ -193,6 +194,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 			{name: "the map and roads in memory", run: s.refresh.run},
 			{name: "the ways of whoever is free", run: s.fleet.run},
 			{name: "the watch over fences", run: s.fences.run},
+			{name: "the record of presence", run: s.presences.run},
 		},
 		[]part{{name: "the viewers", run: s.live.Run}},
 		[]part{{name: "the beacons", run: s.beacons.Run}},

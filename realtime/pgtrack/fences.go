@@ -201,6 +201,9 @@ func (s *Store) record(ctx context.Context, tx pgx.Tx, all []Crossed) error {
 		}
 		entries = append(entries, proof.Entry{Kind: "patrol." + verb + c.Kind, District: s.district.UUID, Patrol: c.Patrol.UUID, Actor: proof.System, Detail: detail})
 	}
+	if err := s.keepCrossings(ctx, tx, all); err != nil {
+		return err
+	}
 	return pgproof.Record(ctx, tx, entries...)
 }
 

@@ -275,6 +275,7 @@ func TestEveryKindByItsAge(t *testing.T) {
 	b.exec(`INSERT INTO quarantined_fixes (district_id, device_id, stream, seq, code, t, received_at) SELECT $1, $2, $2, n, 'future', $3, $3 FROM generate_series(1, 2500) n`, pgdb.District, b.units[0].Device, b.start)
 	b.exec(`INSERT INTO off_duty_counts (device_id, day, district_id, fixes) VALUES ($2, ($3::timestamptz AT TIME ZONE 'UTC')::date, $1, 5)`, pgdb.District, b.units[0].Device, b.start)
 	b.exec(`INSERT INTO position_views (district_id, viewer_id, viewer_kind, patrol_id, bucket, seen_at, what) VALUES ($1, $2, 'account', $3, $4, $4, 'track')`, pgdb.District, open, b.units[0].Patrol, b.start)
+	b.exec(`INSERT INTO presence_moments (district_id, patrol_id, at, kind) VALUES ($1, $2, $3, 'online')`, pgdb.District, b.units[0].Patrol, b.start)
 	b.exec(`INSERT INTO case_views (district_id, viewer_id, viewer_kind, case_id, bucket, what) VALUES ($1, $2, 'account', $2, $3, 'list')`, pgdb.District, open, b.start)
 	b.exec(`INSERT INTO idempotency_keys (district_id, scope, key, body_sha256, report_id, case_id, made_at) VALUES ($1, 's', 'k', sha256(''), $2, $2, $3)`, pgdb.District, open, b.start)
 	b.exec(`INSERT INTO outbox (district_id, body, made_at) VALUES ($1, '', $2)`, pgdb.District, b.start)
@@ -286,7 +287,7 @@ func TestEveryKindByItsAge(t *testing.T) {
 	events := b.count(`SELECT count(*) FROM case_events`)
 
 	policies, err := b.keeper.Policies(t.Context())
-	if err != nil || len(policies) != 16 {
+	if err != nil || len(policies) != 17 {
 		t.Fatalf("%d policies, %v", len(policies), err)
 	}
 	// By age, so that each kind's turn comes once.

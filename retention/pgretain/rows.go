@@ -31,6 +31,7 @@ var removals = map[string]removal{
 	"quarantined_fixes": {table: "quarantined_fixes", where: "x.received_at < $1", at: "x.received_at"},
 	"off_duty_counts":   {table: "off_duty_counts", where: "x.day < ($1 AT TIME ZONE 'UTC')::date", at: "x.day::timestamp AT TIME ZONE 'UTC'"},
 	"position_views":    {table: "position_views", where: "x.seen_at < $1", at: "x.seen_at"},
+	"presence_moments":  {table: "presence_moments", where: "x.at < $1", at: "x.at"},
 	"case_views":        {table: "case_views", where: "x.bucket < $1", at: "x.bucket"},
 	"idempotency_keys":  {table: "idempotency_keys", where: "x.made_at < $1", at: "x.made_at"},
 	"outbox":            {table: "outbox", where: "x.made_at < $1", at: "x.made_at"},

@@ -750,6 +750,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/patrols/{id}/presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * When a patrol was heard of, was lost or off duty, and which fences it crossed, over 24 h at most
+         * @description For whoever may see its track. `was` is the presence that was in force before `from`. Who stands still is online.
+         *     Fences are its own grids, areas that are closed for how it moves, and places with a fence. Every look is recorded.
+         */
+        get: operations["getPresence"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/patrols/{id}/status": {
         parameters: {
             query?: never;
@@ -3419,6 +3442,28 @@ export interface components {
                 free: number;
             }[];
         };
+        PresenceRecord: {
+            /** @enum {string|null} */
+            was: "online" | "stale" | "lost" | "off_duty" | null;
+            items: components["schemas"]["PresenceMoment"][];
+            next_cursor: string | null;
+        };
+        PresenceMoment: {
+            /** Format: date-time */
+            at: string;
+            /** @enum {string} */
+            kind: "online" | "stale" | "lost" | "off_duty" | "entered" | "left";
+            /**
+             * @description Of which kind the fence is
+             * @enum {string|null}
+             */
+            area: "grid" | "closure" | "place" | null;
+            /** @description The codes of the grids, the id of the closure, the code of the place */
+            name: string | null;
+            /** @description Why it left a fence that its way did not lead out of */
+            because: string | null;
+            simulated: boolean;
+        };
         InsidePatrol: {
             /** Format: uuid */
             patrol_id: string;
@@ -5047,6 +5092,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Track"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getPresence: {
+        parameters: {
+            query: {
+                from: string;
+                /** @description 24 h after from when left out */
+                to?: string;
+                limit?: number;
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["PatrolID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Changes, oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PresenceRecord"];
                 };
             };
             default: components["responses"]["Problem"];
