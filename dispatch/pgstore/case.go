@@ -192,23 +192,25 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 
 // Detail implements dispatch.CaseStore, in one round trip.
 func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDetail, error) {
-	return s.detail(ctx, s.db, id, assignmentsOf)
+	return s.detail(ctx, s.db, &pgx.Batch{}, id, assignmentsOf)
 }
 
 // DetailSeen implements dispatch.CaseStore.
 func (s *Store) DetailSeen(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) (out dispatch.CaseDetail, err error) {
 	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
-		out, err = s.detail(ctx, tx, id, assignmentsSeen)
+		batch := &pgx.Batch{}
+		batch.Queue(keepPlan)
+		out, err = s.detail(ctx, tx, batch, id, assignmentsSeen)
 		return err
 	})
 	return out, fault(err)
 }
 
-func (s *Store) detail(ctx context.Context, on reader, id dispatch.CaseID, assignments string) (dispatch.CaseDetail, error) {
+// detail asks for all of a case behind what is in the batch.
+func (s *Store) detail(ctx context.Context, on reader, batch *pgx.Batch, id dispatch.CaseID, assignments string) (dispatch.CaseDetail, error) {
 	var out dispatch.CaseDetail
 	var reports []reportRow
 	var events []eventRow
-	batch := &pgx.Batch{}
 	answer := s.queueCase(batch, id, assignments)
 	batch.Queue(reportsOf, id.UUID).Query(collect(&reports))
 	batch.Queue(selectEvents, id.UUID).Query(collect(&events))

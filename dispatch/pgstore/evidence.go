@@ -62,7 +62,7 @@ type evidenceRow struct {
 
 // ShownWith implements dispatch.EvidenceStore.
 func (s *Store) ShownWith(ctx context.Context, v dispatch.Viewer, c dispatch.Case) ([]dispatch.Evidence, error) {
-	found, err := readAs[evidenceRow](ctx, s, v, shownWith, c.ID.UUID)
+	found, err := readKept[evidenceRow](ctx, s, v, shownWith, c.ID.UUID)
 	out := make([]dispatch.Evidence, len(found))
 	for i, r := range found {
 		out[i] = dispatch.Evidence{ID: dispatch.EvidenceID{UUID: r.ID}, Step: dispatch.Move(r.Step), At: r.At.UTC(), By: r.By, Photos: r.Photos}

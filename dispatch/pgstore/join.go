@@ -54,7 +54,7 @@ type joinedRow struct {
 
 // JoinedTo implements dispatch.LikeStore.
 func (s *Store) JoinedTo(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) ([]dispatch.JoinedCase, error) {
-	found, err := readAs[joinedRow](ctx, s, v, joinedTo, append(s.scope(v), id.UUID)...)
+	found, err := readKept[joinedRow](ctx, s, v, joinedTo, append(s.scope(v), id.UUID)...)
 	out := make([]dispatch.JoinedCase, len(found))
 	for i, r := range found {
 		out[i] = dispatch.JoinedCase{CaseID: dispatch.CaseID{UUID: r.ID}, Number: r.Number, JoinedAt: r.JoinedAt.UTC(), Reports: r.Reports}

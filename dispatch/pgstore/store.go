@@ -109,6 +109,15 @@ func readAs[T any](ctx context.Context, s *Store, v dispatch.Viewer, query strin
 	return found, fault(err)
 }
 
+// readKept is readAs for a question that goes by a key (keepPlan).
+func readKept[T any](ctx context.Context, s *Store, v dispatch.Viewer, query string, args ...any) (found []T, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue(keepPlan)
+	batch.Queue(query, args...).Query(collect(&found))
+	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	return found, fault(err)
+}
+
 // scope is the viewer as parameters $1 to $7 of the queries that end in
 // visibleCase.
 func (s *Store) scope(v dispatch.Viewer) []any {

@@ -141,6 +141,7 @@ func TestAReportWithoutAPlanIsPendingAndTheDeadlineFinishesIt(t *testing.T) {
 			eq(t, "dispatch", c.Dispatch, dispatch.DispatchPending)
 			eq(t, "stage", c.Stage, dispatch.StageReported)
 			w.roads.setHook(nil)
+			w.open(nil) // as much time as a loaded machine needs
 			eq(t, "not due at once", w.tick(), 0)
 			pgtest.Advance(t, w.db, 5*time.Second)
 			eq(t, "due", w.tick(), 1)
