@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,6 +35,19 @@ func (s *Server) setDay(c echo.Context) error {
 		return err
 	}
 	return s.changeDay(c, dispatch.CalendarDay{Kind: string(in.Kind), Name: deref(in.Name), Source: deref(in.Source)})
+}
+
+func (s *Server) setDays(c echo.Context) error {
+	var in NewCalendarDays
+	if err := s.readJSON(c, "NewCalendarDays", false, &in); err != nil {
+		return err
+	}
+	days := make([]dispatch.CalendarDay, len(in.Days))
+	for i, d := range in.Days {
+		days[i] = dispatch.CalendarDay{Day: dispatch.DayOf(d.Day.Time, time.UTC), Kind: string(d.Kind), Name: deref(d.Name), Source: deref(d.Source)}
+	}
+	book, err := s.cases.SetDays(c.Request().Context(), viewer(c), days)
+	return answerCalendar(c, book, err)
 }
 
 func (s *Server) clearDay(c echo.Context) error {

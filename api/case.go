@@ -25,6 +25,7 @@ type CaseDesk interface {
 	CloseCase(context.Context, dispatch.Viewer, dispatch.CaseID, int64, dispatch.Closing) (dispatch.CaseDetail, error)
 	Calendar(context.Context) (dispatch.CalendarBook, error)
 	SetDay(context.Context, dispatch.Viewer, dispatch.CalendarDay) (dispatch.CalendarBook, error)
+	SetDays(context.Context, dispatch.Viewer, []dispatch.CalendarDay) (dispatch.CalendarBook, error)
 	SetHours(context.Context, dispatch.Viewer, []dispatch.WorkSpan) (dispatch.CalendarBook, error)
 	CategoryRules(context.Context) ([]dispatch.CategoryRules, error)
 	SetCategoryRules(context.Context, dispatch.Viewer, dispatch.CategoryRules) error

@@ -150,6 +150,10 @@ func (d *desk) Calendar(ctx context.Context) (dispatch.CalendarBook, error) {
 	return dispatch.CalendarBook{Version: 1}, d.act(ctx)
 }
 
+func (d *desk) SetDays(ctx context.Context, v dispatch.Viewer, days []dispatch.CalendarDay) (dispatch.CalendarBook, error) {
+	return d.SetDay(ctx, v, days[0])
+}
+
 func (d *desk) SetDay(ctx context.Context, _ dispatch.Viewer, day dispatch.CalendarDay) (dispatch.CalendarBook, error) {
 	return dispatch.CalendarBook{Version: 2, Days: []dispatch.CalendarDay{day}}, d.act(ctx)
 }

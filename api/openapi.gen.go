@@ -1050,6 +1050,24 @@ func (e NewCalendarDayKind) Valid() bool {
 	}
 }
 
+// Defines values for NewCalendarDaysDaysKind.
+const (
+	NewCalendarDaysDaysKindHoliday NewCalendarDaysDaysKind = "holiday"
+	NewCalendarDaysDaysKindWorkday NewCalendarDaysDaysKind = "workday"
+)
+
+// Valid indicates whether the value is a known member of the NewCalendarDaysDaysKind enum.
+func (e NewCalendarDaysDaysKind) Valid() bool {
+	switch e {
+	case NewCalendarDaysDaysKindHoliday:
+		return true
+	case NewCalendarDaysDaysKindWorkday:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewCategoryRulesDispatchMode.
 const (
 	NewCategoryRulesDispatchModeAuto    NewCategoryRulesDispatchMode = "auto"
@@ -3320,6 +3338,23 @@ type NewCalendarDay struct {
 // NewCalendarDayKind workday is a make-up day
 type NewCalendarDayKind string
 
+// NewCalendarDays defines model for NewCalendarDays.
+type NewCalendarDays struct {
+	Days []struct {
+		Day openapi_types.Date `json:"day"`
+
+		// Kind workday is a make-up day
+		Kind NewCalendarDaysDaysKind `json:"kind"`
+		Name *string                 `json:"name,omitempty"`
+
+		// Source Who says so, such as the number of a notice
+		Source *string `json:"source,omitempty"`
+	} `json:"days"`
+}
+
+// NewCalendarDaysDaysKind workday is a make-up day
+type NewCalendarDaysDaysKind string
+
 // NewCategoryRules defines model for NewCategoryRules.
 type NewCategoryRules struct {
 	Article      *string `json:"article,omitempty"`
@@ -4436,6 +4471,12 @@ type StaffID = openapi_types.UUID
 // TrackLimit defines model for TrackLimit.
 type TrackLimit = int
 
+// SetDaysParams defines parameters for SetDays.
+type SetDaysParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // ClearDayParams defines parameters for ClearDay.
 type ClearDayParams struct {
 	// XCSRFToken Needed when the caller is known by cookie
@@ -5087,6 +5128,9 @@ type CountTiersParams struct {
 
 // GetTileParamsLayer defines parameters for GetTile.
 type GetTileParamsLayer string
+
+// SetDaysJSONRequestBody defines body for SetDays for application/json ContentType.
+type SetDaysJSONRequestBody = NewCalendarDays
 
 // SetDayJSONRequestBody defines body for SetDay for application/json ContentType.
 type SetDayJSONRequestBody = NewCalendarDay

@@ -150,6 +150,7 @@ var doors = map[string]door{
 	"PUT /api/v1/dispatch-rules":        {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/dispatch-rules", `{"hand_over_s":1200,"move_saves_s":240,"move_quiet_s":600}`)},
 	"PUT /api/v1/category-rules/:code":  {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/category-rules/B03", `{"check_percent":30,"listed":true}`)},
 	"PUT /api/v1/calendar/hours":        {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/hours", `{"hours":[{"from_min":510,"until_min":1050}]}`)},
+	"PUT /api/v1/calendar/days":         {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/days", `{"days":[{"day":"2026-10-01","kind":"holiday","name":"国庆节"}]}`)},
 	"PUT /api/v1/calendar/days/:day":    {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("PUT", "/api/v1/calendar/days/2026-10-01", `{"kind":"holiday","name":"国庆节"}`)},
 	"DELETE /api/v1/calendar/days/:day": {needs: []dispatch.Action{dispatch.ActEditCalendar}, plain: send("DELETE", "/api/v1/calendar/days/2026-10-01", "")},
 	"GET /api/v1/duty-sheet":            {needs: []dispatch.Action{dispatch.ActDutySheet}, plain: get("/api/v1/duty-sheet")},

@@ -256,6 +256,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.addSlow("POST", "/api/v1/revisits/:id/clear", may(dispatch.ActReport), s.clearRevisit)
 	s.add("GET", "/api/v1/tiers", see, s.countTiers)
 	s.add("PUT", "/api/v1/calendar/hours", may(dispatch.ActEditCalendar), s.setHours)
+	s.add("PUT", "/api/v1/calendar/days", may(dispatch.ActEditCalendar), s.setDays)
 	s.add("PUT", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.setDay)
 	s.add("DELETE", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.clearDay)
 	s.add("GET", "/api/v1/duty-sheet", may(dispatch.ActDutySheet), s.dutySheet)

@@ -56,18 +56,9 @@ func (s *Service) SetDay(ctx context.Context, v Viewer, d CalendarDay) (Calendar
 	if err := allow(v, ActEditCalendar); err != nil {
 		return CalendarBook{}, err
 	}
-	if d.Kind != "" && d.Kind != DayHoliday && d.Kind != DayWorkday {
-		return CalendarBook{}, invalid("/kind", "must be holiday or workday")
-	}
-	if y := d.Day.Time().Year(); y < 2000 || y > 2100 {
-		return CalendarBook{}, invalid("/path/day", "must lie between 2000 and 2100")
-	}
-	if utf8.RuneCountInString(d.Name) > maxDayName {
-		return CalendarBook{}, invalid("/name", "may have 100 characters at most")
-	}
 	d.Source = strings.TrimSpace(d.Source)
-	if utf8.RuneCountInString(d.Source) > MaxDaySource {
-		return CalendarBook{}, invalid("/source", fmt.Sprintf("may have %d characters at most; the number of the notice will do", MaxDaySource))
+	if faults := d.faults("", "/path/day"); len(faults) > 0 {
+		return CalendarBook{}, invalid(faults[0].Pointer, faults[0].Detail)
 	}
 	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, calendarChange) {
 		c := calendarChange{said: facts{"day": d.Day, "kind": d.Kind, "name": d.Name, "source": d.Source}, before: was.dayFacts(d.Day), after: dayFacts(d)}
@@ -76,6 +67,60 @@ func (s *Service) SetDay(ctx context.Context, v Viewer, d CalendarDay) (Calendar
 		}
 		return CalendarEdit{Set: []CalendarDay{d}}, c
 	})
+}
+
+// MostDaysAtOnce bounds how many days one edit sets: a year has some 35 of its own.
+const MostDaysAtOnce = 400
+
+// SetDays makes all of these days holidays or make-up days, or none of them where one cannot
+// be; the fault names each that cannot. Running clocks are counted again once.
+func (s *Service) SetDays(ctx context.Context, v Viewer, days []CalendarDay) (CalendarBook, error) {
+	if err := allow(v, ActEditCalendar); err != nil {
+		return CalendarBook{}, err
+	}
+	if len(days) == 0 || len(days) > MostDaysAtOnce {
+		return CalendarBook{}, invalid("/days", fmt.Sprintf("must be 1 to %d days", MostDaysAtOnce))
+	}
+	days = slices.Clone(days)
+	var faults []FieldFault
+	seen := map[Day]bool{}
+	for i := range days {
+		d := &days[i]
+		d.Source = strings.TrimSpace(d.Source)
+		at := fmt.Sprintf("/days/%d", i)
+		faults = append(faults, d.faults(at, at+"/day")...)
+		if d.Kind == "" {
+			faults = append(faults, FieldFault{at + "/kind", "must be holiday or workday"})
+		}
+		if seen[d.Day] {
+			faults = append(faults, FieldFault{at + "/day", "is there twice"})
+		}
+		seen[d.Day] = true
+	}
+	if len(faults) > 0 {
+		return CalendarBook{}, &Fault{Kind: Invalid, Code: "invalid", Detail: "What was sent cannot be used: a day " + faults[0].Detail + ".", Fields: faults}
+	}
+	return s.editCalendar(ctx, v, func(was CalendarBook) (CalendarEdit, calendarChange) {
+		before, after := was.daysFacts(days)
+		return CalendarEdit{Set: days}, calendarChange{said: facts{"imported": len(days)}, before: before, after: after}
+	})
+}
+
+// faults is what is wrong with a day: day points to its date, and at to what holds the rest.
+func (d CalendarDay) faults(at, day string) (out []FieldFault) {
+	if d.Kind != "" && d.Kind != DayHoliday && d.Kind != DayWorkday {
+		out = append(out, FieldFault{at + "/kind", "must be holiday or workday"})
+	}
+	if y := d.Day.Time().Year(); y < 2000 || y > 2100 {
+		out = append(out, FieldFault{day, "must lie between 2000 and 2100"})
+	}
+	if utf8.RuneCountInString(d.Name) > maxDayName {
+		out = append(out, FieldFault{at + "/name", "may have 100 characters at most"})
+	}
+	if utf8.RuneCountInString(d.Source) > MaxDaySource {
+		out = append(out, FieldFault{at + "/source", fmt.Sprintf("may have %d characters at most; the number of the notice will do", MaxDaySource)})
+	}
+	return out
 }
 
 // SetHours sets the working hours of a working day.
@@ -113,6 +158,16 @@ func (b CalendarBook) dayFacts(day Day) facts {
 	return dayFacts(CalendarDay{Day: day})
 }
 
+// daysFacts are some days as they were and as they are.
+func (b CalendarBook) daysFacts(is []CalendarDay) (before, after facts) {
+	before, after = facts{}, facts{}
+	for _, d := range is {
+		maps.Copy(before, b.dayFacts(d.Day))
+		maps.Copy(after, dayFacts(d))
+	}
+	return before, after
+}
+
 func (s *Service) editCalendar(ctx context.Context, v Viewer, edit func(CalendarBook) (CalendarEdit, calendarChange)) (CalendarBook, error) {
 	book, err := s.Store.EditCalendar(ctx, func(was CalendarBook, now time.Time) (CalendarEdit, error) {
 		e, c := edit(was)
@@ -129,10 +184,6 @@ func (s *Service) editCalendar(ctx context.Context, v Viewer, edit func(Calendar
 
 // CalendarImported is the event of an import of days: was and is are those that changed.
 func CalendarImported(district DistrictID, now time.Time, was CalendarBook, is []CalendarDay) (Event, error) {
-	before, after := facts{}, facts{}
-	for _, d := range is {
-		maps.Copy(before, was.dayFacts(d.Day))
-		maps.Copy(after, dayFacts(d))
-	}
+	before, after := was.daysFacts(is)
 	return newChange("calendar", now, district, CaseID{}, PatrolID{}, Viewer{From: FromCommand}, facts{"imported": len(is)}, before, after)
 }

@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -303,4 +304,49 @@ func TestCasesOfTheReleaseBeforeGetTheirClocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	eq(t, "once", w.see(a.ID).Version, version)
+}
+
+// The days of a table are one change of the calendar, with one event, or none at all.
+func TestATableOfDaysIsOneChange(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	leader := w.person2(dispatch.RoleDutyLeader, "")
+	day := func(s, kind string) dispatch.CalendarDay {
+		d, err := dispatch.ParseDay(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return dispatch.CalendarDay{Day: d, Kind: kind, Name: "国庆节", Source: " 国办发明电〔2025〕7号 "}
+	}
+	had, err := w.desk.Calendar(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range [][]dispatch.CalendarDay{
+		nil, {day("2026-10-01", dispatch.DayHoliday), day("2026-10-02", "feast"), day("1026-10-03", dispatch.DayHoliday)},
+		{day("2026-10-01", dispatch.DayHoliday), day("2026-10-01", dispatch.DayWorkday)},
+		{day("2026-10-01", dispatch.DayHoliday), day("2026-10-02", "")},
+	} {
+		if _, err := w.desk.SetDays(t.Context(), leader, bad); dispatch.KindOf(err) != dispatch.Invalid {
+			t.Errorf("%v was set: %v", bad, err)
+		}
+	}
+	_, err = w.desk.SetDays(t.Context(), leader, []dispatch.CalendarDay{day("2026-10-02", "feast"), day("2026-10-03", dispatch.DayHoliday), day("1026-10-03", dispatch.DayHoliday)})
+	var fault *dispatch.Fault
+	if !errors.As(err, &fault) || len(fault.Fields) != 2 || fault.Fields[0].Pointer != "/days/0/kind" || fault.Fields[1].Pointer != "/days/2/day" {
+		t.Errorf("what is wrong is not named: %+v", err)
+	}
+	if _, err := w.desk.SetDays(t.Context(), w.person2(dispatch.RoleOfficer, "environment"), []dispatch.CalendarDay{day("2026-10-01", dispatch.DayHoliday)}); dispatch.KindOf(err) != dispatch.Forbidden {
+		t.Errorf("an officer sets days: %v", err)
+	}
+	eq(t, "days", ask[int](w, `SELECT count(*) FROM calendar_days`), len(had.Days))
+	is, err := w.desk.SetDays(t.Context(), leader, []dispatch.CalendarDay{day("2026-10-01", dispatch.DayHoliday), day("2026-10-10", dispatch.DayWorkday)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eq(t, "version", is.Version, had.Version+1)
+	eq(t, "days then", len(is.Days), len(had.Days)+2)
+	eq(t, "source", is.Days[len(is.Days)-1].Source, "国办发明电〔2025〕7号")
+	eq(t, "events", ask[int](w, `SELECT count(*) FROM case_events WHERE kind = 'calendar'`), 1)
+	eq(t, "what it says", ask[string](w, `SELECT body->'after'->'2026-10-10'->>'kind' FROM case_events WHERE kind = 'calendar'`), dispatch.DayWorkday)
 }

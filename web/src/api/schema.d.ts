@@ -538,6 +538,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/calendar/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make several days holidays or make-up days, all of them or none; running clocks are counted again
+         * @description Days that are not named stay as they are. Where one cannot be set, none is, and `errors` names each that cannot.
+         */
+        put: operations["setDays"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/calendar/days/{day}": {
         parameters: {
             query?: never;
@@ -2589,6 +2609,20 @@ export interface components {
             name?: string;
             /** @description Who says so, such as the number of a notice */
             source?: string;
+        };
+        NewCalendarDays: {
+            days: {
+                /** Format: date */
+                day: string;
+                /**
+                 * @description workday is a make-up day
+                 * @enum {string}
+                 */
+                kind: "holiday" | "workday";
+                name?: string;
+                /** @description Who says so, such as the number of a notice */
+                source?: string;
+            }[];
         };
         WorkHours: {
             hours: components["schemas"]["WorkSpan"][];
@@ -4799,6 +4833,26 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["WorkHours"];
+            };
+        };
+        responses: {
+            200: components["responses"]["Calendar"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setDays: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCalendarDays"];
             };
         };
         responses: {

@@ -130,29 +130,26 @@ export async function openFile(f: File): Promise<void> {
   }
 }
 
-/** Sends the days of a table one by one; what is left after a refusal stays to be sent again. */
+/** Sends the days of a table at once: all of them are set, or none, and then each that cannot be is named by its line. */
 export async function importDays(): Promise<void> {
   const f = file.value;
   if (!f) return;
   const w = words.value.settings;
-  const left = [...f.lines];
-  let done = 0;
   busy.value = true;
   try {
-    for (let d = left[0]; d; d = left[0]) {
-      calendar.value = await put(d);
-      left.shift();
-      done++;
-    }
+    calendar.value = await ask(client.PUT("/api/v1/calendar/days", { body: { days: f.lines.map(({ day, kind, name, source }) => ({ day, kind, name, source })) } }));
     file.value = null;
     faults.value = {};
-    said.value = w.importDone(done);
+    said.value = w.importDone(f.lines.length);
     const first = f.lines[0];
     if (first) year.value = Number(first.day.slice(0, 4));
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
-    file.value = { ...f, lines: left, same: f.same + done };
-    faults.value = { file: w.importStopped(done, left.length, why.problem?.errors[0]?.detail ?? inShort(why)) };
+    const each = (why.problem?.errors ?? []).map((e) => {
+      const at = f.lines[Number(e.pointer.split("/")[2])];
+      return at ? `${w.line(at.line)} ${e.detail}` : e.detail;
+    });
+    faults.value = { file: w.importStopped(each.join("；") || inShort(why)) };
   } finally {
     busy.value = false;
   }

@@ -57,7 +57,7 @@ export const settings: Dict["settings"] = {
   importPreview: (n, same, bad) => [`${n} days will change`, same > 0 ? `${same} are the same` : "", bad > 0 ? `${bad} lines are wrong and left out` : ""].filter(Boolean).join(" · "),
   importDo: (n) => `Import ${n} days`,
   importDone: (n) => `${n} days imported`,
-  importStopped: (done, left, why) => `Stopped after ${done} days, ${left} are left: ${why}`,
+  importStopped: (why) => `No day was imported: ${why}`,
   line: (n) => `Line ${n}`,
   badLine: {
     head: (text) => `The first line must be “day,kind,name,source”; it is “${text}”`,

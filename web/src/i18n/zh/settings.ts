@@ -53,7 +53,7 @@ export const settings = {
   importPreview: (n: number, same: number, bad: number) => [`${n} 天将修改`, same > 0 ? `${same} 天相同` : "", bad > 0 ? `${bad} 行有误，不导入` : ""].filter(Boolean).join(" · "),
   importDo: (n: number) => `导入 ${n} 天`,
   importDone: (n: number) => `已导入 ${n} 天`,
-  importStopped: (done: number, left: number, why: string) => `导入 ${done} 天后中断，还有 ${left} 天未导入：${why}`,
+  importStopped: (why: string) => `未导入任何一天：${why}`,
   line: (n: number) => `第 ${n} 行`,
   badLine: {
     head: (text: string) => `首行应为“日期,类型,名称,来源”，现为“${text}”`,
