@@ -26,6 +26,7 @@ import { Broken } from "./header.tsx";
 import { HeatCard, heatShown, HeatKey, heatZoom, keepHeat } from "./heat.tsx";
 import { Inside } from "./inside.tsx";
 import { PlaceLink } from "./nearby.tsx";
+import { PresenceRecord } from "./presence.tsx";
 import { titleOf } from "./queue.tsx";
 import { WhoseButton } from "./whose.tsx";
 
@@ -502,6 +503,7 @@ function PatrolCard() {
       <button type="button" class="button" style={{ width: "100%", marginTop: "0.6rem" }} aria-pressed={following.value !== null} onClick={follow}>
         <Icon name="aim" /> {following.value ? w.unfollow : w.follow} <span class="key">F</span>
       </button>
+      <PresenceRecord key={p.id} patrol={p.id} />
     </aside>
   );
 }
