@@ -53,6 +53,7 @@ var eventWords = map[string]dispatch.Words{
 	"enrolment.opened": {ZH: "发放登记码", EN: "Enrolment code made"}, "enrolment.withdrawn": {ZH: "收回登记码", EN: "Enrolment code withdrawn"},
 
 	"calendar": {ZH: "日历变更", EN: "Calendar changed"}, "category_rules": {ZH: "类别规则变更", EN: "Rules of a category changed"}, "dispatch_rules": {ZH: "调度规则变更", EN: "Rules of dispatch changed"},
+	"webhook.made": {ZH: "登记事件推送", EN: "Webhook registered"}, "webhook.changed": {ZH: "变更事件推送", EN: "Webhook changed"}, "webhook.disabled": {ZH: "停用事件推送", EN: "Webhook disabled"}, "webhook.deleted": {ZH: "删除事件推送", EN: "Webhook deleted"},
 	"closure.made": {ZH: "封路", EN: "Road closed"}, "closure.lifted": {ZH: "解除封路", EN: "Closure lifted"}, "speeds.set": {ZH: "设定车速", EN: "Speeds set"}, "speed.ended": {ZH: "取消车速设定", EN: "Speed ended"},
 	"speeds.learned": {ZH: "学习车速", EN: "Speeds learned"}, "roads.imported": {ZH: "导入路网", EN: "Roads imported"}, "map.activated": {ZH: "启用新网格图", EN: "Grid map activated"},
 	"register.changed": {ZH: "名册导入", EN: "Register imported"}, "retention.changed": {ZH: "保存期变更", EN: "Retention changed"}, "head_key.adopted": {ZH: "启用签名密钥", EN: "Signing key adopted"},
@@ -64,14 +65,14 @@ var eventWords = map[string]dispatch.Words{
 // which they are said. Whom it concerns stands before them.
 var saidFirst = []string{"result", "satisfaction", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late",
 	"clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at",
-	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"}
+	"step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s", "name", "host", "kinds", "area", "state"}
 
 // unsaid are the fields that are not said, each with the reason.
 var unsaid = map[string]string{
 	"because": "said as the reason", "reason": "said as the reason", "why": "said as the reason", "note": "said as the reason",
 	"department": "said as whom it concerns", "patrol": "said as whom it concerns", "staff": "said as whom it concerns", "kind": "said as whom it concerns", "part": "said as whom it concerns",
 	"assignment": "an id; the patrol is said", "plan": "an id", "report": "an id", "revisit": "an id", "case": "an id; the number is said", "into": "an id; the number is said",
-	"arming": "an id", "map": "an id", "device": "an id", "enrolment": "an id", "duty": "an id",
+	"arming": "an id", "map": "an id", "device": "an id", "enrolment": "an id", "webhook": "an id", "duty": "an id",
 	"cell": "said at the head", "photo_sha256": "said among the photos", "photo": "said among the photos", "stage": "said as what changed", "category": "said at the head", "urgency": "said at the head",
 	"direct": "the place itself is said", "straight_m": "the way by road is said", "fix_age_s": "of the plan, not of the record",
 }
@@ -89,6 +90,7 @@ var fieldWords = map[string]dispatch.Words{
 	"within_s": {ZH: "时间范围", EN: "Within"}, "instead": {ZH: "次优方案", EN: "Instead"}, "patrols": {ZH: "力量数", EN: "Patrols"}, "anyway": {ZH: "未到齐仍行动", EN: "Before all were there"}, "told": {ZH: "告知人数", EN: "Told"},
 	"step":     {ZH: "环节", EN: "Step"},
 	"works_in": {ZH: "所属辖区", EN: "Works in"}, "considered": {ZH: "比较过的力量", EN: "Considered"}, "at": {ZH: "时间", EN: "At"}, "assignments": {ZH: "派单", EN: "Assignments"}, "photos": {ZH: "照片", EN: "Photos"},
+	"name": {ZH: "名称", EN: "Name"}, "host": {ZH: "接收主机", EN: "Host"}, "kinds": {ZH: "推送内容", EN: "News"}, "area": {ZH: "辖区", EN: "Area"},
 	"shift_ends": {ZH: "临近下班", EN: "Shift ends"}, "must_save_s": {ZH: "至少节省", EN: "Must save"}, "hand_over_s": {ZH: "下班前提醒交班", EN: "Told to hand over before the end"}, "move_saves_s": {ZH: "改派至少节省", EN: "A move must save"}, "move_quiet_s": {ZH: "改派间隔", EN: "Between moves"},
 
 	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},

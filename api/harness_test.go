@@ -80,14 +80,18 @@ func setupWith(t *testing.T, dutyOf func(*bundle) duty) *bundle {
 	if !isReal {
 		people = b.people()
 	}
+	hooks, isReal := on.(api.HookDesk)
+	if !isReal {
+		hooks = b.people()
+	}
 	b.auth = pgauth.New(b.db, pgauth.Config{})
 	view := pgview.New(b.db)
 	roads := &road.Switch{}
 	b.works = pgroad.NewWorks(b.db, roads)
 	var err error
 	b.server, err = api.New(api.Config{
-		People: people,
-		Auth:   b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
+		People: people, Hooks: hooks,
+		Auth: b.auth, Reports: on, Cases: on, Patrols: on, Places: on, Notices: on,
 		Book: view, Register: view, Tracks: b.desk, Roster: view, Records: view, Roads: ways{roads, b}, Works: b.works, Promise: &b.promise, Tiles: pgtiles.New(b.db),
 		Beacon: echoSocket{}, Live: b.socket,
 		Ready: func(context.Context) error { b.looks.Add(1); return b.ready },
@@ -324,9 +328,23 @@ func (b *bundle) people() *dispatch.Service {
 		b.t.Fatal(err)
 	}
 	service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: pgstore.New(b.db),
-		Live: standing{}, Roads: road.Straight{}, Grids: dispatch.NewAtlas(time.Now), Zone: zone})
+		Live: standing{}, Roads: road.Straight{}, Grids: dispatch.NewAtlas(time.Now), Zone: zone, Post: taking{}})
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	return service
+}
+
+// taking is a webhook's end that takes whatever it is sent, and any address but an empty one.
+type taking struct{}
+
+func (taking) AddressFault(address string) string {
+	if !strings.HasPrefix(address, "https://") {
+		return "must begin with https://"
+	}
+	return ""
+}
+
+func (taking) Post(context.Context, string, dispatch.HookCallID, []byte, []byte) dispatch.HookAnswer {
+	return dispatch.HookAnswer{Status: http.StatusNoContent, Took: time.Millisecond}
 }

@@ -66,7 +66,7 @@ func setupTownWith(t *testing.T, watch func(*dispatch.Service) api.Socket) *town
 			t.Fatal(err)
 		}
 		service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: store,
-			Live: registered{w.live, b}, Roads: road.Straight{}, Grids: atlas, Zone: zone})
+			Live: registered{w.live, b}, Roads: road.Straight{}, Grids: atlas, Zone: zone, Post: taking{}})
 		if err != nil {
 			t.Fatal(err)
 		}

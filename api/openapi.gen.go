@@ -1824,6 +1824,99 @@ func (e Urgency) Valid() bool {
 	}
 }
 
+// Defines values for WebhookDisabledBecause.
+const (
+	WebhookDisabledBecauseByHand      WebhookDisabledBecause = "by_hand"
+	WebhookDisabledBecauseFailing     WebhookDisabledBecause = "failing"
+	WebhookDisabledBecauseGone        WebhookDisabledBecause = "gone"
+	WebhookDisabledBecauseLessThannil WebhookDisabledBecause = "<nil>"
+	WebhookDisabledBecauseOverfull    WebhookDisabledBecause = "overfull"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDisabledBecause enum.
+func (e WebhookDisabledBecause) Valid() bool {
+	switch e {
+	case WebhookDisabledBecauseByHand:
+		return true
+	case WebhookDisabledBecauseFailing:
+		return true
+	case WebhookDisabledBecauseGone:
+		return true
+	case WebhookDisabledBecauseLessThannil:
+		return true
+	case WebhookDisabledBecauseOverfull:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookDeliveryState.
+const (
+	WebhookDeliveryStateDelivered WebhookDeliveryState = "delivered"
+	WebhookDeliveryStateGivenUp   WebhookDeliveryState = "given_up"
+	WebhookDeliveryStateWaiting   WebhookDeliveryState = "waiting"
+	WebhookDeliveryStateWithheld  WebhookDeliveryState = "withheld"
+)
+
+// Valid indicates whether the value is a known member of the WebhookDeliveryState enum.
+func (e WebhookDeliveryState) Valid() bool {
+	switch e {
+	case WebhookDeliveryStateDelivered:
+		return true
+	case WebhookDeliveryStateGivenUp:
+		return true
+	case WebhookDeliveryStateWaiting:
+		return true
+	case WebhookDeliveryStateWithheld:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for WebhookKind.
+const (
+	WebhookKindCaseClosed     WebhookKind = "case.closed"
+	WebhookKindCaseOnScene    WebhookKind = "case.on_scene"
+	WebhookKindCaseOpened     WebhookKind = "case.opened"
+	WebhookKindCaseOverdue    WebhookKind = "case.overdue"
+	WebhookKindCaseSent       WebhookKind = "case.sent"
+	WebhookKindCaseShortfall  WebhookKind = "case.shortfall"
+	WebhookKindCaseStage      WebhookKind = "case.stage"
+	WebhookKindCaseSupervised WebhookKind = "case.supervised"
+	WebhookKindCaseUrged      WebhookKind = "case.urged"
+	WebhookKindCaseWarned     WebhookKind = "case.warned"
+)
+
+// Valid indicates whether the value is a known member of the WebhookKind enum.
+func (e WebhookKind) Valid() bool {
+	switch e {
+	case WebhookKindCaseClosed:
+		return true
+	case WebhookKindCaseOnScene:
+		return true
+	case WebhookKindCaseOpened:
+		return true
+	case WebhookKindCaseOverdue:
+		return true
+	case WebhookKindCaseSent:
+		return true
+	case WebhookKindCaseShortfall:
+		return true
+	case WebhookKindCaseStage:
+		return true
+	case WebhookKindCaseSupervised:
+		return true
+	case WebhookKindCaseUrged:
+		return true
+	case WebhookKindCaseWarned:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ListCasesParamsWaiting.
 const (
 	ListCasesParamsWaitingApproval     ListCasesParamsWaiting = "approval"
@@ -3548,6 +3641,24 @@ type NewTicket struct {
 // NewTicketFor defines model for NewTicket.For.
 type NewTicketFor string
 
+// NewWebhook defines model for NewWebhook.
+type NewWebhook struct {
+	// AreaCode A town or village that limits it; the whole district when left out
+	AreaCode *string `json:"area_code,omitempty"`
+
+	// Department A department that limits it; every one when left out
+	Department *string `json:"department,omitempty"`
+
+	// Kinds Which news it is told, of WebhookKind
+	Kinds []string `json:"kinds"`
+
+	// Name Whose system it is; 1 to 100 characters
+	Name string `json:"name"`
+
+	// Url https, of the public Internet or of a network that the service lets through
+	Url string `json:"url"`
+}
+
 // NextMove defines model for NextMove.
 type NextMove struct {
 	Allowed bool `json:"allowed"`
@@ -4405,6 +4516,106 @@ type Unseen struct {
 // Urgency defines model for Urgency.
 type Urgency string
 
+// Webhook defines model for Webhook.
+type Webhook struct {
+	// AreaCode Empty: the whole district
+	AreaCode string `json:"area_code"`
+
+	// Department Empty: every one
+	Department string `json:"department"`
+
+	// DisabledBecause By a person; nothing was taken for three days; it answered 410; more than 10,000 messages waited
+	DisabledBecause *WebhookDisabledBecause `json:"disabled_because"`
+	Enabled         bool                    `json:"enabled"`
+
+	// FailingSince The first try that failed and that none that went well has followed
+	FailingSince *time.Time         `json:"failing_since"`
+	Id           openapi_types.UUID `json:"id"`
+	Kinds        []WebhookKind      `json:"kinds"`
+
+	// LastDeliveredAt To a minute
+	LastDeliveredAt *time.Time `json:"last_delivered_at"`
+
+	// LastFault Of the last try that failed, empty where all is well
+	LastFault string    `json:"last_fault"`
+	MadeAt    time.Time `json:"made_at"`
+	Name      string    `json:"name"`
+	Url       string    `json:"url"`
+	Version   int64     `json:"version"`
+}
+
+// WebhookDisabledBecause By a person; nothing was taken for three days; it answered 410; more than 10,000 messages waited
+type WebhookDisabledBecause string
+
+// WebhookChange defines model for WebhookChange.
+type WebhookChange struct {
+	// AreaCode Empty: the whole district
+	AreaCode *string `json:"area_code,omitempty"`
+
+	// Department Empty: every one
+	Department *string   `json:"department,omitempty"`
+	Enabled    *bool     `json:"enabled,omitempty"`
+	Kinds      *[]string `json:"kinds,omitempty"`
+	Name       *string   `json:"name,omitempty"`
+	Url        *string   `json:"url,omitempty"`
+
+	// Version As it was read; refused where it has changed since
+	Version *int64 `json:"version,omitempty"`
+}
+
+// WebhookDelivery defines model for WebhookDelivery.
+type WebhookDelivery struct {
+	// Answer The beginning of the last answer, or why there was none
+	Answer  string              `json:"answer"`
+	CaseId  *openapi_types.UUID `json:"case_id"`
+	EndedAt *time.Time          `json:"ended_at"`
+
+	// Id The webhook-id of the message, the same on each try
+	Id openapi_types.UUID `json:"id"`
+
+	// Kind One of WebhookKind, or ping
+	Kind   string    `json:"kind"`
+	MadeAt time.Time `json:"made_at"`
+
+	// NextAt When the next try may begin
+	NextAt *time.Time `json:"next_at"`
+
+	// State Withheld: its case became covert before it was sent
+	State WebhookDeliveryState `json:"state"`
+
+	// Status Of the last answer; null where there was none
+	Status *int `json:"status"`
+	TookMs *int `json:"took_ms"`
+	Tries  int  `json:"tries"`
+}
+
+// WebhookDeliveryState Withheld: its case became covert before it was sent
+type WebhookDeliveryState string
+
+// WebhookDeliveryList defines model for WebhookDeliveryList.
+type WebhookDeliveryList struct {
+	Items      []WebhookDelivery `json:"items"`
+	NextCursor *string           `json:"next_cursor"`
+}
+
+// WebhookKind defines model for WebhookKind.
+type WebhookKind string
+
+// WebhookList defines model for WebhookList.
+type WebhookList struct {
+	Items      []Webhook `json:"items"`
+	NextCursor *string   `json:"next_cursor"`
+}
+
+// WebhookMade defines model for WebhookMade.
+type WebhookMade struct {
+	// Secret What messages are signed with: whsec_ and base64. It is never shown again
+	//
+	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=
+	Secret  string  `json:"secret"`
+	Webhook Webhook `json:"webhook"`
+}
+
 // Words defines model for Words.
 type Words struct {
 	En string `json:"en"`
@@ -4470,6 +4681,9 @@ type StaffID = openapi_types.UUID
 
 // TrackLimit defines model for TrackLimit.
 type TrackLimit = int
+
+// WebhookID defines model for WebhookID.
+type WebhookID = openapi_types.UUID
 
 // SetDaysParams defines parameters for SetDays.
 type SetDaysParams struct {
@@ -5129,6 +5343,38 @@ type CountTiersParams struct {
 // GetTileParamsLayer defines parameters for GetTile.
 type GetTileParamsLayer string
 
+// MakeWebhookParams defines parameters for MakeWebhook.
+type MakeWebhookParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// DeleteWebhookParams defines parameters for DeleteWebhook.
+type DeleteWebhookParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ChangeWebhookParams defines parameters for ChangeWebhook.
+type ChangeWebhookParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
+// ListWebhookDeliveriesParams defines parameters for ListWebhookDeliveries.
+type ListWebhookDeliveriesParams struct {
+	Limit *Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// Cursor `next_cursor` of the page before
+	Cursor *Cursor `form:"cursor,omitempty" json:"cursor,omitempty"`
+}
+
+// TestWebhookParams defines parameters for TestWebhook.
+type TestWebhookParams struct {
+	// XCSRFToken Needed when the caller is known by cookie
+	XCSRFToken *CSRF `json:"X-CSRF-Token,omitempty"`
+}
+
 // SetDaysJSONRequestBody defines body for SetDays for application/json ContentType.
 type SetDaysJSONRequestBody = NewCalendarDays
 
@@ -5251,3 +5497,9 @@ type ChangeShiftJSONRequestBody = ShiftChange
 
 // MakeTicketJSONRequestBody defines body for MakeTicket for application/json ContentType.
 type MakeTicketJSONRequestBody = NewTicket
+
+// MakeWebhookJSONRequestBody defines body for MakeWebhook for application/json ContentType.
+type MakeWebhookJSONRequestBody = NewWebhook
+
+// ChangeWebhookJSONRequestBody defines body for ChangeWebhook for application/json ContentType.
+type ChangeWebhookJSONRequestBody = WebhookChange

@@ -21,11 +21,12 @@ import (
 
 // noDeed are routes that are no GET and change nothing that anybody answers for.
 var noDeed = map[string]string{
-	"POST /api/v1/match":   "a question whose track is too long for an address; a look at a patrol's is recorded",
-	"POST /api/v1/matrix":  "a question whose places are too many for an address",
-	"POST /api/v1/route":   "a question whose closed areas are too long for an address",
-	"POST /api/v1/nearest": "the same; the looks at positions are recorded",
-	"POST /api/v1/tickets": "half a minute's way into a socket, whose looks and messages are recorded themselves",
+	"POST /api/v1/match":             "a question whose track is too long for an address; a look at a patrol's is recorded",
+	"POST /api/v1/matrix":            "a question whose places are too many for an address",
+	"POST /api/v1/route":             "a question whose closed areas are too long for an address",
+	"POST /api/v1/nearest":           "the same; the looks at positions are recorded",
+	"POST /api/v1/webhooks/:id/test": "a message that tells of nothing, and stands in the list of messages",
+	"POST /api/v1/tickets":           "half a minute's way into a socket, whose looks and messages are recorded themselves",
 }
 
 // deed is a way to make a route that changes something succeed. Own is of the caller,
@@ -44,6 +45,13 @@ func byDoor(w *scopeWorld, name string) call {
 func byDutyLeader(w *scopeWorld, name string) call {
 	c := byDoor(w, name)
 	c.token = w.visitors[dispatch.RoleDutyLeader].token
+	return c
+}
+
+// byAdmin is the same by an administrator, who is of the home town's police.
+func byAdmin(w *scopeWorld, name string) call {
+	c := byDoor(w, name)
+	c.token = w.visitors[dispatch.RoleAdmin].token
 	return c
 }
 
@@ -106,9 +114,17 @@ var deeds = map[string]deed{
 		return call{method: "POST", path: "/api/v1/reports/" + p.report.String() + "/evaluation", header: map[string]string{followUpHeader: "7QK2M-9XD4T"}, body: `{"satisfaction":"dissatisfied","words":"又来了"}`}
 	},
 	"PUT /api/v1/category-rules/:code": byDutyLeader,
-	"PUT /api/v1/dispatch-rules":       byDutyLeader,
-	"PUT /api/v1/calendar/hours":       byDutyLeader,
-	"PUT /api/v1/calendar/days/:day":   byDutyLeader,
+	"POST /api/v1/webhooks": func(w *scopeWorld, name string) call {
+		w.exec(`UPDATE webhooks SET deleted_at = gp_now()`) // a district has no more than it may
+		c := byAdmin(w, name)
+		c.body = `{"name":"x","url":"https://example.org/","kinds":["case.opened"],"area_code":"` + home + `","department":"police"}`
+		return c
+	},
+	"PATCH /api/v1/webhooks/:id":     byAdmin,
+	"DELETE /api/v1/webhooks/:id":    byAdmin,
+	"PUT /api/v1/dispatch-rules":     byDutyLeader,
+	"PUT /api/v1/calendar/hours":     byDutyLeader,
+	"PUT /api/v1/calendar/days/:day": byDutyLeader,
 	"DELETE /api/v1/calendar/days/:day": func(w *scopeWorld, name string) call {
 		w.want(http.StatusOK, byDutyLeader(w, "PUT /api/v1/calendar/days/:day"))
 		return byDutyLeader(w, name)

@@ -55,9 +55,10 @@ func send(method, path, body string) call {
 }
 
 var (
-	manage   = []dispatch.Action{dispatch.ActManagePeople}
-	enrol    = []dispatch.Action{dispatch.ActEnrolDevice}
-	tomorrow = fmt.Sprintf(`{"from":%q,"until":%q}`, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), time.Now().Add(28*time.Hour).UTC().Format(time.RFC3339))
+	manage     = []dispatch.Action{dispatch.ActManagePeople}
+	enrol      = []dispatch.Action{dispatch.ActEnrolDevice}
+	administer = []dispatch.Action{dispatch.ActAdminister}
+	tomorrow   = fmt.Sprintf(`{"from":%q,"until":%q}`, time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), time.Now().Add(28*time.Hour).UTC().Format(time.RFC3339))
 )
 
 // doors has a line for every route that is not open to anybody.
@@ -219,6 +220,17 @@ var doors = map[string]door{
 	}},
 	"GET /api/v1/enrolments/:id":    {needs: enrol, at: func(p *planted) call { return get("/api/v1/enrolments/" + p.enrolment.String()) }},
 	"DELETE /api/v1/enrolments/:id": {needs: enrol, letIn: true, at: func(p *planted) call { return send("DELETE", "/api/v1/enrolments/"+p.enrolment.String(), "") }},
+
+	// One registered without a town and a department is more than these visitors' business.
+	"GET /api/v1/webhooks":     {needs: administer, plain: get("/api/v1/webhooks")},
+	"POST /api/v1/webhooks":    {needs: administer, settles: http.StatusBadRequest, plain: send("POST", "/api/v1/webhooks", `{"name":"x","url":"https://example.org/","kinds":["case.opened"]}`)},
+	"GET /api/v1/webhooks/:id": {needs: administer, at: func(p *planted) call { return get("/api/v1/webhooks/" + p.hook.String()) }},
+	"PATCH /api/v1/webhooks/:id": {needs: administer, at: func(p *planted) call {
+		return send("PATCH", "/api/v1/webhooks/"+p.hook.String(), `{"enabled":false}`)
+	}},
+	"DELETE /api/v1/webhooks/:id":         {needs: administer, at: func(p *planted) call { return send("DELETE", "/api/v1/webhooks/"+p.hook.String(), "") }},
+	"POST /api/v1/webhooks/:id/test":      {needs: administer, at: func(p *planted) call { return send("POST", "/api/v1/webhooks/"+p.hook.String()+"/test", "") }},
+	"GET /api/v1/webhooks/:id/deliveries": {needs: administer, at: func(p *planted) call { return get("/api/v1/webhooks/" + p.hook.String() + "/deliveries") }},
 
 	"GET /metrics":   {needs: []dispatch.Action{dispatch.ActAdminister}, plain: get("/metrics")},
 	"GET /ws/beacon": {needs: []dispatch.Action{dispatch.ActSendBeacon}, apart: "its tests in package realtime"},

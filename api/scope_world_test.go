@@ -47,6 +47,7 @@ type planted struct {
 	caseID, report, assignment, patrol       uuid.UUID
 	grid, place                              uuid.UUID
 	staff, device, shift, enrolment, revisit uuid.UUID
+	hook                                     uuid.UUID
 	photo                                    string
 	item                                     int64
 	cells                                    []string
@@ -59,7 +60,7 @@ func (p *planted) marks(v dispatch.Viewer) (out []string) {
 		out = append(out, p.cells...)
 	}
 	if !dispatch.Visible(v, p.unit) {
-		out = append(out, p.patrol.String(), "PAT-"+p.name, p.staff.String(), "STAFF-"+p.name, p.device.String(), "DEV-"+p.name, p.shift.String())
+		out = append(out, p.hook.String(), "HOOK-"+p.name, p.patrol.String(), "PAT-"+p.name, p.staff.String(), "STAFF-"+p.name, p.device.String(), "DEV-"+p.name, p.shift.String())
 	}
 	if !dispatch.VisibleOnMap(v, p.ground) {
 		out = append(out, p.grid.String(), p.place.String(), "GRID-"+p.name, "PLACE-"+p.name)
@@ -104,7 +105,7 @@ func setupScope(t *testing.T, watch func(*dispatch.Service) api.Socket) *scopeWo
 		w.plant("other-district", elsewhere, home, "police", visitor{}),
 	}
 	id := uuid.Must(uuid.NewV7())
-	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, staff: id, device: id, shift: id, enrolment: id, revisit: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
+	w.missing = &planted{name: "missing", caseID: id, report: id, assignment: id, patrol: id, grid: id, place: id, staff: id, device: id, shift: id, enrolment: id, revisit: id, hook: id, item: 1 << 40, photo: hex.EncodeToString(make([]byte, 32))}
 	return w
 }
 
@@ -200,6 +201,9 @@ func (w *scopeWorld) plant(name string, district dispatch.DistrictID, area, depa
 	w.exec(`INSERT INTO duties (id, patrol_id, during, source) VALUES ($1, $2, tstzrange(gp_now() + $3 * interval '1 day', gp_now() + $3 * interval '1 day' + interval '1 h'), 'shift')`, p.shift, p.patrol, 2+w.planted)
 	w.exec(`INSERT INTO enrolments (id, district_id, code_hash, patrol_id, expires_at) VALUES ($1, $2, sha256($3), $4, gp_now() + interval '15 minutes')`, p.enrolment, district, []byte(name), p.patrol)
 	p.item = ask[int64](w.bundle, `INSERT INTO operator_items (district_id, case_id, department, reason) VALUES ($1, $2, $3, 'all_busy') RETURNING id`, district, p.caseID, "fire")
+	p.hook = newID()
+	w.exec(`INSERT INTO webhooks (id, district_id, name, url, kinds, area_code, department) VALUES ($1, $2, $3, 'https://example.org/', '{case.opened}', $4, $5)`, p.hook, district, "HOOK-"+name, area, department)
+	w.exec(`INSERT INTO webhook_secrets (webhook_id, district_id, secret) VALUES ($1, $2, sha256('x'))`, p.hook, district)
 	version := ask[uuid.UUID](w.bundle, `SELECT coalesce((SELECT id FROM grid_versions WHERE district_id = $1 AND valid @> gp_now()), $2)`, district, newID())
 	w.exec(`INSERT INTO grid_versions (id, district_id, state, source, valid) SELECT $1, $2, 'active', 'walk', tstzrange('2020-01-01', NULL) WHERE NOT EXISTS (SELECT FROM grid_versions WHERE id = $1)`, version, district)
 	w.exec(`INSERT INTO grids (id, district_id, version_id, code, name, kind, area_code, area_m2, geom)

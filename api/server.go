@@ -24,7 +24,7 @@ import (
 )
 
 // Config is what the door is made of. Every part without a default named here is
-// required. *dispatch.Service is all five desks.
+// required. *dispatch.Service is all the desks.
 type Config struct {
 	Auth    *pgauth.Store
 	Reports ReportDesk
@@ -33,6 +33,7 @@ type Config struct {
 	Places  PlaceDesk
 	Notices NoticeDesk
 	People  PeopleDesk
+	Hooks   HookDesk
 	// Book, Register and Tracks are read by the pages; pgview.Store is all of them.
 	Book     Book
 	Register Register
@@ -85,6 +86,7 @@ type Server struct {
 	notices  NoticeDesk
 	guesses  *pgauth.Guesses // of follow-up codes
 	people   PeopleDesk
+	hooks    HookDesk
 	book     Book
 	register Register
 	tracks   Tracks
@@ -131,7 +133,7 @@ func New(c Config) (*Server, error) {
 		name    string
 		missing bool
 	}{
-		{"People", c.People == nil},
+		{"People", c.People == nil}, {"Hooks", c.Hooks == nil},
 		{"Auth", c.Auth == nil}, {"Reports", c.Reports == nil}, {"Cases", c.Cases == nil}, {"Patrols", c.Patrols == nil},
 		{"Places", c.Places == nil}, {"Notices", c.Notices == nil}, {"Book", c.Book == nil}, {"Register", c.Register == nil}, {"Tracks", c.Tracks == nil},
 		{"Roster", c.Roster == nil}, {"Records", c.Records == nil}, {"Roads", c.Roads == nil}, {"Works", c.Works == nil}, {"Tiles", c.Tiles == nil}, {"Beacon", c.Beacon == nil}, {"Live", c.Live == nil},
@@ -161,8 +163,8 @@ func New(c Config) (*Server, error) {
 		c.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	}
 	s := &Server{
-		people: c.People,
-		auth:   c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
+		people: c.People, hooks: c.Hooks,
+		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, promise: c.Promise, roads: c.Roads, works: c.Works, tiles: c.Tiles,
 		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*vigil]struct{}{}, registry: c.Metrics,
 	}
@@ -261,6 +263,7 @@ func (s *Server) routes(beacon, live Socket) {
 	s.add("DELETE", "/api/v1/calendar/days/:day", may(dispatch.ActEditCalendar), s.clearDay)
 	s.add("GET", "/api/v1/duty-sheet", may(dispatch.ActDutySheet), s.dutySheet)
 	s.peopleRoutes()
+	s.hookRoutes()
 
 	s.add("GET", "/api/v1/grids", mapData, s.listGrids)
 	s.add("GET", "/api/v1/grids/:id", mapData, s.getGrid)

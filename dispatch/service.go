@@ -26,6 +26,8 @@ type Config struct {
 	Vault OutsideVault
 	// Copier makes what is shown of photos; nil leaves that to other nodes.
 	Copier Copier
+	// Post carries messages to webhooks; nil sends none and takes no new ones.
+	Post HookPost
 	// Zone is the district's time zone: case numbers count by its days.
 	Zone *time.Location
 	// Wake is called after each commit that has something to announce, so that it

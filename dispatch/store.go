@@ -27,6 +27,7 @@ type Store interface {
 	LikeStore
 	RevisitStore
 	EvidenceStore
+	HookStore
 }
 
 // ReportStore takes reports in.
@@ -221,6 +222,7 @@ type Docket struct {
 	Calendar  *Calendar
 	Rule      CheckRule
 	Revisits  []Revisit
+	Hooks     []Hook // of the district
 }
 
 // Held is a locked patrol. OnDuty says whether a duty of it covers the present.
@@ -260,6 +262,7 @@ type Turn struct {
 	HandedOver   []string    // departments of which nobody is to hand over any more
 	SettleItem   *ItemSettled
 	Tell         []Announcement
+	News         []HookNews // to webhooks
 	Answer       *PendingAnswer
 }
 

@@ -28,6 +28,8 @@ type turn struct {
 	touched   []ClockName // clocks that are to be written
 	// toHandOver are the hand-overs of the case as it was.
 	toHandOver map[AssignmentID]toHandOver
+	hooks      []Hook
+	before     Case  // as it lay on the table
 	hidden     bool  // the case has become covert by this
 	err        error // the first fault of writing an event
 }
@@ -35,7 +37,7 @@ type turn struct {
 func newTurn(d Docket, actor Viewer) *turn {
 	return &turn{Turn: Turn{Case: d.Case}, now: d.Now, actor: actor, patrols: d.Patrols, names: d.Names, reporters: d.Reporters,
 		was: stateOf(d.Case), calendar: d.Calendar, rule: d.Rule, revisits: d.Revisits, looks: looksOf(d.Revisits),
-		toHandOver: d.Case.handOvers()}
+		toHandOver: d.Case.handOvers(), hooks: d.Hooks, before: d.Case}
 }
 
 // done closes the turn: the case has a new version, and everybody is told. A change
@@ -62,7 +64,8 @@ func (t *turn) done() (Turn, error) {
 	t.keepQuiet()
 	t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Case: caseChanged(t.Case, t.hidden)})
 	t.tellMission()
-	return t.Turn, nil
+	t.News, t.err = newsFor(t.hooks, t.before, t.Case, t.Events, t.now)
+	return t.Turn, t.err
 }
 
 func caseChanged(c Case, hidden bool) *CaseChanged {

@@ -45,6 +45,8 @@ type (
 	missionKind    struct{}
 	revisitKind    struct{}
 	evidenceKind   struct{}
+	hookKind       struct{}
+	hookCallKind   struct{}
 )
 
 // The identifiers of the field.
@@ -67,6 +69,8 @@ type (
 	DutyID       = ID[dutyKind]
 	EnrolmentID  = ID[enrolmentKind]
 	MissionID    = ID[missionKind]
+	HookID       = ID[hookKind]
+	HookCallID   = ID[hookCallKind]
 )
 
 // Status is what a patrol is doing, as the duty sees it.
@@ -109,6 +113,8 @@ const (
 	RoleInstructor         Role = "instructor"
 	RoleAuditor            Role = "auditor"
 	RoleDevice             Role = "device"
+	// RoleWebhook is what a webhook looks as. No account has it, and it grants nothing.
+	RoleWebhook Role = "webhook"
 )
 
 // Presence is how much of a patrol's whereabouts is known; it follows from its

@@ -46,6 +46,7 @@ var arrows = map[string][]string{
 	"retention":          {"geo"},
 	"retention/pgretain": {"retention", "geo", "migrations/pgdb", "proof/..."},
 	"dispatch/s3vault":   {"dispatch"},
+	"dispatch/hookpost":  {"dispatch"},
 	// What moves: positions in, changes out.
 	"realtime":              {"dispatch", "geo", "geo/cell", "realtime/beacon"},
 	"realtime/beacon":       {"geo", "geo/cell"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type serveConfig struct {
 	Origins       []string      `env:"GRIDPATROL_ORIGINS" placeholder:"ORIGIN" help:"Origins, beside the service's own, whose pages may sign in: https://host[:port]."`
 	MetricsListen string        `name:"metrics-listen" env:"GRIDPATROL_METRICS_LISTEN" placeholder:"ADDR" help:"Address for /metrics without a token. Empty: only with a token."`
 	BatchWindow   time.Duration `name:"batch-window" env:"GRIDPATROL_BATCH_WINDOW" default:"2s" help:"How long a report that is not urgent waits for others to be planned with, 10s at most; 0 plans each at once."`
+	Webhooks      []string      `name:"webhook-networks" env:"GRIDPATROL_WEBHOOK_NETWORKS" placeholder:"CIDR" help:"Networks that webhooks reach beside the public Internet, such as 10.20.0.0/16; loopback among them by plain http too."`
 	Photos        s3Config      `embed:""`
 	Heads         headConfig    `embed:""`
 
@@ -73,6 +75,11 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 			fault("--origins / GRIDPATROL_ORIGINS", "%q is no origin; give scheme and host only, such as https://map.example", origin)
 		}
 	}
+	for _, network := range c.Webhooks {
+		if _, err := netip.ParsePrefix(network); err != nil {
+			fault("--webhook-networks / GRIDPATROL_WEBHOOK_NETWORKS", "%q is no network; give one such as 10.20.0.0/16", network)
+		}
+	}
 	if c.Photos.wanted() {
 		for _, f := range c.Photos.vault().Faults() {
 			fault("GRIDPATROL_S3_"+f.Setting, "%s", f.Detail)
@@ -93,6 +100,16 @@ func (c serveConfig) check(common Common) (*time.Location, error) {
 		return nil, usageFault{fmt.Errorf("this configuration cannot work:\n%w", errors.Join(faults...))}
 	}
 	return zone, nil
+}
+
+// webhookNetworks are those of a configuration that was checked.
+func (c serveConfig) webhookNetworks() (out []netip.Prefix) {
+	for _, network := range c.Webhooks {
+		if p, err := netip.ParsePrefix(network); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
 }
 
 func checkAddress(address string) error {

@@ -95,6 +95,12 @@ func TestDoctorFindsEachFault(t *testing.T) {
 		{"a device that did so the day before", "", doctor.OK, `UPDATE beacon_streams SET doubts = 'mock', doubted_at = gp_now() - interval '25 h'`, ""},
 		{"a program that does so", "", doctor.OK, `UPDATE beacon_streams SET doubts = 'mock', doubted_at = gp_now(); UPDATE devices SET simulated = true`, ""},
 		{"nobody can sign in as operator", "accounts", doctor.Warn, `UPDATE accounts SET disabled_at = gp_now() WHERE role = 'operator'`, "operator"},
+		{"a webhook was disabled", "webhooks", doctor.Warn, `INSERT INTO webhooks (id, district_id, name, url, kinds, disabled_because, last_fault)
+			SELECT gen_random_uuid(), id, '大数据局', 'https://example.org/', '{case.opened}', 'failing', '502 bad' FROM districts`, "大数据局 (failing: 502 bad)"},
+		{"a webhook takes nothing", "webhooks", doctor.Warn, `INSERT INTO webhooks (id, district_id, name, url, kinds, failing_since, last_fault)
+			SELECT gen_random_uuid(), id, '大数据局', 'https://example.org/', '{case.opened}', gp_now() - interval '2 h', '502' FROM districts`, "more than an hour"},
+		{"a webhook that was switched off", "", doctor.OK, `INSERT INTO webhooks (id, district_id, name, url, kinds, disabled_because)
+			SELECT gen_random_uuid(), id, '大数据局', 'https://example.org/', '{case.opened}', 'by_hand' FROM districts`, ""},
 		{"a token without an end", "tokens", doctor.Warn, `UPDATE tokens SET expires_at = NULL`, "never expire"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"github.com/gridpatrol/gridpatrol/api/pgview"
 	"github.com/gridpatrol/gridpatrol/cmd/gridpatrol/figure"
 	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/hookpost"
 	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
 	"github.com/gridpatrol/gridpatrol/dispatch/timers"
 	"github.com/gridpatrol/gridpatrol/geo/pgtiles"
@@ -41,6 +42,8 @@ type service struct {
 	live       *realtime.LiveServer
 	timers     *timers.Timers
 	photos     timers.Photos
+	hooks      timers.Hooks
+	post       *hookpost.Poster
 	refresh    *refresher
 	fleet      *fleetKeeper
 	fences     *fenceKeeper
@@ -118,9 +121,10 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	if window == 0 {
 		window = -1 // whoever says 0 wants none, and not the default
 	}
+	post := hookpost.New(hookpost.Config{Networks: c.webhookNetworks()})
 	desk, err := dispatch.New(dispatch.Config{
 		District: district, Store: store, Live: index, Roads: ways, Grids: atlas, Trails: trackStore, Promise: promise, Zone: zone, Wake: neighbours.wake,
-		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(), BatchWindow: window,
+		Planned: figures.Planned, Log: env.Log, Vault: vault, Copier: newPhotoCopier(), BatchWindow: window, Post: post,
 	})
 	if err != nil {
 		return nil, err
@@ -160,7 +164,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	}
 	door, err := api.New(api.Config{
 		Auth:    auth,
-		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk,
+		Reports: desk, Cases: desk, Patrols: desk, Places: desk, People: desk, Notices: desk, Hooks: desk,
 		Book: view, Register: view, Tracks: trackStore, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket{beacons}, Live: liveSocket(live),
@@ -170,7 +174,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 	opened = true
-	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, local, trackStore), presences: newPresenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, node: node, tracks: trackStore, zone: zone,
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, local, trackStore), presences: newPresenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, hooks: timers.Hooks{Desk: desk, Log: env.Log}, post: post, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads, stage: c.stage}, nil
 }
 
@@ -190,6 +194,7 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		[]part{
 			{name: "the timers", run: s.timers.Run},
 			{name: "the copies of photos", run: s.photos.Run},
+			{name: "the webhooks", run: s.keepHooks},
 			{name: "the watch over open sockets", run: s.door.WatchAccess},
 			{name: "the map and roads in memory", run: s.refresh.run},
 			{name: "the ways of whoever is free", run: s.fleet.run},
@@ -211,6 +216,12 @@ func (s *service) run(ctx context.Context, listener, metrics net.Listener, ready
 		// Last, since what is told to others comes from all of the above.
 		[]part{{name: "the bus between nodes", run: s.neighbours.speak}},
 	)
+}
+
+// keepHooks carries messages to webhooks, and lets go of their connections at the end.
+func (s *service) keepHooks(ctx context.Context) error {
+	defer s.post.Close()
+	return s.hooks.Run(ctx)
 }
 
 // serveHTTP serves until ctx ends, then refuses new work, ends the sockets and

@@ -79,6 +79,7 @@ type papers struct {
 	revisits    []revisitRow
 	rule        dispatch.CheckRule
 	version     int64 // of the calendar
+	hooks       int64 // the version of the webhooks
 	now         time.Time
 }
 
@@ -106,7 +107,7 @@ func (s *Store) queueKind(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
 }
 
 func (s *Store) queueTime(batch *pgx.Batch, p *papers) {
-	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&p.version) })
+	batch.Queue(keptVersions, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&p.version, &p.hooks) })
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&p.now) })
 }
 
@@ -136,7 +137,10 @@ func (s *Store) docketFrom(ctx context.Context, tx pgx.Tx, p papers) (dispatch.D
 		d.Patrols[dispatch.PatrolID{UUID: row.ID}] = s.held(row)
 	}
 	var err error
-	d.Calendar, err = s.calendar(ctx, tx, p.version)
+	if d.Calendar, err = s.calendar(ctx, tx, p.version); err != nil {
+		return d, err
+	}
+	d.Hooks, err = s.hooks(ctx, tx, p.hooks)
 	return d, err
 }
 
@@ -201,15 +205,18 @@ func (s *Store) queueTurns(batch *pgx.Batch, turns ...dispatch.Turn) error {
 	var events []dispatch.Event
 	var notices []dispatch.Notice
 	var tell []dispatch.Announcement
+	var news []dispatch.HookNews
 	for _, t := range turns {
 		if err := s.queueOwnOf(batch, t); err != nil {
 			return err
 		}
 		events, notices, tell = append(events, t.Events...), append(notices, t.Notices...), append(tell, t.Tell...)
+		news = append(news, t.News...)
 	}
 	s.keepClocks(batch, turns...)
 	s.prove(batch, events)
 	s.notify(batch, notices)
+	s.keepNews(batch, news)
 	return s.tell(batch, tell)
 }
 

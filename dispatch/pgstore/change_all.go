@@ -111,7 +111,7 @@ func (s *Store) dockets(ctx context.Context, tx pgx.Tx, ids []dispatch.CaseID) (
 	for i, p := range all {
 		same := all[first[locked[i].Category]]
 		p.names, p.rule = same.names, same.rule
-		p.version, p.now = shared.version, shared.now
+		p.version, p.hooks, p.now = shared.version, shared.hooks, shared.now
 		p.patrols = shared.patrols // of all of them: what a turn does not ask for it does not see
 		if dockets[i], err = s.docketFrom(ctx, tx, p); err != nil {
 			return nil, err

@@ -165,7 +165,10 @@ type calendarKept struct {
 	made    *dispatch.Calendar
 }
 
-const calendarVersion = `SELECT version FROM calendars WHERE district_id = $1`
+// keptVersions are those of what this program remembers between transactions: the calendar,
+// and the webhooks.
+const keptVersions = `
+SELECT c.version, coalesce((SELECT b.version FROM webhook_books b WHERE b.district_id = c.district_id), 0) FROM calendars c WHERE c.district_id = $1`
 
 const calendarDays = `SELECT day, kind, name, source FROM calendar_days WHERE district_id = $1 ORDER BY day`
 

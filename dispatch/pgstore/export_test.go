@@ -33,3 +33,6 @@ func (s *Store) Scope(v dispatch.Viewer) []any { return s.scope(v) }
 func InThePast(db *pgdb.DB, fn func(pgx.Tx) error) error {
 	return Past{DB: db}.readOnly(context.Background(), fn)
 }
+
+// LeaseCalls is the look whose plan is looked at.
+const LeaseCalls = leaseCalls

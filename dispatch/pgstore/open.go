@@ -98,8 +98,8 @@ func (s *Store) number(ctx context.Context, tx pgx.Tx, o dispatch.Opening) (disp
 	}
 	var day time.Time
 	var base *int64 // nil: nobody reported today
-	var n, version int64
-	batch.Queue(calendarVersion, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
+	var n, version, hooks int64
+	batch.Queue(keptVersions, s.district.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&version, &hooks) })
 	batch.Queue(today, s.district.UUID, o.Zone.String()).QueryRow(func(row pgx.Row) error { return row.Scan(&day, &opened.Now, &base, &n) })
 	batch.Queue(categoryNow, s.district.UUID, o.Draft.Category).Query(collect(&rules))
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {

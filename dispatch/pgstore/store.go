@@ -29,6 +29,8 @@ type Store struct {
 	calMu    sync.Mutex   // guards cal and zone
 	cal      calendarKept // as this program last read it
 	zone     *time.Location
+	hookMu   sync.Mutex // guards hooked
+	hooked   hooksKept
 }
 
 var _ dispatch.Store = (*Store)(nil)

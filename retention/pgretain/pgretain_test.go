@@ -284,10 +284,13 @@ func TestEveryKindByItsAge(t *testing.T) {
 	b.exec(`INSERT INTO tokens (id, district_id, secret_hash, hint, account_id, expires_at) VALUES ($2, $1, sha256('a'), 'x', $2, $3)`, pgdb.District, open, b.start)
 	b.exec(`INSERT INTO tokens (id, district_id, secret_hash, hint, account_id) VALUES (gen_random_uuid(), $1, sha256('b'), 'x', $2)`, pgdb.District, open)
 	b.exec(`INSERT INTO grid_versions (id, district_id, state, source, made_at) VALUES ($2, $1, 'draft', 'x', $3)`, pgdb.District, open, b.start)
+	b.exec(`INSERT INTO webhooks (id, district_id, name, url, kinds) VALUES ($2, $1, 'x', 'https://example.org/', '{case.opened}')`, pgdb.District, open)
+	b.exec(`INSERT INTO webhook_deliveries (id, district_id, webhook_id, kind, body, state, ended_at) VALUES ($2, $1, $2, 'ping', '', 'delivered', $3)`, pgdb.District, open, b.start)
+	b.exec(`INSERT INTO webhook_deliveries (id, district_id, webhook_id, kind, body, due_at) VALUES ($2, $1, $3, 'ping', '', $4)`, pgdb.District, closed, open, b.start)
 	events := b.count(`SELECT count(*) FROM case_events`)
 
 	policies, err := b.keeper.Policies(t.Context())
-	if err != nil || len(policies) != 17 {
+	if err != nil || len(policies) != 18 {
 		t.Fatalf("%d policies, %v", len(policies), err)
 	}
 	// By age, so that each kind's turn comes once.
@@ -339,6 +342,7 @@ func TestEveryKindByItsAge(t *testing.T) {
 		"what its unit showed":       `SELECT count(*) FROM evidence_photos JOIN photos USING (district_id, sha256)`,
 		"its notice":                 `SELECT count(*) FROM notices`,
 		"its reporter's telephone":   `SELECT count(*) FROM report_contacts`,
+		"the message that waits":     `SELECT count(*) FROM webhook_deliveries`,
 		"the token without an end":   `SELECT count(*) FROM tokens`,
 	} {
 		if n := b.count(query); n != 1 {

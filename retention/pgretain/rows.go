@@ -34,10 +34,12 @@ var removals = map[string]removal{
 	"presence_moments":  {table: "presence_moments", where: "x.at < $1", at: "x.at"},
 	"case_views":        {table: "case_views", where: "x.bucket < $1", at: "x.bucket"},
 	"idempotency_keys":  {table: "idempotency_keys", where: "x.made_at < $1", at: "x.made_at"},
-	"outbox":            {table: "outbox", where: "x.made_at < $1", at: "x.made_at"},
-	"sessions":          {table: "sessions", where: "x.expires_at < $1", at: "x.expires_at"},
-	"tickets":           {table: "tickets", where: "x.expires_at < $1", at: "x.expires_at"},
-	"tokens":            {table: "tokens", where: "least(x.expires_at, x.revoked_at) < $1", at: "least(x.expires_at, x.revoked_at)"},
+	// What waits goes with its webhook.
+	"webhook_deliveries": {table: "webhook_deliveries", where: "x.ended_at < $1", at: "x.ended_at"},
+	"outbox":             {table: "outbox", where: "x.made_at < $1", at: "x.made_at"},
+	"sessions":           {table: "sessions", where: "x.expires_at < $1", at: "x.expires_at"},
+	"tickets":            {table: "tickets", where: "x.expires_at < $1", at: "x.expires_at"},
+	"tokens":             {table: "tokens", where: "least(x.expires_at, x.revoked_at) < $1", at: "least(x.expires_at, x.revoked_at)"},
 	// Somebody who is never called back again: a name and a telephone.
 	"report_contacts": {table: "report_contacts", where: "x.made_at < $1 AND " + reportIsOver, at: "x.made_at"},
 	// An hour that is taken out of the book is not asked from the counts any more.

@@ -241,3 +241,26 @@ func tokens(ctx context.Context, p *Patient) (Finding, error) {
 	}
 	return ok("Every token ends."), nil
 }
+
+// webhooks are somebody else's servers: one that takes nothing is told of in the morning.
+func webhooks(ctx context.Context, p *Patient) (Finding, error) {
+	off, err := list(ctx, p, `SELECT name || ' (' || disabled_because || coalesce(': ' || nullif(last_fault, ''), '') || ')' FROM webhooks
+		WHERE deleted_at IS NULL AND disabled_because <> 'by_hand'`)
+	if err != nil {
+		return Finding{}, err
+	}
+	if len(off) > 0 {
+		return warn(fmt.Sprintf("%d webhooks were disabled, since they took nothing any more: %s.", len(off), some(off)),
+			"Have the receiving system mended, test the webhook (POST /api/v1/webhooks/{id}/test), and enable it again; what it missed is in GET /api/v1/cases."), nil
+	}
+	failing, err := list(ctx, p, `SELECT name || ' (' || last_fault || ')' FROM webhooks
+		WHERE deleted_at IS NULL AND disabled_because IS NULL AND failing_since < gp_now() - interval '1 h'`)
+	if err != nil {
+		return Finding{}, err
+	}
+	if len(failing) > 0 {
+		return warn(fmt.Sprintf("%d webhooks have taken nothing for more than an hour: %s.", len(failing), some(failing)),
+			"Look at GET /api/v1/webhooks/{id}/deliveries and at the receiving system; after three days it is disabled."), nil
+	}
+	return ok("Every webhook takes what it is sent."), nil
+}

@@ -78,6 +78,7 @@ var checks = []check{
 	{"positions", positions},
 	{"accounts", accounts},
 	{"tokens", tokens},
+	{"webhooks", webhooks},
 }
 
 // Examine makes every check.

@@ -461,6 +461,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The webhooks within the caller's scope, 20 at most */
+        get: operations["listWebhooks"];
+        put?: never;
+        /**
+         * Register a system that is told when cases move on
+         * @description Messages are signed as Standard Webhooks 1.0.0 says; see docs/webhooks.md. The secret is in this answer and is never
+         *     shown again. What is covert is never told.
+         */
+        post: operations["makeWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        /** A webhook, and whether it takes what it is sent */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook and its secret */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a webhook, disable it, or enable it again
+         * @description What is left out stays. What waits for one that is disabled is given up.
+         */
+        patch: operations["changeWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a ping now, and say what came back
+         * @description One try of 15 s at most, of a webhook that is disabled too. Whatever came back, this answers 200.
+         */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        /** What was sent to a webhook, and what it answered */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/revisits": {
         parameters: {
             query?: never;
@@ -2506,6 +2593,115 @@ export interface components {
             /** @description Why; it stands in the record with what was before and is after */
             reason?: string;
         };
+        /** @enum {string} */
+        WebhookKind: "case.opened" | "case.stage" | "case.closed" | "case.sent" | "case.on_scene" | "case.shortfall" | "case.warned" | "case.overdue" | "case.urged" | "case.supervised";
+        NewWebhook: {
+            /** @description Whose system it is; 1 to 100 characters */
+            name: string;
+            /** @description https, of the public Internet or of a network that the service lets through */
+            url: string;
+            /** @description Which news it is told, of WebhookKind */
+            kinds: string[];
+            /** @description A town or village that limits it; the whole district when left out */
+            area_code?: string;
+            /** @description A department that limits it; every one when left out */
+            department?: string;
+        };
+        WebhookChange: {
+            /**
+             * Format: int64
+             * @description As it was read; refused where it has changed since
+             */
+            version?: number;
+            name?: string;
+            url?: string;
+            kinds?: string[];
+            /** @description Empty: the whole district */
+            area_code?: string;
+            /** @description Empty: every one */
+            department?: string;
+            enabled?: boolean;
+        };
+        Webhook: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            url: string;
+            kinds: components["schemas"]["WebhookKind"][];
+            /** @description Empty: the whole district */
+            area_code: string;
+            /** @description Empty: every one */
+            department: string;
+            enabled: boolean;
+            /**
+             * @description By a person; nothing was taken for three days; it answered 410; more than 10,000 messages waited
+             * @enum {string|null}
+             */
+            disabled_because: "by_hand" | "failing" | "gone" | "overfull" | null;
+            /**
+             * Format: date-time
+             * @description The first try that failed and that none that went well has followed
+             */
+            failing_since: string | null;
+            /** @description Of the last try that failed, empty where all is well */
+            last_fault: string;
+            /**
+             * Format: date-time
+             * @description To a minute
+             */
+            last_delivered_at: string | null;
+            /** Format: int64 */
+            version: number;
+            /** Format: date-time */
+            made_at: string;
+        };
+        WebhookMade: {
+            webhook: components["schemas"]["Webhook"];
+            /**
+             * @description What messages are signed with: whsec_ and base64. It is never shown again
+             * @example whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=
+             */
+            secret: string;
+        };
+        WebhookList: {
+            items: components["schemas"]["Webhook"][];
+            next_cursor: string | null;
+        };
+        WebhookDelivery: {
+            /**
+             * Format: uuid
+             * @description The webhook-id of the message, the same on each try
+             */
+            id: string;
+            /** @description One of WebhookKind, or ping */
+            kind: string;
+            /** Format: uuid */
+            case_id: string | null;
+            /** Format: date-time */
+            made_at: string;
+            /**
+             * @description Withheld: its case became covert before it was sent
+             * @enum {string}
+             */
+            state: "waiting" | "delivered" | "given_up" | "withheld";
+            /**
+             * Format: date-time
+             * @description When the next try may begin
+             */
+            next_at: string | null;
+            tries: number;
+            /** @description Of the last answer; null where there was none */
+            status: number | null;
+            /** @description The beginning of the last answer, or why there was none */
+            answer: string;
+            took_ms: number | null;
+            /** Format: date-time */
+            ended_at: string | null;
+        };
+        WebhookDeliveryList: {
+            items: components["schemas"]["WebhookDelivery"][];
+            next_cursor: string | null;
+        };
         /** @description A place that is to be looked at again after its case was closed */
         Revisit: {
             /** Format: uuid */
@@ -4039,6 +4235,7 @@ export interface components {
         CaseID: string;
         StaffID: string;
         ShiftID: string;
+        WebhookID: string;
         DeviceID: string;
         /** @description Now when left out; 7 days back at most, with a reason */
         EndAt: string;
@@ -4734,6 +4931,185 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DispatchRules"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWebhooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Webhooks, the oldest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookList"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    makeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewWebhook"];
+            };
+        };
+        responses: {
+            /** @description Registered. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookMade"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The webhook. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is told nothing more. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    changeWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookChange"];
+            };
+        };
+        responses: {
+            /** @description As it is now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Needed when the caller is known by cookie */
+                "X-CSRF-Token"?: components["parameters"]["CSRF"];
+            };
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What became of it. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                limit?: components["parameters"]["Limit"];
+                /** @description `next_cursor` of the page before */
+                cursor?: components["parameters"]["Cursor"];
+            };
+            header?: never;
+            path: {
+                id: components["parameters"]["WebhookID"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Messages, the newest first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDeliveryList"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -127,6 +127,10 @@ export const eventZh = {
   "viewed.photo": "查看隐蔽案件照片",
   "viewed.position": "查看位置",
   "viewed.track": "查看轨迹",
+  "webhook.changed": "变更事件推送",
+  "webhook.deleted": "删除事件推送",
+  "webhook.disabled": "停用事件推送",
+  "webhook.made": "登记事件推送",
 };
 
 export const eventEn = {
@@ -256,10 +260,15 @@ export const eventEn = {
   "viewed.photo": "Photo of a covert case seen",
   "viewed.position": "Position seen",
   "viewed.track": "Track seen",
+  "webhook.changed": "Webhook changed",
+  "webhook.deleted": "Webhook deleted",
+  "webhook.disabled": "Webhook disabled",
+  "webhook.made": "Webhook registered",
 };
 
 export const saidZh = {
   "anyway": "未到齐仍行动",
+  "area": "辖区",
   "assignments": "派单",
   "at": "时间",
   "basis": "依据",
@@ -281,8 +290,10 @@ export const saidZh = {
   "grid": "责任网格",
   "hand_over_s": "下班前提醒交班",
   "held": "解密后答复",
+  "host": "接收主机",
   "hours": "小时",
   "instead": "次优方案",
+  "kinds": "推送内容",
   "lat": "纬度",
   "late": "是否逾期",
   "level": "督办级别",
@@ -291,6 +302,7 @@ export const saidZh = {
   "move_quiet_s": "改派间隔",
   "move_saves_s": "改派至少节省",
   "must_save_s": "至少节省",
+  "name": "名称",
   "no_cover": "无遮蔽",
   "number": "相关事件",
   "owner": "责任方",
@@ -307,6 +319,7 @@ export const saidZh = {
   "satisfaction": "满意度",
   "share": "占比",
   "standard": "统一答复",
+  "state": "状态",
   "step": "环节",
   "tier": "办结层级",
   "to": "至",
@@ -320,6 +333,7 @@ export const saidZh = {
 
 export const saidEn = {
   "anyway": "Before all were there",
+  "area": "Area",
   "assignments": "Assignments",
   "at": "At",
   "basis": "Basis",
@@ -341,8 +355,10 @@ export const saidEn = {
   "grid": "Grid",
   "hand_over_s": "Told to hand over before the end",
   "held": "Held until released",
+  "host": "Host",
   "hours": "Hours",
   "instead": "Instead",
+  "kinds": "News",
   "lat": "Latitude",
   "late": "Late",
   "level": "Level",
@@ -351,6 +367,7 @@ export const saidEn = {
   "move_quiet_s": "Between moves",
   "move_saves_s": "A move must save",
   "must_save_s": "Must save",
+  "name": "Name",
   "no_cover": "Without cover",
   "number": "Case",
   "owner": "In the hands of",
@@ -367,6 +384,7 @@ export const saidEn = {
   "satisfaction": "Satisfaction",
   "share": "Share",
   "standard": "Standard answer",
+  "state": "State",
   "step": "Step",
   "tier": "Tier",
   "to": "To",
@@ -379,4 +397,4 @@ export const saidEn = {
 };
 
 /** The fields of an event in the order in which they are said. */
-export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "satisfaction", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s"];
+export const saidFirst: readonly (keyof typeof saidZh)[] = ["result", "satisfaction", "passed", "for", "from", "to", "owner", "proposed", "unit", "count", "days", "level", "tier", "until", "due_at", "hours", "document", "late", "clock", "checked", "percent", "number", "reports", "reasons", "by_rule", "standard", "held", "grid", "basis", "share", "departments", "road", "lon", "lat", "by_hand", "no_cover", "breaks", "road_m", "eta_s", "meet_at", "depart_at", "step", "works_in", "towns", "within_s", "instead", "patrols", "anyway", "told", "considered", "at", "assignments", "photos", "must_save_s", "hand_over_s", "move_saves_s", "move_quiet_s", "name", "host", "kinds", "area", "state"];

@@ -86,7 +86,7 @@ export async function saveDesk(): Promise<void> {
     saved.value = true;
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
-    if (why.status === 412) { // somebody else changed them; what is typed stays, against what is now
+    if (why.status === 409) { // somebody else changed them; what is typed stays, against what is now
       const typed = deskDraft.value;
       await loadDesk();
       deskDraft.value = typed;
