@@ -120,10 +120,15 @@ var deeds = map[string]deed{
 		c.body = `{"name":"x","url":"https://example.org/","kinds":["case.opened"],"area_code":"` + home + `","department":"police"}`
 		return c
 	},
-	"PATCH /api/v1/webhooks/:id":     byAdmin,
-	"DELETE /api/v1/webhooks/:id":    byAdmin,
-	"PUT /api/v1/dispatch-rules":     byDutyLeader,
-	"PUT /api/v1/calendar/hours":     byDutyLeader,
+	"PATCH /api/v1/webhooks/:id":  byAdmin,
+	"DELETE /api/v1/webhooks/:id": byAdmin,
+	"PUT /api/v1/dispatch-rules":  byDutyLeader,
+	"PUT /api/v1/calendar/hours":  byDutyLeader,
+	"PUT /api/v1/calendar/days": func(w *scopeWorld, name string) call {
+		c := byDutyLeader(w, name)
+		c.body = `{"days":[{"day":"2026-10-02","kind":"holiday","name":"国庆节"}]}` // not that of the route of one day
+		return c
+	},
 	"PUT /api/v1/calendar/days/:day": byDutyLeader,
 	"DELETE /api/v1/calendar/days/:day": func(w *scopeWorld, name string) call {
 		w.want(http.StatusOK, byDutyLeader(w, "PUT /api/v1/calendar/days/:day"))
