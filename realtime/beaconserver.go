@@ -39,6 +39,10 @@ type Config struct {
 	QueueFixes int           // fixes that may wait for a writer; 65,536 if zero
 	Linger     time.Duration // least pause between commits, in which the next gathers; 10 ms if zero
 	DrainFor   time.Duration // most time for the last commits at the end; 10 s if zero
+	// AnswerWithin is the most time for one question to the ledger or about the register,
+	// at first. After a third of it without an answer the database counts as away; 10 s if
+	// zero.
+	AnswerWithin time.Duration
 }
 
 func (c *Config) complete() error {
@@ -70,6 +74,7 @@ func (c *Config) complete() error {
 	setDefault(&c.QueueFixes, 65536)
 	setDefault(&c.Linger, 10*time.Millisecond)
 	setDefault(&c.DrainFor, 10*time.Second)
+	setDefault(&c.AnswerWithin, 10*time.Second)
 	if c.QueueFixes < beacon.MaxFixes {
 		faults = append(faults, fmt.Errorf("realtime: Config.QueueFixes must be at least %d", beacon.MaxFixes))
 	}
@@ -94,6 +99,7 @@ type BeaconServer struct {
 	zone      *time.Location
 	log       *slog.Logger
 	drainFor  time.Duration
+	within    time.Duration // the most time for one question to the register
 	writers   []*writer
 	seed      maphash.Seed
 
@@ -126,7 +132,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 		return nil, err
 	}
 	b := &BeaconServer{
-		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, peers: c.Peers, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor,
+		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, peers: c.Peers, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor, within: c.AnswerWithin,
 		seed: maphash.MakeSeed(), sockets: map[uint64]*socket{}, byDevice: map[dispatch.DeviceID]*socket{},
 		byStream: map[StreamKey]*socket{}, unsaved: map[dispatch.PatrolID]Place{},
 	}
@@ -153,12 +159,14 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 func (b *BeaconServer) Run(ctx context.Context) error {
 	writing, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
-	var writers, waking sync.WaitGroup
+	var writers, keeping, waking sync.WaitGroup
 	for _, w := range b.writers {
 		writers.Go(func() { w.run(writing) })
 	}
 	waking.Go(func() { b.waker.run(b.awaken) })
-	b.tick(ctx)
+	keeping.Go(func() { b.keepRegister(ctx) })
+	b.sweep(ctx)
+	keeping.Wait()
 
 	b.mu.Lock()
 	b.draining.Store(true)
@@ -181,8 +189,9 @@ func (b *BeaconServer) Run(ctx context.Context) error {
 	return nil
 }
 
-// tick does each second what nobody waits for.
-func (b *BeaconServer) tick(ctx context.Context) {
+// sweep does each second what nobody waits for and no database is asked about: it goes
+// on while there is none.
+func (b *BeaconServer) sweep(ctx context.Context) {
 	ticker := time.NewTicker(time.Second)
 	defer ticker.Stop()
 	for {
@@ -195,15 +204,25 @@ func (b *BeaconServer) tick(ctx context.Context) {
 			b.bus.Publish(Message{Moved: &s})
 			b.retell(&s)
 		}
-		revision, err := b.rosters.Revision(ctx)
-		if err == nil && revision != b.roster.Load().Revision {
-			err = b.reloadRoster(ctx)
+		b.ping()
+	}
+}
+
+// keepRegister does each second what the database is asked for: it reads the register
+// when that has changed, and saves the newest places.
+func (b *BeaconServer) keepRegister(ctx context.Context) {
+	ticker := time.NewTicker(time.Second)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
-		if err != nil && ctx.Err() == nil {
+		if err := b.renewRoster(ctx); err != nil && ctx.Err() == nil {
 			b.log.Warn("the register cannot be read", "error", err)
 		}
 		b.saveMoved(ctx)
-		b.ping()
 	}
 }
 
@@ -223,6 +242,8 @@ func (b *BeaconServer) saveMoved(ctx context.Context) {
 	for _, p := range unsaved {
 		places = append(places, p)
 	}
+	ctx, cancel := context.WithTimeout(ctx, b.within)
+	defer cancel()
 	if err := b.snapshots.SavePlaces(ctx, places); err != nil {
 		b.log.Warn("the newest places are not saved", "error", err)
 		b.mu.Lock()
@@ -235,10 +256,23 @@ func (b *BeaconServer) saveMoved(ctx context.Context) {
 	}
 }
 
+// renewRoster reads the register if it has changed.
+func (b *BeaconServer) renewRoster(ctx context.Context) error {
+	soon, cancel := context.WithTimeout(ctx, b.within/5) // it is one number
+	defer cancel()
+	revision, err := b.rosters.Revision(soon)
+	if err != nil || revision == b.roster.Load().Revision {
+		return err
+	}
+	return b.reloadRoster(ctx)
+}
+
 // reloadRoster reads the register anew and brings the index up to it.
 func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 	b.reloadMu.Lock()
 	defer b.reloadMu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 3*b.within) // it is all there is, of a province
+	defer cancel()
 	asked := b.now()
 	r, err := b.rosters.Roster(ctx, asked.Add(-TooOldBy-24*time.Hour))
 	if err != nil {
@@ -265,11 +299,7 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 // simulated says whether a device may play faster than life, by the register as it
 // stands: it may have been marked, or lost its mark, a moment ago.
 func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) bool {
-	revision, err := b.rosters.Revision(ctx)
-	if err == nil && revision != b.roster.Load().Revision {
-		err = b.reloadRoster(ctx)
-	}
-	if err != nil {
+	if err := b.renewRoster(ctx); err != nil {
 		b.log.Warn("the register cannot be read", "error", err)
 	}
 	return b.roster.Load().Simulated[device]

@@ -49,12 +49,13 @@ type writer struct {
 	log      *slog.Logger
 	maxFixes int
 	linger   time.Duration
+	within   time.Duration // the most time for one question to the ledger
 
 	meter  Meter
 	room   *semaphore.Weighted
 	queued atomic.Int64  // what room has given out; submit and run write, Stats reads
 	wake   chan struct{} // holds one token while something waits
-	away   atomic.Bool   // written by run, read by submit and sockets
+	away   atomic.Bool   // written by run and its alarm, read by submit and sockets
 
 	mu      sync.Mutex // guards the three below; sockets put, run takes
 	waiting []submission
@@ -68,7 +69,7 @@ const maxLinger = 50 * time.Millisecond
 
 func newWriter(server *BeaconServer, c *Config) *writer {
 	return &writer{
-		ledger: c.Ledger, server: server, log: c.Log, maxFixes: c.BatchFixes, linger: c.Linger,
+		ledger: c.Ledger, server: server, log: c.Log, maxFixes: c.BatchFixes, linger: c.Linger, within: c.AnswerWithin,
 		meter: c.Meter, room: semaphore.NewWeighted(int64(c.QueueFixes)), wake: make(chan struct{}, 1),
 		left: map[StreamKey]struct{}{}, streams: map[StreamKey]StreamRecord{},
 	}
@@ -217,21 +218,22 @@ func (w *writer) forget() {
 // settle tries until the batch is on disk. An outage is waited out; what the
 // database refuses is found by halves, so that one bad message cannot hold back the
 // others.
+//
+// A try that the database does not answer is given up. It may land all the same, later:
+// the next one waits for its lock on the streams, finds them moved, and takes what it
+// carries for settled.
 func (w *writer) settle(ctx context.Context, batch []submission) {
-	pause := 50 * time.Millisecond
+	pause, within := 50*time.Millisecond, w.within
 	for {
-		err := w.try(ctx, batch)
+		err := w.attempt(ctx, batch, within)
 		switch {
 		case err == nil:
-			if w.away.Swap(false) {
-				w.log.Info("the database is back; fixes are acknowledged again")
-				w.server.sendAgain(w)
-			}
+			w.back()
 			return
 		case ctx.Err() != nil:
 			return // never acknowledged; the devices still hold it
 		case errors.Is(err, ErrRosterMoved):
-			err = w.server.reloadRoster(ctx)
+			err = w.alert(func() error { return w.server.reloadRoster(ctx) })
 		case errors.Is(err, ErrStreamMoved):
 			for i := range batch {
 				delete(w.streams, batch[i].key)
@@ -251,8 +253,10 @@ func (w *writer) settle(ctx context.Context, batch []submission) {
 		if err == nil {
 			continue
 		}
-		if !w.away.Swap(true) {
-			w.log.Error("cannot write fixes; nothing is acknowledged until the database is back", "error", err)
+		w.goAway(err)
+		if errors.Is(err, context.DeadlineExceeded) {
+			// It may be busy and not gone: given up again and again, nothing would ever land.
+			within = min(2*within, 4*w.within)
 		}
 		timer := time.NewTimer(pause/2 + rand.N(pause/2))
 		select {
@@ -261,6 +265,43 @@ func (w *writer) settle(ctx context.Context, batch []submission) {
 		}
 		timer.Stop()
 		pause = min(2*pause, 2*time.Second)
+	}
+}
+
+// attempt is a try that ends within a time.
+func (w *writer) attempt(ctx context.Context, batch []submission, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return w.alert(func() error { return w.try(ctx, batch) })
+}
+
+// alert calls the database gone before it is given up: no reader is to wait in submit
+// for one that says nothing, or the live map would stand still with it.
+func (w *writer) alert(ask func() error) error {
+	ended := make(chan struct{})
+	alarm := time.AfterFunc(w.within/3, func() {
+		defer close(ended)
+		w.goAway(errSilent)
+	})
+	err := ask()
+	if !alarm.Stop() {
+		<-ended // what is said from here on counts
+	}
+	return err
+}
+
+var errSilent = errors.New("it does not answer")
+
+func (w *writer) goAway(err error) {
+	if !w.away.Swap(true) {
+		w.log.Error("cannot write fixes; nothing is acknowledged until the database is back", "error", err)
+	}
+}
+
+func (w *writer) back() {
+	if w.away.Swap(false) {
+		w.log.Info("the database is back; fixes are acknowledged again")
+		w.server.sendAgain(w)
 	}
 }
 

@@ -52,8 +52,9 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 	}
 	pc.ConnConfig.RuntimeParams["application_name"] = "gridpatrol"
 	pc.ConnConfig.RuntimeParams["timezone"] = "UTC"
+	hearSilence(pc.ConnConfig)
 	pc.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, "SET ROLE gp_app")
+		_, err := conn.Exec(ctx, settleIn)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
@@ -145,7 +146,12 @@ func (db *DB) Tx(ctx context.Context, fn func(pgx.Tx) error) error {
 // Owner runs fn on a connection of its own with the rights of the user in the
 // database URL.
 func (db *DB) Owner(ctx context.Context, fn func(*pgx.Conn) error) error {
-	conn, err := pgx.Connect(ctx, db.url)
+	config, err := pgx.ParseConfig(db.url)
+	if err != nil {
+		return fmt.Errorf("read database url: %w", err)
+	}
+	hearSilence(config)
+	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return fmt.Errorf("connect as owner: %w", err)
 	}
