@@ -62,9 +62,8 @@ type watchedArea struct {
 // watchedPatrol is where a patrol was last and the fences it is in or near; of all others
 // it is outside. A nil place is of somebody who has not been seen yet.
 type watchedPatrol struct {
-	last      *fence.Fix
-	simulated bool
-	watches   map[pgtrack.FenceName]*fence.Watch
+	last    *fence.Fix
+	watches map[pgtrack.FenceName]*fence.Watch
 }
 
 func newFenceKeeper(env *Env, index *realtime.Index, bus realtime.Bus, book fenceBook) *fenceKeeper {
@@ -177,7 +176,7 @@ func (k *fenceKeeper) agree(insides map[dispatch.PatrolID][]pgtrack.FenceName) {
 				started := fence.Begin(fence.Inside, p.last)
 				p.watches[name] = &started
 			case w.Side == fence.Outside:
-				k.add(id, p, name, false, p.last.T, "")
+				k.add(id, name, false, p.last.T, "")
 			case w.Side == fence.Unknown:
 				w.Side = fence.Inside
 			}
@@ -190,7 +189,7 @@ func (k *fenceKeeper) agree(insides map[dispatch.PatrolID][]pgtrack.FenceName) {
 			case p.last == nil: // known from what was written down alone, and that has changed
 				delete(p.watches, name)
 			default:
-				k.add(id, p, name, true, p.last.T, "")
+				k.add(id, name, true, p.last.T, "")
 			}
 		}
 	}
@@ -244,7 +243,6 @@ func (k *fenceKeeper) step(id dispatch.PatrolID, s realtime.Standing) {
 	if p.last != nil && !s.T.After(p.last.T) {
 		return
 	}
-	p.simulated = s.Simulated
 	fix := fence.Fix{Point: s.Point, T: s.T, AccuracyM: s.AccuracyM}
 	near := map[pgtrack.FenceName]bool{}
 	meet := func(a *watchedArea) {
@@ -265,10 +263,10 @@ func (k *fenceKeeper) step(id dispatch.PatrolID, s realtime.Standing) {
 		before := w.Side
 		crossed := w.Step(a.fence, fix)
 		if before == fence.Unknown && w.Side == fence.Inside {
-			k.add(id, p, a.FenceName, true, s.T, "")
+			k.add(id, a.FenceName, true, s.T, "")
 		}
 		for _, c := range crossed {
-			k.add(id, p, a.FenceName, c.Entered, c.T, "")
+			k.add(id, a.FenceName, c.Entered, c.T, "")
 		}
 	}
 	if own := k.own[id]; own != nil {
@@ -300,12 +298,12 @@ func (k *fenceKeeper) lose(id dispatch.PatrolID, at time.Time, why string) {
 	}
 	for name, w := range p.watches {
 		if w.Side == fence.Inside {
-			k.add(id, p, name, false, at, why)
+			k.add(id, name, false, at, why)
 		}
 	}
 	delete(k.watched, id)
 }
 
-func (k *fenceKeeper) add(id dispatch.PatrolID, p *watchedPatrol, name pgtrack.FenceName, inside bool, at time.Time, why string) {
-	k.unsaved = append(k.unsaved, pgtrack.Crossed{Patrol: id, FenceName: name, Inside: inside, At: at, Why: why, Simulated: p.simulated})
+func (k *fenceKeeper) add(id dispatch.PatrolID, name pgtrack.FenceName, inside bool, at time.Time, why string) {
+	k.unsaved = append(k.unsaved, pgtrack.Crossed{Patrol: id, FenceName: name, Inside: inside, At: at, Why: why})
 }

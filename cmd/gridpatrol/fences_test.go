@@ -24,6 +24,7 @@ type fakeFences struct {
 	err    error
 	inside map[dispatch.PatrolID][]pgtrack.FenceName
 	got    []string
+	last   pgtrack.Crossed
 }
 
 func (f *fakeFences) Areas(context.Context) ([]pgtrack.Area, error) { return f.areas, nil }
@@ -47,6 +48,7 @@ func (f *fakeFences) Cross(_ context.Context, all []pgtrack.Crossed) (news []pgt
 		} else {
 			f.inside[c.Patrol] = slices.DeleteFunc(now, func(n pgtrack.FenceName) bool { return n == c.FenceName })
 		}
+		f.last = c
 		f.got = append(f.got, strings.TrimSpace(verb+" "+c.Kind+" "+c.Why))
 		news = append(news, c)
 	}
@@ -185,4 +187,60 @@ func TestTheWatchGoesOnFromWhatIsWrittenDown(t *testing.T) {
 	k = w.keeper(t)
 	w.book.inside[w.worker] = nil
 	expect(k, "another node has seen it go")
+}
+
+// A fix that comes late moves nobody; who is heard of again far away has left where they
+// were; who was lost left when they were lost; what another node has written of somebody at
+// an edge counts; and a crowd is written in bounded parts.
+func TestTheWatchOverFencesAtItsEdges(t *testing.T) {
+	t.Parallel()
+	w := newFenceTown()
+	k := w.keeper(t)
+	look := func(what string, want ...string) {
+		t.Helper()
+		w.book.got = nil
+		if err := k.look(t.Context()); err != nil || !slices.Equal(w.book.got, want) {
+			t.Errorf("%s: %v, want %v, %v", what, w.book.got, want, err)
+		}
+	}
+	drive := func(what string, after time.Duration, presence dispatch.Presence, x float64, want ...string) {
+		t.Helper()
+		w.at = w.at.Add(after)
+		w.stand(w.car, dispatch.Car, dispatch.Free, presence, x)
+		k.moved[w.car] = struct{}{}
+		look(what, want...)
+	}
+	drive("comes", time.Minute, dispatch.Online, 600)
+	drive("was beyond the closed area before", -30*time.Second, dispatch.Online, 1500)
+	drive("is where it was", time.Minute, dispatch.Online, 610)
+	drive("drives in", time.Minute, dispatch.Online, 1000, "entered closure")
+	drive("is heard of far away", time.Hour, dispatch.Online, 9000, "left closure")
+	drive("comes back", time.Hour, dispatch.Online, 1000, "entered closure")
+	drive("is lost", 0, dispatch.Lost, 1000, "left closure "+pgtrack.WhyLost)
+	if want := w.at.Add(realtime.LostAfter); !w.book.last.At.Equal(want) {
+		t.Errorf("it left at %v, was lost at %v", w.book.last.At, want)
+	}
+
+	w.stand(w.worker, dispatch.Foot, dispatch.Free, dispatch.Online, 195)
+	k.moved[w.worker] = struct{}{}
+	look("at the edge")
+	w.book.inside[w.worker] = []pgtrack.FenceName{{Kind: pgtrack.OwnGrid, Name: "G1"}}
+	if err := k.read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.at = w.at.Add(time.Minute)
+	w.stand(w.worker, dispatch.Foot, dispatch.Free, dispatch.Online, 300)
+	look("and out", "left grid")
+
+	for range maxCrossings + 100 {
+		id := dispatch.PatrolID{UUID: uuid.New()}
+		w.stand(id, dispatch.Car, dispatch.Free, dispatch.Online, 1000)
+		k.moved[id] = struct{}{}
+	}
+	for _, want := range []int{maxCrossings, 100, 0} {
+		w.book.got = nil
+		if err := k.look(t.Context()); err != nil || len(w.book.got) != want {
+			t.Errorf("%d crossings in one write, want %d, %v", len(w.book.got), want, err)
+		}
+	}
 }

@@ -94,7 +94,7 @@ func (k *presenceKeeper) look(ctx context.Context) error {
 			delete(k.moved, id)
 			continue
 		}
-		turned = append(turned, pgtrack.Turned{Patrol: id, Presence: presence, At: since, Simulated: s.Simulated})
+		turned = append(turned, pgtrack.Turned{Patrol: id, Presence: presence, At: since})
 	}
 	if len(turned) == 0 {
 		return nil

@@ -4,7 +4,8 @@
 // Who stands on an edge is on both sides of it by turns, as the fix wanders. So a side
 // counts only from a margin on, which follows the accuracy of the fix; between the two
 // margins nothing changes. And who passes through an area between two fixes has been in
-// it: the straight way between them is looked at, where they are close in time.
+// it: the straight way between them is looked at, where they are close in time, also
+// through an area that is narrower than the margins.
 package fence
 
 import (
@@ -18,9 +19,9 @@ import (
 
 const (
 	// leastMarginM and mostMarginM bound the margin; a fix without an accuracy has
-	// assumedM.
+	// assumedM. The live map takes no fix that is coarser than the most.
 	leastMarginM = 15.0
-	mostMarginM  = 150.0
+	mostMarginM  = 500.0
 	assumedM     = 20.0
 	// wayWithin is the longest between two fixes over which the straight way counts.
 	wayWithin = 2 * time.Minute
@@ -133,6 +134,7 @@ type Watch struct {
 	Side Side
 	last Fix
 	any  bool
+	way  way
 }
 
 // Begin is a watch over somebody who stood on a side when nothing nearer was known of
@@ -141,7 +143,11 @@ func Begin(side Side, before *Fix) Watch {
 	if before == nil {
 		return Watch{Side: side}
 	}
-	return Watch{Side: side, last: *before, any: true}
+	w := Watch{Side: side, last: *before, any: true}
+	if side == Outside {
+		w.way.begin(*before)
+	}
+	return w
 }
 
 // Step takes the next fix and answers what was crossed since the one before, in order;
@@ -156,22 +162,44 @@ func (w *Watch) Step(f *Fence, fix Fix) (crossed []Crossing) {
 	if any {
 		margin = max(margin, marginOf(before.AccuracyM))
 	}
-	if f.far(fix.Point, margin) && (!any || f.far(before.Point, margin) && !f.between(before.Point, fix.Point)) {
-		return w.turn(-math.MaxFloat64, margin, fix.T, nil)
-	}
-	x, y := f.local.XY(fix.Point)
-	if any && fix.T.Sub(before.T) <= wayWithin && w.Side != Unknown {
-		bx, by := f.local.XY(before.Point)
-		at := f.cuts(bx, by, x, y)
-		for i := 0; i+1 < len(at); i++ { // one side of an edge after the other
-			for k := 1; k < depthSteps; k++ {
-				s := at[i] + (at[i+1]-at[i])*float64(k)/depthSteps
-				t := before.T.Add(time.Duration(s * float64(fix.T.Sub(before.T))))
-				crossed = w.turn(f.depth(bx+s*(x-bx), by+s*(y-by)), margin, t, crossed)
+	known := any && fix.T.Sub(before.T) <= wayWithin // which way it came
+	was, depth := w.Side, -math.MaxFloat64
+	var meets []float64 // the shares of that way where it meets an edge
+	if !f.far(fix.Point, margin) || any && (!f.far(before.Point, margin) || f.between(before.Point, fix.Point)) {
+		x, y := f.local.XY(fix.Point)
+		depth = f.depth(x, y)
+		if known && w.Side != Unknown {
+			bx, by := f.local.XY(before.Point)
+			meets = f.cuts(bx, by, x, y)
+			for i := 0; i <= len(meets); i++ { // one side of an edge after the other
+				from, to := 0.0, 1.0
+				if i > 0 {
+					from = meets[i-1]
+				}
+				if i < len(meets) {
+					to = meets[i]
+				}
+				for k := 1; k < depthSteps; k++ {
+					s := from + (to-from)*float64(k)/depthSteps
+					t := before.T.Add(time.Duration(s * float64(fix.T.Sub(before.T))))
+					crossed = w.turn(f.depth(bx+s*(x-bx), by+s*(y-by)), margin, t, crossed)
+				}
 			}
 		}
 	}
-	return w.turn(f.depth(x, y), margin, fix.T, crossed)
+	crossed = w.turn(depth, margin, fix.T, crossed)
+	if was == Outside && w.Side == Outside && len(crossed) == 0 && known {
+		w.way.leg(fix, meets)
+		if w.way.through(f) {
+			crossed = []Crossing{{Entered: true, T: w.way.from}, {T: w.way.to}}
+		}
+	} else {
+		w.way.end()
+	}
+	if depth <= -margin { // clear of the area
+		w.way.begin(fix)
+	}
+	return crossed
 }
 
 // turn changes the side where a depth is clear of the margin.
@@ -211,9 +239,8 @@ func (f *Fence) between(a, b geo.Point) bool {
 		min(a.Lat, b.Lat) <= f.box.North && max(a.Lat, b.Lat) >= f.box.South
 }
 
-// cuts are the shares of the way at which it meets an edge, with both ends.
-func (f *Fence) cuts(ax, ay, bx, by float64) []float64 {
-	at := []float64{0, 1}
+// cuts are the shares of the way at which it meets an edge, in order.
+func (f *Fence) cuts(ax, ay, bx, by float64) (at []float64) {
 	dx, dy := bx-ax, by-ay
 	for _, e := range f.edges {
 		ex, ey := e.bx-e.ax, e.by-e.ay

@@ -20,6 +20,16 @@ func square(half float64) []geo.Point {
 	return []geo.Point{at(-half, -half), at(half, -half), at(half, half), at(-half, half)}
 }
 
+// oblong is an area so many metres to both sides of its middle, turned by an angle.
+func oblong(turned, x, y float64) []geo.Point {
+	sin, cos := math.Sincos(turned)
+	ring := make([]geo.Point, 0, 4)
+	for _, c := range [][2]float64{{-x, -y}, {x, -y}, {x, y}, {-x, y}} {
+		ring = append(ring, at(c[0]*cos-c[1]*sin, c[0]*sin+c[1]*cos))
+	}
+	return ring
+}
+
 func must(t interface{ Fatal(...any) }, rings ...[]geo.Point) *Fence {
 	f, err := New(rings)
 	if err != nil {
@@ -45,6 +55,7 @@ func TestCrossings(t *testing.T) {
 	t.Parallel()
 	plain := [][]geo.Point{square(200)}
 	ring := [][]geo.Point{square(300), square(150)}
+	wall := [][]geo.Point{oblong(0, 10, 200)}
 	for _, c := range []struct {
 		name   string
 		rings  [][]geo.Point
@@ -64,6 +75,15 @@ func TestCrossings(t *testing.T) {
 		{"through a hole", ring, [][2]float64{{-280, 0}, {-220, 0}, {220, 0}}, 10, 10, "-+"},
 		{"coarse fixes take more", plain, [][2]float64{{-400, 0}, {-100, 0}, {-320, 0}, {0, 0}}, 5, 140, "+"},
 		{"straight along an edge", plain, [][2]float64{{-400, 200}, {400, 200}, {-400, 200}}, 5, 10, ""},
+		{"drives through a narrow area", wall, [][2]float64{{-60, 0}, {70, 0}}, 5, 10, "+-"},
+		{"walks through a narrow area", wall, [][2]float64{{-40, 0}, {-24, 1}, {-16, 2}, {-4, 0}, {8, 1}, {20, 3}, {40, 0}}, 10, 10, "+-"},
+		{"walks up to a narrow area, into it and back", wall, [][2]float64{{-40, 0}, {-10, 0}, {0, 0}, {-20, 0}, {-40, 0}}, 10, 10, ""},
+		{"wanders to both sides of a narrow area", wall, [][2]float64{{-19, 0}, {19, 0}, {-19, 0}, {19, 0}}, 10, 10, ""},
+		{"passes its end by less than the margin", wall, [][2]float64{{-60, 195}, {70, 195}}, 5, 10, ""},
+		{"through a narrow area, and nobody knows the way", wall, [][2]float64{{-60, 0}, {70, 0}}, 300, 10, ""},
+		{"rests in a narrow area and nobody knows for how long", wall, [][2]float64{{-60, 0}, {0, 0}, {70, 0}}, 121, 10, ""},
+		{"by fixes as coarse as a narrow area is long", wall, [][2]float64{{-900, 0}, {900, 0}}, 60, 400, ""},
+		{"a mast's fixes wander about a small place", plain, [][2]float64{{0, 0}, {390, 0}, {-390, 100}, {10, 380}}, 60, 400, ""},
 		{"exactly through corners", plain, [][2]float64{{-400, -400}, {400, 400}}, 5, 10, "+-"},
 	} {
 		f := must(t, c.rings...)
@@ -74,6 +94,40 @@ func TestCrossings(t *testing.T) {
 		}
 		if said(got) != c.want {
 			t.Errorf("%s: %q, want %q", c.name, said(got), c.want)
+		}
+	}
+}
+
+// A narrow area is crossed by a way that is known all along: who went into it while nobody
+// looked may have come in where they go out.
+func TestAWayThatIsNotKnownCrossesNothing(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		everyS []float64
+		want   string
+	}{{[]float64{30, 30}, "+-"}, {[]float64{121, 30}, ""}, {[]float64{30, 121}, ""}} {
+		f := must(t, oblong(0, 10, 200))
+		var w Watch
+		now, got := start, []Crossing{}
+		for i, x := range []float64{-60, 11, 70} {
+			if i > 0 {
+				now = now.Add(time.Duration(c.everyS[i-1] * float64(time.Second)))
+			}
+			got = append(got, w.Step(f, Fix{Point: at(x, 0), T: now, AccuracyM: 10})...)
+		}
+		if said(got) != c.want {
+			t.Errorf("after %v s: %q, want %q", c.everyS, said(got), c.want)
+		}
+	}
+	f := must(t, oblong(0, 10, 200))
+	var w Watch
+	for i, x := range []float64{-60, -11} {
+		w.Step(f, Fix{Point: at(x, 0), T: start.Add(time.Duration(i) * 5 * time.Second), AccuracyM: 10})
+	}
+	w.Step(f, Fix{Point: at(11, 0), T: start.Add(time.Hour), AccuracyM: 10}) // to the other side, who knows how
+	for i, x := range []float64{-11, 11, 70} {
+		if got := w.Step(f, Fix{Point: at(x, 0), T: start.Add(time.Hour + time.Duration(i+1)*5*time.Second), AccuracyM: 10}); len(got) > 0 {
+			t.Errorf("%q of who was last known to be clear of it before nobody looked", said(got))
 		}
 	}
 }
@@ -120,80 +174,160 @@ func slowDepth(ring []geo.Point, p geo.Point) float64 {
 	return -least
 }
 
-// What is said is what somebody would say who walked the whole way metre by metre with
-// a slow ruler; where that depends on a few metres either is right.
+// slowInside goes by the sum of angles.
+func slowInside(ring [][2]float64, px, py float64) bool {
+	turned := 0.0
+	for i, a := range ring {
+		b := ring[(i+1)%len(ring)]
+		ax, ay, bx, by := a[0]-px, a[1]-py, b[0]-px, b[1]-py
+		turned += math.Atan2(ax*by-ay*bx, ax*bx+ay*by)
+	}
+	return math.Abs(turned) > math.Pi
+}
+
+// slowThrough says whether a way, step by step, is in the area wherever within the margin
+// it really was: moved as a whole to 24 sides.
+func slowThrough(ring, way [][2]float64, margin float64) bool {
+	first, last := way[0], way[len(way)-1]
+	if math.Hypot(last[0]-first[0], last[1]-first[1]) <= 2*margin {
+		return false
+	}
+	for k := range 1 + 2*24 {
+		sin, cos := math.Sincos(2 * math.Pi * float64(k) / 24)
+		r := margin * float64((k+23)/24) / 2
+		hit := false
+		for i := 1; i < len(way) && !hit; i++ {
+			steps := max(1, math.Ceil(math.Hypot(way[i][0]-way[i-1][0], way[i][1]-way[i-1][1])))
+			for s := 0.0; s <= steps && !hit; s++ {
+				hit = slowInside(ring, way[i-1][0]+(way[i][0]-way[i-1][0])*s/steps+r*cos, way[i-1][1]+(way[i][1]-way[i-1][1])*s/steps+r*sin)
+			}
+		}
+		if !hit {
+			return false
+		}
+	}
+	return true
+}
+
+// slowWalk is what somebody would say who walked the whole way metre by metre with a slow
+// ruler.
+func slowWalk(corners, places []geo.Point, margin float64) (s string) {
+	l := geo.NewLocal(origin)
+	flat := func(all []geo.Point) (out [][2]float64) {
+		for _, p := range all {
+			x, y := l.XY(p)
+			out = append(out, [2]float64{x, y})
+		}
+		return out
+	}
+	ring, side, clearAt := flat(corners), Unknown, -1
+	turn := func(p geo.Point) (clear, changed bool) {
+		now, d := side, slowDepth(corners, p)
+		if d >= margin {
+			now = Inside
+		} else if d <= -margin {
+			now = Outside
+		}
+		if changed = now != side && side != Unknown; changed {
+			s += map[Side]string{Inside: "+", Outside: "-"}[now]
+		}
+		side = now
+		return d <= -margin, changed
+	}
+	for i, p := range places {
+		was, change := side, false
+		if i > 0 && side != Unknown {
+			steps := max(1, math.Ceil(geo.DistanceM(places[i-1], p)/3))
+			for k := 1.0; k < steps; k++ {
+				_, changed := turn(geo.Point{Lon: places[i-1].Lon + (p.Lon-places[i-1].Lon)*k/steps, Lat: places[i-1].Lat + (p.Lat-places[i-1].Lat)*k/steps})
+				change = change || changed
+			}
+		}
+		clear, changed := turn(p)
+		if change || changed || was != Outside {
+			clearAt = -1
+		}
+		if clear {
+			if clearAt >= 0 && slowThrough(ring, flat(places[clearAt:i+1]), margin) {
+				s += "+-"
+			}
+			clearAt = i
+		}
+	}
+	return s
+}
+
+// against holds a watch against the walk: where that depends on a few metres either is right.
+func against(t *rapid.T, ring, places []geo.Point, accuracyM float64) {
+	f, margin := must(t, ring), marginOf(accuracyM)
+	var w Watch
+	var got []Crossing
+	for i, p := range places {
+		got = append(got, w.Step(f, Fix{Point: p, T: start.Add(time.Duration(i) * 10 * time.Second), AccuracyM: accuracyM})...)
+	}
+	for i := range got {
+		if got[i].T.Before(start) || i > 0 && (got[i].Entered == got[i-1].Entered || got[i].T.Before(got[i-1].T)) {
+			t.Fatalf("%+v", got)
+		}
+	}
+	walked := slowWalk(ring, places, margin)
+	for _, off := range []float64{-4, -2, 2, 4} {
+		if slowWalk(ring, places, margin+off) != walked {
+			return
+		}
+	}
+	if said(got) != walked {
+		t.Fatalf("%q, the walk says %q", said(got), walked)
+	}
+}
+
+func drawPlaces(t *rapid.T, within float64) (places []geo.Point) {
+	for range rapid.IntRange(2, 8).Draw(t, "fixes") {
+		places = append(places, at(rapid.Float64Range(-within, within).Draw(t, "x"), rapid.Float64Range(-within, within).Draw(t, "y")))
+	}
+	return places
+}
+
 func TestAgainstAWalk(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		ring := star(t)
-		f := must(t, ring)
-		acc := rapid.Float64Range(5, 60).Draw(t, "accuracy")
-		margin := marginOf(acc)
-		var w Watch
-		var got []Crossing
-		walk := func(margin float64, places []geo.Point) (s string) {
-			side := Unknown
-			turn := func(p geo.Point) {
-				now := side
-				if d := slowDepth(ring, p); d >= margin {
-					now = Inside
-				} else if d <= -margin {
-					now = Outside
-				}
-				if now != side && side != Unknown {
-					s += map[Side]string{Inside: "+", Outside: "-"}[now]
-				}
-				side = now
-			}
-			for i, p := range places {
-				if i > 0 && side != Unknown {
-					steps := max(1, math.Ceil(geo.DistanceM(places[i-1], p)/3))
-					for k := 1.0; k < steps; k++ {
-						turn(geo.Point{Lon: places[i-1].Lon + (p.Lon-places[i-1].Lon)*k/steps, Lat: places[i-1].Lat + (p.Lat-places[i-1].Lat)*k/steps})
-					}
-				}
-				turn(p)
-			}
-			return s
-		}
-		var places []geo.Point
-		for i := range rapid.IntRange(2, 8).Draw(t, "fixes") {
-			p := at(rapid.Float64Range(-1000, 1000).Draw(t, "x"), rapid.Float64Range(-1000, 1000).Draw(t, "y"))
-			places = append(places, p)
-			got = append(got, w.Step(f, Fix{Point: p, T: start.Add(time.Duration(i) * 10 * time.Second), AccuracyM: acc})...)
-		}
-		low, high := walk(margin-4, places), walk(margin+4, places)
-		if low != high {
-			return // on the edge of the margin
-		}
-		if said(got) != low {
-			t.Fatalf("%q, the walk says %q", said(got), low)
-		}
-		for i := 1; i < len(got); i++ {
-			if got[i].Entered == got[i-1].Entered || got[i].T.Before(got[i-1].T) {
-				t.Fatalf("%+v", got)
-			}
-		}
+		against(t, star(t), drawPlaces(t, 1000), rapid.Float64Range(5, 60).Draw(t, "accuracy"))
 	})
 }
 
-// Who stands still, wherever, with fixes that wander by less than the margin, makes no
+// Areas as narrow as streets, which nobody is ever clear inside of.
+func TestNarrowAreasAgainstAWalk(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		ring := oblong(rapid.Float64Range(0, math.Pi).Draw(t, "turned"), rapid.Float64Range(2, 14).Draw(t, "half as wide"), rapid.Float64Range(60, 400).Draw(t, "half as long"))
+		against(t, ring, drawPlaces(t, 300), rapid.Float64Range(5, 40).Draw(t, "accuracy"))
+	})
+}
+
+// Who stands still, wherever, with fixes that wander by less than each says it may, makes no
 // event.
 func TestStandingStillSaysNothing(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		ring := star(t)
-		f := must(t, ring)
-		acc := rapid.Float64Range(15, 80).Draw(t, "accuracy")
-		x, y := rapid.Float64Range(-1000, 1000).Draw(t, "x"), rapid.Float64Range(-1000, 1000).Draw(t, "y")
-		var w Watch
-		events := 0 // a depth that varies by less than two margins cannot be clear on both sides
-		for i := range 40 {
-			r, a := rapid.Float64Range(0, 0.99*acc).Draw(t, "off"), rapid.Float64Range(0, 2*math.Pi).Draw(t, "turn")
-			events += len(w.Step(f, Fix{Point: at(x+r*math.Cos(a), y+r*math.Sin(a)), T: start.Add(time.Duration(i) * 5 * time.Second), AccuracyM: acc}))
+		if rapid.Bool().Draw(t, "narrow") {
+			ring = oblong(rapid.Float64Range(0, math.Pi).Draw(t, "turned"), rapid.Float64Range(2, 40).Draw(t, "half as wide"), rapid.Float64Range(60, 900).Draw(t, "half as long"))
 		}
-		if events > 0 {
-			t.Fatalf("%d events of somebody who stands still", events)
+		f := must(t, ring)
+		worst := rapid.SampledFrom([]float64{15, 80, 500}).Draw(t, "coarsest")
+		x, y := rapid.Float64Range(-1000, 1000).Draw(t, "x"), rapid.Float64Range(-1000, 1000).Draw(t, "y")
+		if rapid.Bool().Draw(t, "near the edge") {
+			edge := ring[rapid.IntRange(0, len(ring)-1).Draw(t, "corner")]
+			ex, ey := geo.NewLocal(origin).XY(edge)
+			x, y = ex+x/20, ey+y/20
+		}
+		var w Watch
+		for i := range 40 {
+			acc := rapid.Float64Range(15, worst).Draw(t, "accuracy")
+			r, a := rapid.Float64Range(0, 0.99*acc).Draw(t, "off"), rapid.Float64Range(0, 2*math.Pi).Draw(t, "turn")
+			if got := w.Step(f, Fix{Point: at(x+r*math.Cos(a), y+r*math.Sin(a)), T: start.Add(time.Duration(i) * 5 * time.Second), AccuracyM: acc}); len(got) > 0 {
+				t.Fatalf("%q of somebody who stands still", said(got))
+			}
 		}
 	})
 }
@@ -213,7 +347,8 @@ func TestTheIndexMissesNoCrossing(t *testing.T) {
 		for range rapid.IntRange(1, 12).Draw(t, "fences") {
 			dx, dy := rapid.Float64Range(-4000, 4000).Draw(t, "fence x"), rapid.Float64Range(-4000, 4000).Draw(t, "fence y")
 			half := rapid.SampledFrom([]float64{30, 200, 1500, 60_000}).Draw(t, "half")
-			one := &fenced{f: must(t, []geo.Point{at(dx-half, dy-half), at(dx+half, dy-half), at(dx+half, dy+half), at(dx-half, dy+half)})}
+			long := rapid.SampledFrom([]float64{1, 1, 10}).Draw(t, "times as long") * half
+			one := &fenced{f: must(t, []geo.Point{at(dx-half, dy-long), at(dx+half, dy-long), at(dx+half, dy+long), at(dx-half, dy+long)})}
 			if err := x.Add(one.f, one); err != nil {
 				t.Fatal(err)
 			}
@@ -223,7 +358,7 @@ func TestTheIndexMissesNoCrossing(t *testing.T) {
 		now := start
 		for range rapid.IntRange(2, 10).Draw(t, "fixes") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 200).Draw(t, "seconds")) * time.Second)
-			fix := Fix{Point: at(rapid.Float64Range(-6000, 6000).Draw(t, "x"), rapid.Float64Range(-6000, 6000).Draw(t, "y")), T: now, AccuracyM: rapid.Float64Range(0, 200).Draw(t, "accuracy")}
+			fix := Fix{Point: at(rapid.Float64Range(-6000, 6000).Draw(t, "x"), rapid.Float64Range(-6000, 6000).Draw(t, "y")), T: now, AccuracyM: rapid.Float64Range(0, 600).Draw(t, "accuracy")}
 			if before != nil && !fix.T.After(before.T) {
 				continue
 			}

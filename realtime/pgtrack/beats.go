@@ -17,7 +17,9 @@ JOIN grid_staff s ON s.staff_id = m.staff_id AND s.part IN ('worker', 'part_time
 JOIN grid_versions v ON v.district_id = $1 AND v.state = 'active' AND v.valid @> gp_now()
 JOIN grids g ON g.version_id = v.id AND g.code = s.grid_code
 WHERE s.district_id = $1 AND m.valid @> gp_now()`
-	nameBeats = `SELECT m.patrol_id, ` + nameBeat + `, v.id ` + fromBeats + ` GROUP BY m.patrol_id, v.id LIMIT $2`
+	// A name of more than there is room for is of no beat that one patrol walks; its
+	// crossings could not be written down, nor those of others beside them.
+	nameBeats = `SELECT m.patrol_id, ` + nameBeat + `, v.id ` + fromBeats + ` GROUP BY m.patrol_id, v.id HAVING length(` + nameBeat + `) <= 500 LIMIT $2`
 	drawBeats = `SELECT m.patrol_id, ` + nameBeat + `, v.id, ST_AsBinary(ST_Multi(ST_Union(g.geom))) ` + fromBeats + `
   AND m.patrol_id = ANY ($2) GROUP BY m.patrol_id, v.id`
 )

@@ -124,10 +124,11 @@ func ringsOf(shape []byte) (rings [][]geo.Point, err error) {
 type Crossed struct {
 	Patrol dispatch.PatrolID
 	FenceName
-	Inside    bool
-	At        time.Time
-	Why       string
-	Simulated bool
+	Inside bool
+	At     time.Time
+	Why    string
+
+	simulated bool // as the register says when it is written down
 }
 
 // Why somebody has left a fence whose way did not lead out of it.
@@ -140,13 +141,14 @@ const (
 const (
 	// comeIn and goOut change a side once, whoever sees it: what is older than the last
 	// change changes nothing. The row of who has left stays for a while, so that a node
-	// that hears of the entry late does not write it down again.
+	// that hears of the entry late does not write it down again. Whether a program plays the
+	// patrol is asked of the register: a node that has just begun has not seen it yet.
 	comeIn = `INSERT INTO fence_sides AS f (district_id, patrol_id, kind, fence, inside, since) VALUES ($1, $2, $3, $4, true, coalesce($5, gp_now()))
 ON CONFLICT (patrol_id, kind, fence) DO UPDATE SET inside = true, since = excluded.since WHERE NOT f.inside AND f.since < excluded.since
-RETURNING since`
-	goOut = `UPDATE fence_sides SET inside = false, since = greatest(since, coalesce($5, gp_now()))
+RETURNING f.since, ` + playedByProgram
+	goOut = `UPDATE fence_sides f SET inside = false, since = greatest(since, coalesce($5, gp_now()))
 WHERE district_id = $1 AND patrol_id = $2 AND kind = $3 AND fence = $4 AND inside AND (since < $5 OR $5 IS NULL)
-RETURNING since`
+RETURNING f.since, ` + playedByProgram
 	selectInside = `SELECT patrol_id, kind, fence FROM fence_sides WHERE district_id = $1 AND inside`
 	// dropSides forgets fences that are watched no more, and who left long ago.
 	dropSides = `DELETE FROM fence_sides f WHERE district_id = $1 AND (
@@ -154,7 +156,8 @@ RETURNING since`
   OR (kind = 'closure' AND NOT EXISTS (SELECT FROM road_closures c WHERE c.id::text = f.fence AND c.lifted_at IS NULL AND (upper_inf(c.during) OR upper(c.during) > gp_now())))
   OR (kind = 'place' AND NOT EXISTS (SELECT FROM places p WHERE p.district_id = f.district_id AND p.code = f.fence AND p.fence_m IS NOT NULL))
   OR (kind = 'grid' AND (patrol_id, fence) NOT IN (SELECT m.patrol_id, ` + nameBeat + ` ` + fromBeats + ` GROUP BY m.patrol_id)))
-RETURNING patrol_id, kind, fence, inside`
+RETURNING patrol_id, kind, fence, inside, ` + playedByProgram
+	playedByProgram = `(SELECT p.simulated FROM patrols p WHERE p.id = f.patrol_id)`
 )
 
 // Cross writes changes of sides down, each as one event whoever else has seen it, and
@@ -171,7 +174,7 @@ func (s *Store) Cross(ctx context.Context, all []Crossed) (news []Crossed, err e
 			if !c.At.IsZero() {
 				at = &c.At
 			}
-			err := tx.QueryRow(ctx, query, s.district.UUID, c.Patrol.UUID, c.Kind, c.Name, at).Scan(&c.At)
+			err := tx.QueryRow(ctx, query, s.district.UUID, c.Patrol.UUID, c.Kind, c.Name, at).Scan(&c.At, &c.simulated)
 			if errors.Is(err, pgx.ErrNoRows) {
 				continue
 			}
@@ -195,7 +198,7 @@ func (s *Store) record(ctx context.Context, tx pgx.Tx, all []Crossed) error {
 		if c.Inside {
 			verb = "entered_"
 		}
-		detail := map[string]any{c.Kind: c.Name, "at": c.At.UTC().Format(time.RFC3339), "simulated": c.Simulated}
+		detail := map[string]any{c.Kind: c.Name, "at": c.At.UTC().Format(time.RFC3339), "simulated": c.simulated}
 		if c.Why != "" {
 			detail["because"] = c.Why
 		}
@@ -240,7 +243,7 @@ func (s *Store) ForgetSides(ctx context.Context) error {
 		var left []Crossed
 		c := Crossed{At: now, Why: WhyNoFence}
 		var inside bool
-		_, err = pgx.ForEachRow(rows, []any{&c.Patrol.UUID, &c.Kind, &c.Name, &inside}, func() error {
+		_, err = pgx.ForEachRow(rows, []any{&c.Patrol.UUID, &c.Kind, &c.Name, &inside, &c.simulated}, func() error {
 			if inside {
 				left = append(left, c)
 			}

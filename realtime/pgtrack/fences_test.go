@@ -196,6 +196,12 @@ INSERT INTO grids (id, district_id, version_id, code, name, kind, area_code, are
   SELECT gen_random_uuid(), v.district_id, v.id, 'G1', '格', 'general', 'D', 1e6, ST_Multi(ST_MakeEnvelope(121, 28, 121.01, 28.02, 4326))
   FROM grid_versions v WHERE source = 'redrawn'`)
 	look("by the next map", "G1", 28.02)
+	change(`INSERT INTO grid_staff (district_id, grid_code, staff_id, part, valid)
+  SELECT s.district_id, 'G1' || lpad(n::text, 12, '0'), s.id, 'worker', tstzrange('2026-01-01', NULL) FROM staff s, generate_series(1, 50) n;
+INSERT INTO grids (id, district_id, version_id, code, name, kind, area_code, area_m2, geom)
+  SELECT gen_random_uuid(), v.district_id, v.id, 'G1' || lpad(n::text, 12, '0'), '格', 'general', 'D', 1e6, ST_Multi(ST_MakeEnvelope(122, 28, 122.01, 28.02, 4326))
+  FROM grid_versions v, generate_series(1, 50) n WHERE source = 'redrawn'`)
+	look("with more grids than a name has room for", "", 0)
 	change(`UPDATE grid_staff SET valid = tstzrange(lower(valid), gp_now())`)
 	look("without grids", "", 0)
 }

@@ -15,17 +15,16 @@ import (
 
 // Turned is a patrol whose presence has changed. A zero At is the database's present.
 type Turned struct {
-	Patrol    dispatch.PatrolID
-	Presence  string
-	At        time.Time
-	Simulated bool
+	Patrol   dispatch.PatrolID
+	Presence string
+	At       time.Time
 }
 
 // keepTurned changes a presence once, whoever sees it: what is older than the last change
 // changes nothing. Who was never heard of has nothing to lose. Off duty is said of the
 // present, and so comes after whatever was before.
 const keepTurned = `WITH told AS (
-  SELECT u.* FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::boolean[]) AS u (patrol_id, presence, at, simulated) JOIN patrols p ON p.id = u.patrol_id
+  SELECT u.*, p.simulated FROM unnest($2::uuid[], $3::text[], $4::timestamptz[]) AS u (patrol_id, presence, at) JOIN patrols p ON p.id = u.patrol_id
 ), turned AS (
   INSERT INTO presence_now AS n (patrol_id, district_id, presence, since)
   SELECT u.patrol_id, $1::uuid, u.presence, coalesce(u.at, gp_now()) FROM told u
@@ -44,9 +43,9 @@ const selectPresences = `SELECT patrol_id, presence FROM presence_now WHERE patr
 // is written down of them now: another word where somebody else knew better.
 func (s *Store) Turn(ctx context.Context, all []Turned) (now map[dispatch.PatrolID]string, err error) {
 	n := len(all)
-	ids, presences, ats, simulated := make([]uuid.UUID, n), make([]string, n), make([]*time.Time, n), make([]bool, n)
+	ids, presences, ats := make([]uuid.UUID, n), make([]string, n), make([]*time.Time, n)
 	for i := range all {
-		ids[i], presences[i], simulated[i] = all[i].Patrol.UUID, all[i].Presence, all[i].Simulated
+		ids[i], presences[i] = all[i].Patrol.UUID, all[i].Presence
 		if !all[i].At.IsZero() {
 			ats[i] = &all[i].At
 		}
@@ -54,7 +53,7 @@ func (s *Store) Turn(ctx context.Context, all []Turned) (now map[dispatch.Patrol
 	now = make(map[dispatch.PatrolID]string, n)
 	err = s.db.Tx(ctx, func(tx pgx.Tx) error {
 		clear(now)
-		if _, err := tx.Exec(ctx, keepTurned, s.district.UUID, ids, presences, ats, simulated); err != nil {
+		if _, err := tx.Exec(ctx, keepTurned, s.district.UUID, ids, presences, ats); err != nil {
 			return err
 		}
 		rows, err := tx.Query(ctx, selectPresences, ids)
@@ -85,7 +84,7 @@ func (s *Store) keepCrossings(ctx context.Context, tx pgx.Tx, all []Crossed) err
 		if c.Inside {
 			kind = "entered"
 		}
-		batch.Queue(keepCrossed, s.district.UUID, c.Patrol.UUID, c.At, kind, c.Kind, c.Name, c.Why, c.Simulated)
+		batch.Queue(keepCrossed, s.district.UUID, c.Patrol.UUID, c.At, kind, c.Kind, c.Name, c.Why, c.simulated)
 	}
 	return tx.SendBatch(ctx, batch).Close()
 }
