@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/labstack/echo/v4"
 
 	"github.com/gridpatrol/gridpatrol/api/pgauth"
@@ -26,6 +25,7 @@ import (
 type Records interface {
 	Dossier(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) (DossierRecord, error)
 	PeopleThen(ctx context.Context, v dispatch.Viewer, grid string, at time.Time) ([]PersonThen, error)
+	MapSetBy(ctx context.Context, v dispatch.Viewer, grid dispatch.GridID) ([]ChangeThen, error)
 	Ground(ctx context.Context, v dispatch.Viewer, low, high geo.Point, at time.Time) (DossierGround, error)
 }
 
@@ -203,70 +203,4 @@ func photosOf(c dispatch.CaseDetail) (out []dispatch.Photo) {
 		out = append(out, e.Photos...)
 	}
 	return out
-}
-
-// thenAnswer is ResponsibleThen as the desk has it.
-type thenAnswer struct {
-	At          time.Time             `json:"at"`
-	Responsible dispatch.Responsible  `json:"responsible"`
-	RunnerUp    *dispatch.Responsible `json:"runner_up"`
-	MapFrom     *time.Time            `json:"map_from"`
-	MapUntil    *time.Time            `json:"map_until"`
-	People      []PersonThen          `json:"people"`
-	Answers     *uuid.UUID            `json:"answers"`
-}
-
-// responsibleAt answers who was responsible for a place at a time: the grid as it was
-// drawn then, its people then, and whether they were on duty.
-func (s *Server) responsibleAt(c echo.Context) error {
-	q := query{c: c}
-	ask := dispatch.LocateAsk{CRS: q.crs(), Category: q.category("category")}
-	ask.Point = q.point()
-	at := q.moment("at")
-	if at == nil && len(q.faults) == 0 {
-		q.wrong("at", "is missing; give the time, such as 2026-05-03T21:40:00+08:00")
-	}
-	if err := q.err(); err != nil {
-		return err
-	}
-	ask.At = *at
-	ctx, v := c.Request().Context(), viewer(c)
-	found, err := s.places.Locate(ctx, v, ask)
-	if err != nil {
-		return err
-	}
-	out := thenAnswer{At: utc(*at), Responsible: found.Responsible, RunnerUp: found.RunnerUp, People: []PersonThen{}}
-	if found.Responsible.GridID == nil {
-		return answer(c, http.StatusOK, out)
-	}
-	grid, err := s.book.Grid(ctx, v, *found.Responsible.GridID, at)
-	if dispatch.KindOf(err) == dispatch.NotFound {
-		return answer(c, http.StatusOK, out) // which grid it was is no secret; whose it was, is
-	}
-	if err != nil {
-		return err
-	}
-	out.MapFrom, out.MapUntil = grid.ValidFrom, grid.ValidTo
-	if len(grid.People) > 0 {
-		people, err := s.records.PeopleThen(ctx, v, grid.Code, *at)
-		if err != nil {
-			return err
-		}
-		out.People = some(people)
-		out.Answers = whoAnswered(out.People)
-	}
-	return answer(c, http.StatusOK, out)
-}
-
-// whoAnswered is who had to go and look: the worker if on duty, else who stood in, else
-// a part-timer, else the grid's chief, on duty or not.
-func whoAnswered(people []PersonThen) *uuid.UUID {
-	for _, part := range []GridPart{"worker", "substitute", "part_timer", "chief"} {
-		for _, p := range people {
-			if p.Part == part && (p.OnDuty || part == "chief") {
-				return &p.StaffId
-			}
-		}
-	}
-	return nil
 }

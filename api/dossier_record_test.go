@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"strings"
@@ -47,9 +46,7 @@ func TestDossierTellsTheWholeCourse(t *testing.T) {
 		w.want(http.StatusOK, call{method: "POST", path: moves, token: m.by, body: m.body})
 	}
 	w.exec(`INSERT INTO missions (id, district_id, case_id, state, rendezvous_lon, rendezvous_lat, rendezvous_name, ended_at) VALUES (gen_random_uuid(), $1, $2, 'ended', 122.0012, 28.2009, '商海北街', gp_now())`, operator.District, p.caseID)
-	if _, err := (&pgproof.Sealer{DB: w.db, District: pgdb.District, Log: slog.New(slog.DiscardHandler)}).Seal(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	w.seal()
 	key := ed25519.NewKeyFromSeed([]byte("the seed of a key of this test!!"))
 	if err := pgproof.Adopt(t.Context(), w.db, pgdb.District, key, nil); err != nil {
 		t.Fatal(err)

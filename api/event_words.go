@@ -41,7 +41,7 @@ var eventWords = map[string]dispatch.Words{
 	"covert": {ZH: "设为隐蔽行动", EN: "Made covert"}, "covert.until": {ZH: "调整解密时间", EN: "Release time changed"}, "covert.released": {ZH: "解密", EN: "Released from cover"},
 	"viewed.dossier": {ZH: "查看案卷", EN: "Dossier seen"}, "viewed.contact": {ZH: "查看联系人", EN: "Contact seen"}, "viewed.case": {ZH: "查看隐蔽案件", EN: "Covert case seen"},
 	"viewed.photo": {ZH: "查看隐蔽案件照片", EN: "Photo of a covert case seen"}, "photo.original_seen": {ZH: "调阅原图", EN: "Original photo looked at"},
-	"viewed.position": {ZH: "查看位置", EN: "Position seen"}, "viewed.track": {ZH: "查看轨迹", EN: "Track seen"}, "viewed.phones": {ZH: "查看电话", EN: "Telephone numbers seen"}, "viewed.duty_sheet": {ZH: "打印值班表", EN: "Duty sheet printed"},
+	"viewed.position": {ZH: "查看位置", EN: "Position seen"}, "viewed.track": {ZH: "查看轨迹", EN: "Track seen"}, "viewed.phones": {ZH: "查看电话", EN: "Telephone numbers seen"}, "viewed.responsible": {ZH: "查看当时责任人", EN: "Who was responsible seen"}, "viewed.duty_sheet": {ZH: "打印值班表", EN: "Duty sheet printed"},
 
 	"patrol.status": {ZH: "力量状态变更", EN: "Patrol's state changed"}, "patrol.entered_grid": {ZH: "进入责任网格", EN: "Entered its grid"}, "patrol.left_grid": {ZH: "离开责任网格", EN: "Left its grid"},
 	"patrol.entered_closure": {ZH: "进入封闭区域", EN: "Entered a closed area"}, "patrol.left_closure": {ZH: "离开封闭区域", EN: "Left a closed area"},

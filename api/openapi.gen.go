@@ -1626,6 +1626,24 @@ func (e ShiftSource) Valid() bool {
 	}
 }
 
+// Defines values for ShiftThenSource.
+const (
+	ShiftThenSourceManual ShiftThenSource = "manual"
+	ShiftThenSourceShift  ShiftThenSource = "shift"
+)
+
+// Valid indicates whether the value is a known member of the ShiftThenSource enum.
+func (e ShiftThenSource) Valid() bool {
+	switch e {
+	case ShiftThenSourceManual:
+		return true
+	case ShiftThenSourceShift:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for ShortfallPart.
 const (
 	ShortfallPartAssist ShortfallPart = "assist"
@@ -1668,6 +1686,27 @@ func (e ShortfallReason) Valid() bool {
 	case ShortfallReasonNobodyOnDuty:
 		return true
 	case ShortfallReasonOutOfReach:
+		return true
+	default:
+		return false
+	}
+}
+
+// Defines values for SourceThenWhat.
+const (
+	SourceThenWhatMember SourceThenWhat = "member"
+	SourceThenWhatPost   SourceThenWhat = "post"
+	SourceThenWhatShift  SourceThenWhat = "shift"
+)
+
+// Valid indicates whether the value is a known member of the SourceThenWhat enum.
+func (e SourceThenWhat) Valid() bool {
+	switch e {
+	case SourceThenWhatMember:
+		return true
+	case SourceThenWhatPost:
+		return true
+	case SourceThenWhatShift:
 		return true
 	default:
 		return false
@@ -2442,6 +2481,31 @@ type CellTime struct {
 
 	// EtaS To the middle of the cell; null where nobody gets there
 	EtaS *float64 `json:"eta_s"`
+}
+
+// ChangeThen defines model for ChangeThen.
+type ChangeThen struct {
+	// Actor As the event has it
+	//
+	// Example: account:01997a4c-8a66-7b70-8d9d-9a1d0a6fcb01
+	Actor string    `json:"actor"`
+	At    time.Time `json:"at"`
+
+	// By What the register calls the actor now; empty of a command or a rule
+	By string `json:"by"`
+
+	// Hash Of the chain there, in hex
+	Hash *string `json:"hash"`
+
+	// Kind Of the event, such as post.begins or register.changed
+	//
+	// Example: post.begins
+	Kind string `json:"kind"`
+
+	// Position In the chain; null while it is not sealed
+	Position *int64 `json:"position"`
+	Reason   string `json:"reason"`
+	Role     string `json:"role"`
 }
 
 // Choice defines model for Choice.
@@ -3867,8 +3931,14 @@ type PersonThen struct {
 	Part   GridPart `json:"part"`
 
 	// Patrol The one they were in
-	Patrol      *PatrolRef         `json:"patrol"`
-	Since       *time.Time         `json:"since"`
+	Patrol *PatrolRef `json:"patrol"`
+
+	// Shift The one that their patrol was in then; null off duty
+	Shift *ShiftThen `json:"shift"`
+	Since *time.Time `json:"since"`
+
+	// Sources What each part of this rests on
+	Sources     []SourceThen       `json:"sources"`
 	StaffId     openapi_types.UUID `json:"staff_id"`
 	StandsInFor *NamedPerson       `json:"stands_in_for"`
 	Until       *time.Time         `json:"until"`
@@ -4133,6 +4203,9 @@ type ResponsibleThen struct {
 	Answers *openapi_types.UUID `json:"answers"`
 	At      time.Time           `json:"at"`
 
+	// MapChanges Who brought the grids into force
+	MapChanges []ChangeThen `json:"map_changes"`
+
 	// MapFrom Since when the grids had been drawn so
 	MapFrom  *time.Time   `json:"map_from"`
 	MapUntil *time.Time   `json:"map_until"`
@@ -4359,6 +4432,19 @@ type ShiftList struct {
 	Items []Shift `json:"items"`
 }
 
+// ShiftThen defines model for ShiftThen.
+type ShiftThen struct {
+	DutyId openapi_types.UUID `json:"duty_id"`
+	From   *time.Time         `json:"from"`
+
+	// Source manual is a duty that was begun by hand
+	Source ShiftThenSource `json:"source"`
+	Until  *time.Time      `json:"until"`
+}
+
+// ShiftThenSource manual is a duty that was begun by hand
+type ShiftThenSource string
+
 // Shortfall defines model for Shortfall.
 type Shortfall struct {
 	Considered int    `json:"considered"`
@@ -4404,6 +4490,20 @@ type Soonest struct {
 	Name      string             `json:"name"`
 	PatrolId  openapi_types.UUID `json:"patrol_id"`
 }
+
+// SourceThen A dated row of the register, and who made it what it is
+type SourceThen struct {
+	// Changes The events that set it, oldest first; none where it is older than the record
+	Changes []ChangeThen `json:"changes"`
+	Since   *time.Time   `json:"since"`
+	Until   *time.Time   `json:"until"`
+
+	// What The part in the grid, the place in the patrol, or the shift of the patrol
+	What SourceThenWhat `json:"what"`
+}
+
+// SourceThenWhat The part in the grid, the place in the patrol, or the shift of the patrol
+type SourceThenWhat string
 
 // Speed defines model for Speed.
 type Speed struct {

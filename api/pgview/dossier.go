@@ -20,38 +20,6 @@ import (
 	"github.com/gridpatrol/gridpatrol/proof"
 )
 
-// The people of a grid at a time, the patrol that each was in then, and whether it was
-// on duty.
-const peopleThen = `SELECT s.part, p.id, p.code, p.name, nullif(lower(s.valid), '-infinity'), nullif(upper(s.valid), 'infinity'), f.id, f.name,
-  m.patrol_id, m.code, m.name, coalesce(m.on_duty, false)
-FROM grid_staff s JOIN staff p ON p.id = s.staff_id LEFT JOIN staff f ON f.id = s.for_staff_id
-LEFT JOIN LATERAL (SELECT m.patrol_id, t.code, t.name, EXISTS (SELECT FROM duties d WHERE d.patrol_id = m.patrol_id AND d.during @> $3::timestamptz) AS on_duty
-  FROM patrol_members m JOIN patrols t ON t.id = m.patrol_id WHERE m.staff_id = p.id AND m.valid @> $3::timestamptz
-  ORDER BY lower(m.valid) DESC LIMIT 1) m ON true
-WHERE s.district_id = $1 AND s.grid_code = $2 AND s.valid @> $3::timestamptz
-ORDER BY array_position(ARRAY['worker', 'substitute', 'part_timer', 'chief', 'instructor'], s.part), p.code`
-
-// PeopleThen answers who had which part in a grid at a time, as far as the viewer may
-// see them.
-func (s *Store) PeopleThen(ctx context.Context, v dispatch.Viewer, grid string, at time.Time) ([]api.PersonThen, error) {
-	out, err := readAs(ctx, s, v, func(row pgx.CollectableRow) (p api.PersonThen, err error) {
-		var other, patrol *uuid.UUID
-		var name, code, patrolName *string
-		err = row.Scan(&p.Part, &p.StaffId, &p.Code, &p.Name, &p.Since, &p.Until, &other, &name, &patrol, &code, &patrolName, &p.OnDuty)
-		if other != nil && name != nil {
-			p.StandsInFor = &api.NamedPerson{StaffId: *other, Name: *name}
-		}
-		if patrol != nil {
-			p.Patrol = &api.PatrolRef{Id: *patrol, Code: *code, Name: *patrolName}
-		}
-		return p, err
-	}, peopleThen, v.District, grid, at)
-	if err != nil {
-		return nil, fmt.Errorf("read who was responsible: %w", err)
-	}
-	return out, nil
-}
-
 const dossierEvents = `SELECT e.xid::text, e.id, e.kind, e.at, e.body FROM case_events e WHERE e.case_id = $1 ORDER BY e.xid, e.id LIMIT 5000`
 
 const dossierLinks = `SELECT event_id, position, hash FROM event_chain c JOIN unnest($2::text[], $3::bigint[]) AS x (xid, id)

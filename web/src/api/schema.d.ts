@@ -1295,7 +1295,8 @@ export interface paths {
          * Who was responsible for a place at a time
          * @description The grid as it was drawn then, the people who had a part in it then, and whether each was on duty. `answers` is who
          *     had to come by the rules: the worker if on duty, else a substitute, else a part-timer, else the chief. People outside
-         *     the caller's scope are left out.
+         *     the caller's scope are left out. Each person has the shift of that moment, and the rows of the register that it all
+         *     rests on with the events that set them. That the caller was shown names is written down as an event.
          */
         get: operations["responsibleAt"];
         put?: never;
@@ -3605,6 +3606,8 @@ export interface components {
             map_from: string | null;
             /** Format: date-time */
             map_until: string | null;
+            /** @description Who brought the grids into force */
+            map_changes: components["schemas"]["ChangeThen"][];
             people: components["schemas"]["PersonThen"][];
             /**
              * Format: uuid
@@ -3626,6 +3629,62 @@ export interface components {
             /** @description The one they were in */
             patrol: components["schemas"]["PatrolRef"] | null;
             on_duty: boolean;
+            /** @description The one that their patrol was in then; null off duty */
+            shift: components["schemas"]["ShiftThen"] | null;
+            /** @description What each part of this rests on */
+            sources: components["schemas"]["SourceThen"][];
+        };
+        ShiftThen: {
+            /** Format: uuid */
+            duty_id: string;
+            /** Format: date-time */
+            from: string | null;
+            /** Format: date-time */
+            until: string | null;
+            /**
+             * @description manual is a duty that was begun by hand
+             * @enum {string}
+             */
+            source: "shift" | "manual";
+        };
+        /** @description A dated row of the register, and who made it what it is */
+        SourceThen: {
+            /**
+             * @description The part in the grid, the place in the patrol, or the shift of the patrol
+             * @enum {string}
+             */
+            what: "post" | "member" | "shift";
+            /** Format: date-time */
+            since: string | null;
+            /** Format: date-time */
+            until: string | null;
+            /** @description The events that set it, oldest first; none where it is older than the record */
+            changes: components["schemas"]["ChangeThen"][];
+        };
+        ChangeThen: {
+            /**
+             * @description Of the event, such as post.begins or register.changed
+             * @example post.begins
+             */
+            kind: string;
+            /** Format: date-time */
+            at: string;
+            /**
+             * @description As the event has it
+             * @example account:01997a4c-8a66-7b70-8d9d-9a1d0a6fcb01
+             */
+            actor: string;
+            /** @description What the register calls the actor now; empty of a command or a rule */
+            by: string;
+            role: string;
+            reason: string;
+            /**
+             * Format: int64
+             * @description In the chain; null while it is not sealed
+             */
+            position: number | null;
+            /** @description Of the chain there, in hex */
+            hash: string | null;
         };
         NamedPerson: {
             /** Format: uuid */

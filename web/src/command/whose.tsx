@@ -11,6 +11,7 @@ import { Icon } from "../ui/marks.tsx";
 
 type Then = components["schemas"]["ResponsibleThen"];
 type PersonThen = components["schemas"]["PersonThen"];
+type ChangeThen = components["schemas"]["ChangeThen"];
 type Spot = { lon: number; lat: number; category?: string; about: string; at: number };
 
 const spot = signal<Spot | null>(null);
@@ -109,7 +110,7 @@ function Answer({ then }: { then: Then }) {
         <dt>{w.grid}</dt>
         <dd><b>{r.name ?? r.code}</b> <span class="quiet">{[r.code, area, r.kind === "special" ? all.special : all.general, r.basis === "nearest" ? all.basisNearest(`${Math.round(r.distance_m ?? 0)} m`) : ""].filter(Boolean).join(" · ")}</span></dd>
         <dt>{w.version}</dt>
-        <dd>{w.span(then.map_from ? dateAndClock(then.map_from) : "", then.map_until ? dateAndClock(then.map_until) : "")}</dd>
+        <dd>{w.span(then.map_from ? dateAndClock(then.map_from) : "", then.map_until ? dateAndClock(then.map_until) : "")}<SetBy changes={then.map_changes} /></dd>
       </dl>
       {then.people.length > 0 ? (
         <table>
@@ -125,6 +126,7 @@ function Answer({ then }: { then: Then }) {
           </tbody>
         </table>
       ) : null}
+      {then.people.length > 0 ? <p class="quiet told">{w.recorded}</p> : null}
     </>
   );
 }
@@ -133,12 +135,52 @@ function Person({ p, answers }: { p: PersonThen; answers: boolean }) {
   const all = words.value;
   const w = all.whose;
   return (
+    <>
     <tr class={answers ? "answers" : ""}>
       <th scope="row">{all.part[p.part]}</th>
       <td><b>{p.name}</b>{p.stands_in_for ? <span class="quiet"> {all.people.standsInFor(p.stands_in_for.name)}</span> : null}</td>
       <td>{p.patrol ? p.patrol.name : <span class="quiet">—</span>}</td>
-      <td><span class={`tag ${p.on_duty ? "good" : "quiet"}`}>{p.on_duty ? w.onDuty : w.offDuty}</span></td>
+      <td><span class={`tag ${p.on_duty ? "good" : "quiet"}`}>{p.on_duty ? w.onDuty : w.offDuty}</span>{p.shift ? <span class="shift">{shiftSpan(p.shift.from, p.shift.until)}{p.shift.source === "manual" ? ` ${w.byHand}` : ""}</span> : null}</td>
       <td class="quiet">{w.span(p.since ? dateAndClock(p.since) : "", p.until ? dateAndClock(p.until) : "")}</td>
     </tr>
+    <tr class={answers ? "answers rests" : "rests"}>
+      <td colSpan={5}>
+        <details>
+          <summary>{w.rests}</summary>
+          <ul>
+            {p.sources.map((s) => (
+              <li key={s.what}>
+                <b>{w.sources[s.what]}</b> {w.span(s.since ? dateAndClock(s.since) : "", s.until ? dateAndClock(s.until) : "")}
+                <SetBy changes={s.changes} />
+              </li>
+            ))}
+          </ul>
+        </details>
+      </td>
+    </tr>
+    </>
+  );
+}
+
+/** A shift as it is said: the day once, where it does not go over midnight. */
+function shiftSpan(from: string | null, until: string | null): string {
+  const [a, b] = [from ? dateAndClock(from) : "", until ? dateAndClock(until) : ""];
+  return a && b && a.slice(0, 10) === b.slice(0, 10) ? `${a} – ${b.slice(11)}` : words.value.whose.span(a, b);
+}
+
+/** Who made it what it is; each stands in the sealed record at its place. */
+function SetBy({ changes }: { changes: ChangeThen[] }) {
+  const all = words.value;
+  const w = all.whose;
+  if (changes.length === 0) return <span class="set quiet">{w.unrecorded}</span>;
+  return (
+    <>
+      {changes.map((c) => (
+        <span class="set quiet" key={c.at + c.kind} title={c.hash ?? ""}>
+          {w.setBy(dateAndClock(c.at), c.by || (c.actor === "command" ? w.command : w.system), c.role ? (all.role as Record<string, string>)[c.role] ?? "" : "", (all.event as Record<string, string>)[c.kind] ?? c.kind, c.reason)}
+          {" "}{c.position ? w.sealed(c.position) : w.notSealed}
+        </span>
+      ))}
+    </>
   );
 }
