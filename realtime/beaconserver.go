@@ -105,6 +105,8 @@ type BeaconServer struct {
 
 	roster   atomic.Pointer[Roster] // reloadRoster writes, everybody reads
 	reloadMu sync.Mutex             // one reload at a time
+	opened   time.Time              // by the monotonic clock
+	asOf     atomic.Int64           // nanoseconds since opened: roster was the register then, or is newer
 
 	stats  stats
 	waker  *waker
@@ -133,7 +135,7 @@ func OpenBeacons(ctx context.Context, c Config) (*BeaconServer, error) {
 	}
 	b := &BeaconServer{
 		rosters: c.Rosters, snapshots: c.Snapshots, index: c.Index, bus: c.Bus, peers: c.Peers, now: c.Now, zone: c.Zone, log: c.Log, drainFor: c.DrainFor, within: c.AnswerWithin,
-		seed: maphash.MakeSeed(), sockets: map[uint64]*socket{}, byDevice: map[dispatch.DeviceID]*socket{},
+		seed: maphash.MakeSeed(), opened: time.Now(), sockets: map[uint64]*socket{}, byDevice: map[dispatch.DeviceID]*socket{},
 		byStream: map[StreamKey]*socket{}, unsaved: map[dispatch.PatrolID]Place{},
 	}
 	b.over, b.end = context.WithCancel(context.Background())
@@ -219,7 +221,7 @@ func (b *BeaconServer) keepRegister(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if err := b.renewRoster(ctx); err != nil && ctx.Err() == nil {
+		if err := b.reloadRoster(ctx); err != nil && ctx.Err() == nil {
 			b.log.Warn("the register cannot be read", "error", err)
 		}
 		b.saveMoved(ctx)
@@ -231,13 +233,12 @@ func (b *BeaconServer) keepRegister(ctx context.Context) {
 func (b *BeaconServer) saveMoved(ctx context.Context) {
 	b.mu.Lock()
 	unsaved := b.unsaved
-	if len(unsaved) > 0 {
-		b.unsaved = make(map[dispatch.PatrolID]Place, len(unsaved))
-	}
-	b.mu.Unlock()
 	if len(unsaved) == 0 {
+		b.mu.Unlock()
 		return
 	}
+	b.unsaved = make(map[dispatch.PatrolID]Place, len(unsaved))
+	b.mu.Unlock()
 	places := make([]Place, 0, len(unsaved))
 	for _, p := range unsaved {
 		places = append(places, p)
@@ -256,21 +257,44 @@ func (b *BeaconServer) saveMoved(ctx context.Context) {
 	}
 }
 
-// renewRoster reads the register if it has changed.
-func (b *BeaconServer) renewRoster(ctx context.Context) error {
-	soon, cancel := context.WithTimeout(ctx, b.within/5) // it is one number
-	defer cancel()
-	revision, err := b.rosters.Revision(soon)
-	if err != nil || revision == b.roster.Load().Revision {
-		return err
-	}
-	return b.reloadRoster(ctx)
-}
+func (b *BeaconServer) uptime() time.Duration { return time.Since(b.opened) }
 
-// reloadRoster reads the register anew and brings the index up to it.
+// rosterAsOf is when the roster, or an older one, was the register as it stood.
+func (b *BeaconServer) rosterAsOf() time.Duration { return time.Duration(b.asOf.Load()) }
+
+// reloadRoster brings the roster, and the index with it, up to the register as it stood
+// at some moment since it was called. It reads the register only if that has moved, and
+// not if somebody else began to in the meantime.
 func (b *BeaconServer) reloadRoster(ctx context.Context) error {
+	called := b.uptime()
 	b.reloadMu.Lock()
 	defer b.reloadMu.Unlock()
+	if b.rosterAsOf() > called {
+		return nil
+	}
+	began := b.uptime()
+	if known := b.roster.Load(); known != nil {
+		soon, cancel := context.WithTimeout(ctx, b.within/5) // it is one number
+		defer cancel()
+		revision, err := b.rosters.Revision(soon)
+		if err != nil {
+			return err
+		}
+		if revision == known.Revision {
+			b.asOf.Store(int64(began))
+			return nil
+		}
+	}
+	began = b.uptime()
+	if err := b.readRoster(ctx); err != nil {
+		return err
+	}
+	b.asOf.Store(int64(began))
+	return nil
+}
+
+// readRoster reads the register and brings the index up to it.
+func (b *BeaconServer) readRoster(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*b.within) // it is all there is, of a province
 	defer cancel()
 	asked := b.now()
@@ -299,7 +323,7 @@ func (b *BeaconServer) reloadRoster(ctx context.Context) error {
 // simulated says whether a device may play faster than life, by the register as it
 // stands: it may have been marked, or lost its mark, a moment ago.
 func (b *BeaconServer) simulated(ctx context.Context, device dispatch.DeviceID) bool {
-	if err := b.renewRoster(ctx); err != nil {
+	if err := b.reloadRoster(ctx); err != nil {
 		b.log.Warn("the register cannot be read", "error", err)
 	}
 	return b.roster.Load().Simulated[device]

@@ -67,10 +67,17 @@ type OffDutyCount struct {
 type Batch struct {
 	// RosterRevision is what the fixes were judged by.
 	RosterRevision int64
-	Streams        []StreamUpdate
-	Track          []TrackFix
-	Quarantine     []QuarantinedFix
-	OffDuty        []OffDutyCount
+	// RosterMayMove says that the roster was read after all of the batch had come, so that
+	// it counts although the register has changed since. Whose a fix is and whether that
+	// patrol was on duty is looked up at the fix's own time in the register of one moment,
+	// which lies between the receipt and the acknowledgement. It stands as if it had been
+	// written at that moment, before the change; and a change never goes back to what is
+	// written. A register that moves all the time would otherwise keep all of it out.
+	RosterMayMove bool
+	Streams       []StreamUpdate
+	Track         []TrackFix
+	Quarantine    []QuarantinedFix
+	OffDuty       []OffDutyCount
 }
 
 // Ledger is the record of what devices sent. When Commit answers nil, all of the

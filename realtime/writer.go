@@ -27,6 +27,7 @@ type submission struct {
 	rejects  []beacon.Reject // fixes that could not even be read, by name
 	revision int64           // of the roster that judged
 	received time.Time
+	came     time.Duration // when it was read, since the service was opened
 }
 
 func (s *submission) weight() int64 { return int64(max(1, len(s.fixes)+len(s.rejects))) }
@@ -77,6 +78,7 @@ func newWriter(server *BeaconServer, c *Config) *writer {
 
 // submit queues a message and waits for room.
 func (w *writer) submit(ctx context.Context, s submission) error {
+	s.came = w.server.uptime()
 	for n := s.weight(); !w.room.TryAcquire(n); {
 		if w.away.Load() {
 			return errAway
@@ -104,6 +106,7 @@ func (w *writer) submitLast(s submission) bool {
 	if w.away.Load() || !w.room.TryAcquire(s.weight()) {
 		return false
 	}
+	s.came = w.server.uptime()
 	w.queued.Add(s.weight())
 	w.mu.Lock()
 	w.waiting = append(w.waiting, s)
@@ -233,6 +236,7 @@ func (w *writer) settle(ctx context.Context, batch []submission) {
 		case ctx.Err() != nil:
 			return // never acknowledged; the devices still hold it
 		case errors.Is(err, ErrRosterMoved):
+			// Once for a batch: what is read now is read after all of it came.
 			err = w.alert(func() error { return w.server.reloadRoster(ctx) })
 		case errors.Is(err, ErrStreamMoved):
 			for i := range batch {
@@ -310,8 +314,9 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 	if err := w.load(ctx, batch); err != nil {
 		return err
 	}
+	asOf := w.server.rosterAsOf() // before the roster, which is as new or newer
 	p := plan{
-		roster: w.server.roster.Load(), zone: w.server.zone, known: w.streams,
+		asOf: asOf, roster: w.server.roster.Load(), zone: w.server.zone, known: w.streams,
 		streams: map[StreamKey]*StreamRecord{}, changed: map[StreamKey]bool{},
 		rejects: make([][]beacon.Reject, len(batch)), overflow: make([]bool, len(batch)),
 	}
@@ -397,6 +402,8 @@ func (w *writer) answer(batch []submission, p *plan) {
 // plan is a batch in the making: what is to be written, and what to say when it is.
 type plan struct {
 	roster *Roster
+	asOf   time.Duration // the roster was the register then, since the service was opened
+	stale  bool          // something came after that
 	zone   *time.Location
 	known  map[StreamKey]StreamRecord
 
@@ -413,6 +420,7 @@ type plan struct {
 }
 
 func (p *plan) add(i int, s *submission) {
+	p.stale = p.stale || s.came >= p.asOf
 	record := p.streams[s.key]
 	if record == nil {
 		known := p.known[s.key]
@@ -481,7 +489,7 @@ func (p *plan) batch() *Batch {
 	if len(p.changed) == 0 {
 		return nil
 	}
-	b := &Batch{RosterRevision: p.roster.Revision, Track: p.track, Quarantine: p.quarantine}
+	b := &Batch{RosterRevision: p.roster.Revision, RosterMayMove: !p.stale, Track: p.track, Quarantine: p.quarantine}
 	for key := range p.changed {
 		record := p.streams[key]
 		b.Streams = append(b.Streams, StreamUpdate{Key: key, Progress: record.Progress, Was: record.Version, Doubts: p.doubts[key]})

@@ -127,7 +127,7 @@ func (s *Store) commit(ctx context.Context, b *realtime.Batch, write func(contex
 			}
 			return fmt.Errorf("write streams: %w", err)
 		}
-		if revision != b.RosterRevision {
+		if revision != b.RosterRevision && !b.RosterMayMove {
 			return realtime.ErrRosterMoved
 		}
 		if len(b.Track) == 0 {

@@ -211,6 +211,10 @@ func TestCommitRefusesWhatWasMadeFromAnOldState(t *testing.T) {
 	if n := b.count(t, `SELECT count(*) FROM tracks`); n != 1 {
 		t.Errorf("%d rows, want 1: a refused batch leaves nothing", n)
 	}
+	batch.RosterMayMove = true
+	if err := b.store.Commit(t.Context(), batch); err != nil {
+		t.Errorf("judged by what was read after it had come: %v", err)
+	}
 }
 
 func TestCommitSaysThatABatchIsBad(t *testing.T) {

@@ -26,10 +26,9 @@ const (
   UNION ALL
   SELECT above.code, areas.parent_code FROM above JOIN areas ON areas.district_id = $1 AND areas.code = above.at
   WHERE areas.parent_code IS NOT NULL
-)
-SELECT p.id, p.department, p.mode, p.status, p.version, p.simulated,
-  coalesce((SELECT array_agg(above.at) FROM above WHERE above.code = p.area_code), '{}')
-FROM patrols p WHERE p.district_id = $1`
+), paths AS (SELECT code, array_agg(at) AS areas FROM above GROUP BY code)
+SELECT p.id, p.department, p.mode, p.status, p.version, p.simulated, coalesce(paths.areas, '{}')
+FROM patrols p LEFT JOIN paths ON paths.code = p.area_code WHERE p.district_id = $1`
 
 	selectBindings = `SELECT b.device_id, b.patrol_id, nullif(lower(b.valid), '-infinity'), nullif(upper(b.valid), 'infinity')
 FROM device_bindings b JOIN patrols p ON p.id = b.patrol_id
