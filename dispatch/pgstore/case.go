@@ -183,6 +183,7 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 		}
 	}
 	batch := &pgx.Batch{}
+	batch.Queue(keepPlanHere)
 	answer := s.queueCase(batch, id, assignmentsOf)
 	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
 		return dispatch.Case{}, fault(err)
@@ -192,7 +193,9 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 
 // Detail implements dispatch.CaseStore, in one round trip.
 func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDetail, error) {
-	return s.detail(ctx, s.db, &pgx.Batch{}, id, assignmentsOf)
+	batch := &pgx.Batch{}
+	batch.Queue(keepPlanHere)
+	return s.detail(ctx, s.db, batch, id, assignmentsOf)
 }
 
 // DetailSeen implements dispatch.CaseStore.

@@ -21,6 +21,10 @@ import (
 // longer than following it.
 const keepPlan = `SET LOCAL plan_cache_mode = force_generic_plan`
 
+// keepPlanHere is keepPlan for a batch that is sent by itself, which is a transaction too:
+// there SET LOCAL would warn each time.
+const keepPlanHere = `SELECT set_config('plan_cache_mode', 'force_generic_plan', true)`
+
 // lockCase and lockClaimed run as statements of their own: the second sees what
 // was committed while the first waited for the case.
 const lockCase = `

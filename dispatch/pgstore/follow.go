@@ -31,6 +31,7 @@ type Follower struct {
 
 const oldestRunning = `SELECT pg_snapshot_xmin(pg_current_snapshot())::text`
 
+// Planned anew each time: only who knows how late the first of these is takes the index.
 const outboxFrom = `
 SELECT xid::text, id, body, extract(epoch FROM gp_now() - made_at)::float8 FROM outbox WHERE xid >= $1::text::xid8 AND id <> ALL ($2::bigint[]) ORDER BY id`
 

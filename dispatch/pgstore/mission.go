@@ -178,7 +178,7 @@ WITH usual AS MATERIALIZED (
 SELECT p.id, p.code, p.name, p.department, p.status,
   CASE WHEN g.id IS NOT NULL THEN (SELECT gp_now()) + make_interval(secs => g.way_s) + coalesce(u.took, interval '40 min')
     WHEN p.status = 'off_duty' THEN
-      (SELECT min(lower(d.during)) FROM duties d WHERE d.patrol_id = p.id AND d.during && tstzrange((SELECT gp_now()), NULL) AND lower(d.during) > (SELECT gp_now()))
+      (SELECT lower(d.during) FROM duties d WHERE d.patrol_id = p.id AND lower(d.during) > (SELECT gp_now()) ORDER BY lower(d.during) LIMIT 1)
     WHEN a.id IS NOT NULL THEN greatest((SELECT gp_now()) + interval '1 min',
       coalesce(a.arrived_at, coalesce(a.offered_at, a.made_at) + make_interval(secs => coalesce(a.eta_s, 600)))
       + coalesce(u.took, interval '40 min'))

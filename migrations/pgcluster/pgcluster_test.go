@@ -88,6 +88,7 @@ func TestNewClusterIsDurableAndPrivate(t *testing.T) {
 		"server_encoding":         "UTF8",
 		"lc_collate":              "C.UTF-8",
 		"shared_buffers":          "256MB",
+		"wal_writer_delay":        "10ms",
 		"wal_compression":         "lz4", // of a PostgreSQL as Debian builds it
 	} {
 		if got := ask(t, c, "SHOW "+setting); got != want {

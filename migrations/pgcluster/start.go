@@ -311,7 +311,8 @@ func globQuote(path string) string {
 // is touched after it go into the log as a whole, so there is room for the photos of
 // minutes between two, and pages are packed in the way that costs least. What is written
 // back is handed to the disk little by little: else the kernel keeps half a minute of
-// photos, and everybody's commit waits behind them.
+// photos, and everybody's commit waits behind them. So is the log: a photo's 3 MB are on the
+// disk for the most part before its commit, which else keeps all others waiting for them.
 const tuned = `
 # gridpatrol
 max_connections = 100
@@ -327,6 +328,8 @@ checkpoint_completion_target = 0.9
 backend_flush_after = 256kB
 bgwriter_delay = 50ms
 bgwriter_lru_maxpages = 500
+wal_writer_delay = 10ms
+wal_writer_flush_after = 256kB
 random_page_cost = 1.1
 jit = off
 log_min_duration_statement = 1s
