@@ -242,6 +242,9 @@ func aChangeOfScopeReachesTheLiveChannel(t *testing.T, protocol string) {
 	}{
 		{"another town", `UPDATE accounts SET area_code = '331004002' WHERE id = $1`, http.StatusSwitchingProtocols, away},
 		{"home again", `UPDATE accounts SET area_code = '331004001' WHERE id = $1`, http.StatusSwitchingProtocols, home},
+		// Whose patrol one is in decides which covert cases one sees.
+		{"taken out of the patrol", `UPDATE patrol_members SET valid = tstzrange(lower(valid), gp_now()) WHERE staff_id = (SELECT staff_id FROM accounts WHERE id = $1)`, http.StatusSwitchingProtocols, home},
+		{"in the patrol again", `INSERT INTO patrol_members (patrol_id, staff_id, valid) SELECT patrol_id, staff_id, tstzrange(upper(valid), NULL) FROM patrol_members WHERE staff_id = (SELECT staff_id FROM accounts WHERE id = $1)`, http.StatusSwitchingProtocols, home},
 		{"a role that watches nothing", `UPDATE accounts SET role = 'grid_worker' WHERE id = $1`, http.StatusForbidden, nil},
 		{"an officer again", `UPDATE accounts SET role = 'officer' WHERE id = $1`, http.StatusSwitchingProtocols, home},
 		{"shut out", `UPDATE accounts SET disabled_at = gp_now() WHERE id = $1`, http.StatusUnauthorized, nil},

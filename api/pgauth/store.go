@@ -111,14 +111,16 @@ func plausible(secret, prefix string) bool {
 	return len(secret) == len(prefix)+43 && strings.HasPrefix(secret, prefix)
 }
 
+// A person's patrol is the one they are a member of at present, the newest when two overlap.
+const patrolOfPerson = `
+  (SELECT m.patrol_id FROM patrol_members m WHERE m.staff_id = a.staff_id AND m.valid @> gp_now()
+    ORDER BY lower(m.valid) DESC, m.patrol_id LIMIT 1)`
+
 // person and device are the two ways to be somebody; both select the columns of
-// identityRow. A person's patrol is the one they are a member of at present (the
-// newest, when two overlap), a device's the one it is bound to.
+// identityRow. A device's patrol is the one it is bound to.
 const person = `
   a.district_id, a.id AS account_id, NULL::uuid AS device_id, a.staff_id, a.username AS name, a.role,
-  coalesce(a.area_code, '') AS area_code, coalesce(a.department, '') AS department,
-  (SELECT m.patrol_id FROM patrol_members m WHERE m.staff_id = a.staff_id AND m.valid @> gp_now()
-    ORDER BY lower(m.valid) DESC LIMIT 1) AS patrol_id,
+  coalesce(a.area_code, '') AS area_code, coalesce(a.department, '') AS department,` + patrolOfPerson + ` AS patrol_id,
   EXISTS (SELECT FROM patrol_members m JOIN patrols p ON p.id = m.patrol_id
     WHERE m.staff_id = a.staff_id AND m.valid @> gp_now() AND p.simulated) AS simulated`
 

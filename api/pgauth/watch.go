@@ -15,7 +15,7 @@ import (
 type Proof struct{ session, token []byte }
 
 // AccessRevision moves whenever a token, a device, an account or a session is ended,
-// or what an account may see is changed.
+// what an account may see is changed, or who is in a patrol.
 func (s *Store) AccessRevision(ctx context.Context) (revision int64, err error) {
 	if err := s.db.QueryRow(ctx, `SELECT revision FROM access_revision`).Scan(&revision); err != nil {
 		return 0, fmt.Errorf("ask whether access has ended: %w", err)
@@ -24,11 +24,12 @@ func (s *Store) AccessRevision(ctx context.Context) (revision int64, err error) 
 }
 
 // A session that nobody uses is not ended here: an open socket is use of it. An
-// account whose scope has changed must come again, because a socket keeps the scope
-// that it was opened with.
+// account whose scope has changed, or its person's patrol, must come again, because a
+// socket keeps the scope that it was opened with. A device need not: a fix goes to the
+// patrol that it was bound to when it was taken.
 const ended = `
-SELECT w.n FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[])
-  AS w (n, session, token, account, device, role, area, department)
+SELECT w.n FROM unnest($1::int[], $2::bytea[], $3::bytea[], $4::uuid[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::uuid[])
+  AS w (n, session, token, account, device, role, area, department, patrol)
 LEFT JOIN sessions s ON s.secret_hash = w.session
 LEFT JOIN tokens t ON t.secret_hash = w.token
 LEFT JOIN accounts a ON a.id = w.account
@@ -36,7 +37,8 @@ LEFT JOIN devices d ON d.id = w.device
 WHERE (w.session IS NOT NULL AND (s.secret_hash IS NULL OR s.expires_at <= gp_now()))
    OR (w.token IS NOT NULL AND (t.id IS NULL OR t.revoked_at IS NOT NULL OR t.expires_at <= gp_now()))
    OR (w.account IS NOT NULL AND (a.id IS NULL OR a.disabled_at IS NOT NULL
-       OR (a.role, coalesce(a.area_code, ''), coalesce(a.department, '')) <> (w.role, w.area, w.department)))
+       OR (a.role, coalesce(a.area_code, ''), coalesce(a.department, '')) <> (w.role, w.area, w.department)
+       OR ` + patrolOfPerson + ` IS DISTINCT FROM w.patrol))
    OR (w.device IS NOT NULL AND (d.id IS NULL OR d.revoked_at IS NOT NULL))`
 
 // Ended answers which of these callers, by place in the list, may no longer hold what
@@ -44,14 +46,14 @@ WHERE (w.session IS NOT NULL AND (s.secret_hash IS NULL OR s.expires_at <= gp_no
 func (s *Store) Ended(ctx context.Context, callers []Identity) ([]int, error) {
 	n := len(callers)
 	places, sessions, tokens := make([]int, n), make([][]byte, n), make([][]byte, n)
-	accounts, devices := make([]*uuid.UUID, n), make([]*uuid.UUID, n)
+	accounts, devices, patrols := make([]*uuid.UUID, n), make([]*uuid.UUID, n), make([]*uuid.UUID, n)
 	roles, areas, departments := make([]string, n), make([]string, n), make([]string, n)
 	for i, c := range callers {
 		places[i], sessions[i], tokens[i] = i, c.Proof.session, c.Proof.token
-		accounts[i], devices[i] = idOrNull(c.Viewer.Account), idOrNull(c.Viewer.Device)
+		accounts[i], devices[i], patrols[i] = idOrNull(c.Viewer.Account), idOrNull(c.Viewer.Device), idOrNull(c.Viewer.Patrol)
 		roles[i], areas[i], departments[i] = string(c.Viewer.Role), c.Viewer.AreaCode, c.Viewer.Department
 	}
-	rows, err := s.db.Query(ctx, ended, places, sessions, tokens, accounts, devices, roles, areas, departments)
+	rows, err := s.db.Query(ctx, ended, places, sessions, tokens, accounts, devices, roles, areas, departments, patrols)
 	if err != nil {
 		return nil, fmt.Errorf("ask whose access has ended: %w", err)
 	}
