@@ -111,7 +111,8 @@ func newViewer(conn *websocket.Conn, who dispatch.Viewer, stats *liveStats) *vie
 	return &viewer{conn: conn, binary: conn.Subprotocol() == liveframe.Subprotocol, who: who, stats: stats, wake: make(chan struct{}, 1)}
 }
 
-// push queues a frame; at the bound the viewer is closed.
+// push queues a frame; at the bound the viewer is closed. A frame that nothing waits
+// before is taken whatever its size: a whole district is larger than the bound.
 func (v *viewer) push(f frame) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -120,7 +121,7 @@ func (v *viewer) push(f frame) {
 		return
 	}
 	size := f.size()
-	if len(v.waiting) == maxFramesWaiting || v.bytes+len(f.rest) > maxBytesWaiting {
+	if len(v.waiting) == maxFramesWaiting || v.bytes > 0 && v.bytes+len(f.rest) > maxBytesWaiting {
 		f.batch.release()
 		v.drop(func(*frame) bool { return true })
 		v.code, v.reason = closeSlow, "the viewer does not keep up"
