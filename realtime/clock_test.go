@@ -98,6 +98,7 @@ func TestAWrongClockIsCorrectedForShowing(t *testing.T) {
 		{"five minutes behind", 5 * time.Minute, ""},
 		{"90 seconds ahead", -90 * time.Second, ""},
 		{"an hour ahead", -time.Hour, beacon.Future},
+		{"ten days behind", 240 * time.Hour, beacon.TooOld},
 	} {
 		var j judge
 		var d judged

@@ -128,6 +128,31 @@ func TestTheDatumOfADevice(t *testing.T) {
 	}
 }
 
+// A device that went over to another datum is known by it the next morning too: its patrol
+// had no place over the night, and a shift of 500 m is no step from one.
+func TestTheDatumOfADeviceOutlastsTheNight(t *testing.T) {
+	t.Parallel()
+	x, ids := fleet(1, "police")
+	stream, other := uuid.UUID{3}, uuid.UUID{4}
+	x.Move(Place{Patrol: ids[0], Device: dispatch.DeviceID{UUID: uuid.UUID{1}}, Stream: stream, Seq: 1, T: indexNow.Add(-time.Minute), HeadingDeg: math.NaN(),
+		Point: geo.Point{Lon: 121.38, Lat: 28.58}, Datum: geo.GCJ02})
+	x.Apply(dispatch.PatrolChanged{ID: ids[0], Status: dispatch.OffDuty, Version: 100})
+	at, known := x.Standing(ids[0])
+	if !known || at.Placed {
+		t.Fatalf("off duty it is %+v", at)
+	}
+	for _, c := range []struct {
+		stream uuid.UUID
+		want   geo.CRS
+	}{{stream, geo.GCJ02}, {other, ""}} {
+		var j judge
+		j.resume(&at, c.stream)
+		if j.datum != c.want || j.hasLast {
+			t.Errorf("in the morning the judge has datum %q and a last place: %v; want %q", j.datum, j.hasLast, c.want)
+		}
+	}
+}
+
 // Whoever drives off while waiting is not taken for a device in another datum, however
 // long the drive.
 func TestADriveIsNoDatum(t *testing.T) {

@@ -121,13 +121,16 @@ type judge struct {
 
 // resume takes up where an earlier socket of the same device left off, so that the
 // first fix of this one is compared with something. The datum is that of the stream: a
-// new install begins anew.
+// new install begins anew. Over a night off duty nothing is left but the datum.
 func (j *judge) resume(at *Standing, stream uuid.UUID) {
-	sent := at.T.Add(-at.Off)
-	j.newest = sent
 	if at.Stream == stream {
 		j.datum = at.Datum
 	}
+	if !at.Placed {
+		return
+	}
+	sent := at.T.Add(-at.Off)
+	j.newest = sent
 	// It was shown, so that it counts as agreed on: else no step from it would mean anything.
 	j.believe(seen{T: sent, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}, datumSupport)
 	j.still = at.Presence == dispatch.Still || at.SpeedMS <= walkMS
@@ -192,6 +195,7 @@ func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, no
 		return refuse(beacon.Future, "t is %s ahead of the server's clock", ahead.Round(time.Second))
 	}
 	if age := now.Sub(f.T); age > TooOldBy {
+		d.showOnly(device, roster, now)
 		return refuse(beacon.TooOld, "t is more than %d days ago", int(TooOldBy.Hours()/24))
 	}
 	d.inTime = true
@@ -209,8 +213,8 @@ func (j *judge) judge(device dispatch.DeviceID, f beacon.Fix, roster *Roster, no
 	return d
 }
 
-// showOnly lets a device whose clock is known to be ahead be seen, although its fixes
-// go to the quarantine by their time: for a patrol on duty at the time that it is.
+// showOnly lets a device whose clock is known to be far ahead or behind be seen, although
+// its fixes are not kept as its patrol's by their time: for a patrol on duty at the time that it is.
 func (d *judged) showOnly(device dispatch.DeviceID, roster *Roster, now time.Time) {
 	if d.shown.Off == 0 || d.fix.Mock || d.fix.AccuracyM > MaxAccuracyM || now.Sub(d.shown.T).Abs() > FreshAtLeast {
 		return

@@ -141,9 +141,11 @@ func (s *socket) recall(now time.Time) {
 	if p == nil {
 		return
 	}
-	if at, known := s.server.index.Standing(p.ID); known && at.Placed && at.Device == s.device.ID {
+	if at, known := s.server.index.Standing(p.ID); known && at.Device == s.device.ID {
 		s.judge.resume(&at, s.key.Stream)
-		s.power(at.Battery)
+		if at.Placed {
+			s.power(at.Battery)
+		}
 	}
 }
 
