@@ -177,7 +177,16 @@ func TestOpenCasesKeepTheirTracks(t *testing.T) {
 	if rows, _, _ := b.removed(b.run(), "tracks"); rows != 0 {
 		t.Errorf("a second run removed %d", rows)
 	}
+	// Whoever asks whether somebody was there asks after the case.
 	b.exec(`UPDATE cases SET stage = 'closed', closed_at = gp_now() WHERE id = $1`, id)
+	b.run()
+	keep := int(b.count(`SELECT keep_days FROM retention_policies WHERE kind = 'tracks'`))
+	b.at(400 + keep - 1)
+	b.run()
+	if n := b.count(`SELECT count(*) FROM tracks`); n != 240 {
+		t.Errorf("%d fixes are left of a case that was closed %d days ago", n, keep-1)
+	}
+	b.at(400 + keep + 1)
 	b.run()
 	if n := b.count(`SELECT count(*) FROM tracks`); n != 0 {
 		t.Errorf("%d fixes are left after the case", n)

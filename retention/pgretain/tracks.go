@@ -27,7 +27,9 @@ FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
 LEFT JOIN track_days d ON d.district_id = $1 AND d.day = to_date(right(c.relname, 8), 'YYYYMMDD')
 WHERE i.inhparent = 'tracks'::regclass AND c.relname ~ '^tracks_[0-9]{8}$' ORDER BY 1`
 
-// hold is a patrol's time on a case that is still open: its fixes stay.
+// hold is a patrol's time on a case that is open, or was closed no longer ago than fixes
+// are kept: its fixes stay. Who asks whether somebody was there asks after the case, and it
+// may have been open for a year.
 type hold struct {
 	patrol      uuid.UUID
 	from, until time.Time
@@ -35,7 +37,7 @@ type hold struct {
 
 // A patrol's time begins when it was chosen and ends when its part did.
 const listHolds = `SELECT a.patrol_id, a.made_at, a.ended_at FROM assignments a JOIN cases k ON k.id = a.case_id
-WHERE k.closed_at IS NULL AND a.state <> 'proposed' AND a.made_at < $2 AND coalesce(a.ended_at, 'infinity') >= $1`
+WHERE (k.closed_at IS NULL OR k.closed_at >= gp_now() - make_interval(days => $3)) AND a.state <> 'proposed' AND a.made_at < $2 AND coalesce(a.ended_at, 'infinity') >= $1`
 
 // A day is over when its last moment is.
 const dayIsOver = `SELECT $1::timestamptz + interval '1 day' <= gp_now() - make_interval(days => $2)`
@@ -75,7 +77,11 @@ func (r *run) oneDay(ctx context.Context, d day, p retention.Policy) error {
 	if err != nil || (!drop && !thin) {
 		return err
 	}
-	holds, err := r.holds(ctx, d.Day)
+	after := p.ThinAfterDays
+	if drop {
+		after = p.KeepDays
+	}
+	holds, err := r.holds(ctx, d.Day, *after)
 	if err != nil {
 		return err
 	}
@@ -83,7 +89,7 @@ func (r *run) oneDay(ctx context.Context, d day, p retention.Policy) error {
 	case drop && len(holds) == 0:
 		return r.dropDay(ctx, d)
 	case drop && d.State != nil && *d.State == "reduced" && *d.Held > 0:
-		// Nothing but what is held is left; it goes when the last case is closed.
+		// Nothing but what is held is left; it goes when the last case has been closed for as long.
 		return nil
 	case drop:
 		return r.rewriteDay(ctx, d, "reduced", 0, holds)
@@ -93,10 +99,11 @@ func (r *run) oneDay(ctx context.Context, d day, p retention.Policy) error {
 	return r.rewriteDay(ctx, d, "thinned", *p.ThinEveryS, holds)
 }
 
-func (r *run) holds(ctx context.Context, from time.Time) ([]hold, error) {
-	rows, err := r.conn.Query(ctx, listHolds, from, from.AddDate(0, 0, 1))
+// holds are those of a day, of cases that were not closed for so many days.
+func (r *run) holds(ctx context.Context, from time.Time, days int) ([]hold, error) {
+	rows, err := r.conn.Query(ctx, listHolds, from, from.AddDate(0, 0, 1), days)
 	if err != nil {
-		return nil, fmt.Errorf("look for open cases: %w", err)
+		return nil, fmt.Errorf("look for cases that hold tracks: %w", err)
 	}
 	never := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h hold, err error) {
