@@ -46,22 +46,56 @@ func liveSocket(l *realtime.LiveServer) api.Socket {
 // maxOpenCases bounds the cases of one snapshot; the lists of the API have no bound.
 const maxOpenCases = 1000
 
-// openCases answers a viewer's open cases, newest first.
+// openCases answers a viewer's open cases for a snapshot.
 func openCases(desk *dispatch.Service, auth *pgauth.Store) realtime.CaseSource {
-	open := true
 	return func(ctx context.Context, v dispatch.Viewer) ([]dispatch.Case, error) {
-		var all []dispatch.Case
-		ask := dispatch.CaseFilter{Open: &open, PageAsk: dispatch.PageAsk{Limit: 200}}
-		for {
-			page, err := desk.Cases(ctx, v, ask)
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, page.Items...)
-			if page.NextCursor == nil || len(all) >= maxOpenCases {
-				return all, auth.RecordCaseViews(ctx, v, pgauth.ViewedOnMap, pgauth.CovertOf(all))
-			}
-			ask.Cursor = *page.NextCursor
+		all, err := newestAndOverdue(func(ask dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error) { return desk.Cases(ctx, v, ask) })
+		if err != nil {
+			return nil, err
 		}
+		return all, auth.RecordCaseViews(ctx, v, pgauth.ViewedOnMap, pgauth.CovertOf(all))
+	}
+}
+
+type casePages func(dispatch.CaseFilter) (dispatch.Page[dispatch.Case], error)
+
+// newestAndOverdue are the open cases, newest first. Where they are more than a snapshot
+// holds, the overdue ones among the others follow: of those that are not shown none has run
+// out of time, unless as many have.
+func newestAndOverdue(pages casePages) ([]dispatch.Case, error) {
+	open := true
+	all, more, err := pages.upTo(maxOpenCases, dispatch.CaseFilter{Open: &open})
+	if err != nil || !more {
+		return all, err
+	}
+	overdue, _, err := pages.upTo(maxOpenCases, dispatch.CaseFilter{Open: &open, Waiting: "overdue"})
+	if err != nil {
+		return nil, err
+	}
+	there := make(map[dispatch.CaseID]bool, len(all))
+	for i := range all {
+		there[all[i].ID] = true
+	}
+	for i := range overdue {
+		if !there[overdue[i].ID] {
+			all = append(all, overdue[i])
+		}
+	}
+	return all, nil
+}
+
+// upTo reads pages until there are as many cases, and says whether there were more.
+func (pages casePages) upTo(most int, ask dispatch.CaseFilter) (all []dispatch.Case, more bool, err error) {
+	ask.Limit = 200
+	for {
+		page, err := pages(ask)
+		if err != nil {
+			return nil, false, err
+		}
+		all = append(all, page.Items...)
+		if page.NextCursor == nil || len(all) >= most {
+			return all, page.NextCursor != nil, nil
+		}
+		ask.Cursor = *page.NextCursor
 	}
 }
