@@ -119,7 +119,7 @@ func (in *dossierContext) word(key, v string) string {
 	if t, err := time.Parse(time.RFC3339Nano, v); err == nil {
 		return in.time(&t)
 	}
-	for _, register := range []string{key, "patrol", "staff", "grid"} {
+	for _, register := range []string{key, "patrol", "staff", "grid", "account"} {
 		if name, there := in.record.Names[register+":"+v]; there {
 			return name
 		}

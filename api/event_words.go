@@ -94,7 +94,7 @@ var fieldWords = map[string]dispatch.Words{
 	"shift_ends": {ZH: "临近下班", EN: "Shift ends"}, "must_save_s": {ZH: "至少节省", EN: "Must save"}, "hand_over_s": {ZH: "下班前提醒交班", EN: "Told to hand over before the end"}, "move_saves_s": {ZH: "改派至少节省", EN: "A move must save"}, "move_quiet_s": {ZH: "改派间隔", EN: "Between moves"},
 
 	"stage": {ZH: "阶段", EN: "Stage"}, "dispatch": {ZH: "派遣", EN: "Dispatch"}, "dispatch_mode": {ZH: "派遣方式", EN: "How it is sent"}, "source": {ZH: "来源", EN: "Source"}, "category": {ZH: "类别", EN: "Category"}, "urgency": {ZH: "紧急程度", EN: "Urgency"}, "shortfalls": {ZH: "缺口", EN: "Nobody to send"},
-	"covert": {ZH: "隐蔽", EN: "Covert"}, "commanders": {ZH: "知情指挥人数", EN: "Commanders"}, "mission": {ZH: "联合执法", EN: "Mission"}, "state": {ZH: "状态", EN: "State"}, "commander": {ZH: "指挥", EN: "Commander"},
+	"covert": {ZH: "隐蔽", EN: "Covert"}, "commanders": {ZH: "知情指挥", EN: "Commanders"}, "mission": {ZH: "联合执法", EN: "Mission"}, "state": {ZH: "状态", EN: "State"}, "commander": {ZH: "指挥", EN: "Commander"},
 	"rendezvous": {ZH: "集合点", EN: "Rendezvous"}, "crews": {ZH: "编成", EN: "Crews"}, "in_place": {ZH: "到位", EN: "In place"}, "clocks": {ZH: "时钟", EN: "Clocks"},
 	"supervision": {ZH: "督办", EN: "Supervision"}, "ask": {ZH: "申请", EN: "Request"}, "extensions": {ZH: "已延期次数", EN: "Extensions"}, "urged": {ZH: "已催办次数", EN: "Urged"}, "urged_at": {ZH: "最近催办", EN: "Last urged"},
 	"returns": {ZH: "已退单次数", EN: "Returns"}, "return": {ZH: "退单", EN: "Return"}, "ruled": {ZH: "裁定承办", EN: "Ruled to"}, "suspended_until": {ZH: "挂账至", EN: "Suspended until"}, "reopened": {ZH: "已重开次数", EN: "Reopened"},

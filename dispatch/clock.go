@@ -228,11 +228,11 @@ func clocksOf(c Case) []ClockName {
 	switch c.Stage {
 	case StageDispatched:
 		out = append(out, ClockAnswer)
-		if stillToLeave(c) {
-			out = append(out, ClockLeave)
-		}
 	case StageSuspended:
 		out = append(out, ClockSettle) // paused
+	}
+	if stillToLeave(c) {
+		out = append(out, ClockLeave)
 	}
 	if s := c.Flow.Supervision; s != nil && s.AnsweredAt == nil && c.Stage.Open() {
 		out = append(out, ClockSupervision)
@@ -240,9 +240,10 @@ func clocksOf(c Case) []ClockName {
 	return out
 }
 
-// stillToLeave says whether a joint case waits for patrols to set out.
+// stillToLeave says whether a joint case waits for patrols to set out. That one of them
+// has taken it on, and the case is signed by that, says nothing of the others.
 func stillToLeave(c Case) bool {
-	if len(c.Departments) < 2 {
+	if len(c.Departments) < 2 || !slices.Contains([]Stage{StageDispatched, StageSigned, StageHandling}, c.Stage) {
 		return false
 	}
 	return slices.ContainsFunc(c.Assignments, func(a Assignment) bool {

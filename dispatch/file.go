@@ -58,6 +58,7 @@ func (s *Service) FileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 		return Filed{}, err
 	}
 	veil.overCandidates(&filed.Case)
+	veil.overWays(&filed.Case)
 	veil.overShortfalls(&filed.Case)
 	return filed, nil
 }

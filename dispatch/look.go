@@ -28,8 +28,13 @@ func (s *Service) Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case]
 		return Page[Case]{}, err
 	}
 	page, err := s.Store.Cases(ctx, v, f)
+	if err != nil {
+		return page, err
+	}
+	veil, err := s.veil(ctx, v)
 	for i := range page.Items { // who was considered is for whoever looks at the case, through their veil
 		page.Items[i].Shortfalls = plainShortfalls(page.Items[i].Shortfalls)
+		veil.overWays(&page.Items[i])
 	}
 	return page, err
 }
@@ -94,6 +99,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 		return err
 	}
 	veil.overCandidates(&c.Case)
+	veil.overWays(&c.Case)
 	veil.overShortfalls(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}

@@ -18,7 +18,7 @@ type state struct {
 func stateOf(c Case) state {
 	s := state{fields: map[string]any{
 		"stage": c.Stage, "dispatch": c.Dispatch, "category": c.Category, "urgency": c.Urgency, "due_at": timeOf(c.DueAt),
-		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(), "covert": c.Covert.state(), "commanders": len(c.Commanders),
+		"undo_until": timeOf(c.UndoUntil), "grid": c.Responsible.GridID, "owner": c.OwnerOf(), "map": c.MapID.OrNull(), "covert": c.Covert.state(), "commanders": commandersOf(c),
 	}, assignments: make(map[AssignmentID]AssignmentState, len(c.Assignments))}
 	s.fields["mission"] = c.missionState()
 	s.fields["shift_ends"] = c.handOverState()
@@ -41,6 +41,16 @@ func stateOf(c Case) state {
 		s.assignments[a.ID] = a.State
 	}
 	return s
+}
+
+// commandersOf names who was let in to a covert case, in one order.
+func commandersOf(c Case) []string {
+	out := make([]string, len(c.Commanders))
+	for i, id := range c.Commanders {
+		out[i] = id.String()
+	}
+	slices.Sort(out)
+	return out
 }
 
 // state adds what a case's way has left behind: orders, requests, how often it was urged,

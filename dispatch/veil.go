@@ -159,6 +159,38 @@ func (x Veil) Over(id PatrolID) bool {
 // busyElsewhere is what the planner says of any patrol on its way to another case.
 const busyElsewhere = "busy: assigned"
 
+// afterErrand is how long after an errand a way may still be measured from its place.
+const afterErrand = 30 * time.Minute
+
+// overWays hides how far the way is of a patrol that was sent from an errand that the
+// viewer knows nothing of, or soon after it: ways to several cases would show where from.
+func (x Veil) overWays(c *Case) {
+	own := false
+	for i := range c.Assignments {
+		if !x.lately(c.Assignments[i].PatrolID, c.Assignments[i].MadeAt) {
+			continue
+		}
+		if !own { // the caller's slice may be another's too
+			c.Assignments, own = slices.Clone(c.Assignments), true
+		}
+		a := &c.Assignments[i]
+		a.EtaS, a.RoadM, a.EtaKind, a.FixAgeS = nil, nil, nil, nil
+	}
+}
+
+// lately says whether a patrol was at a time on an errand that the viewer knows nothing
+// of, or soon after one.
+func (x Veil) lately(patrol PatrolID, t time.Time) bool {
+	for _, s := range x.secrets {
+		for _, e := range s.Sent {
+			if e.Patrol == patrol && patrol != x.own && !t.Before(e.From) && (e.Until == nil || t.Before(e.Until.Add(afterErrand))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // plannedTogether is longer than plans of one batch lie apart.
 const plannedTogether = 2 * time.Minute
 
@@ -174,6 +206,10 @@ func (x Veil) overCandidates(c *Case) {
 				continue
 			}
 			k := &a.Candidates[j]
+			if k.PatrolID == a.PatrolID && k.RejectedBecause == nil { // of who was sent nobody says that they were busy
+				*k = Candidate{PatrolID: k.PatrolID, Code: k.Code, Name: k.Name, Mode: k.Mode, Rank: k.Rank}
+				continue
+			}
 			because := busyElsewhere
 			*k = Candidate{PatrolID: k.PatrolID, Code: k.Code, Name: k.Name, Mode: k.Mode, RejectedBecause: &because}
 		}
@@ -215,7 +251,7 @@ func (c Case) receipt() Case {
 	return Case{ID: c.ID, Number: c.Number, Stage: StageAccepted, Dispatch: DispatchNone, Cell: c.Cell, Category: c.Category, Urgency: c.Urgency,
 		Lon: c.Lon, Lat: c.Lat, AccuracyM: c.AccuracyM, Description: c.Description, MadeAt: c.MadeAt, Version: 1,
 		Responsible: c.Responsible, RunnerUp: c.RunnerUp, Departments: []CaseDepartment{}, Assignments: []Assignment{}, Shortfalls: []Shortfall{},
-		Owner: Owner{Kind: OwnerDesk}, Clocks: []Clock{}, Commanders: []AccountID{}}
+		Owner: Owner{Kind: OwnerSupervision}, Clocks: []Clock{}, Commanders: []AccountID{}}
 }
 
 // hidden says whether the case that a report is in by now is covert, and none that the

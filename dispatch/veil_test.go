@@ -36,3 +36,51 @@ func TestWhoIsMissingSaysNothingOfAHiddenPatrol(t *testing.T) {
 		t.Error("whoever knows of everything is not told")
 	}
 }
+
+// How far the way of whoever was sent is would show where they came from, and that of all
+// others they alone were "busy" that they were on a secret errand.
+func TestTheWayOfWhoWasSentSaysNothingOfAnErrandBefore(t *testing.T) {
+	t.Parallel()
+	hidden, other := NewID[patrolKind](), NewID[patrolKind]()
+	from := time.Date(2026, 5, 3, 21, 0, 0, 0, time.UTC)
+	until := from.Add(50 * time.Minute)
+	veil := Veil{secrets: []Secret{{Case: NewID[caseKind](), Sent: []Errand{{Patrol: hidden, From: from, Until: &until}}}}}
+	far, busy := 300.0, "busy: assigned"
+	rank := func(n int) *int { return &n }
+	caseAt := func(at time.Time, sent PatrolID) Case {
+		return Case{Assignments: []Assignment{{PatrolID: sent, EtaS: &far, RoadM: &far, FixAgeS: &far, MadeAt: at,
+			Candidates: []Candidate{{PatrolID: sent, Rank: rank(1), EtaS: &far}, {PatrolID: other, Rank: rank(2), EtaS: &far}}}}}
+	}
+	for _, c := range []struct {
+		what  string
+		at    time.Time
+		sent  PatrolID
+		tells bool
+	}{
+		{"before the errand", from.Add(-time.Hour), hidden, true},
+		{"a minute after it", until.Add(time.Minute), hidden, false},
+		{"an hour after it", until.Add(time.Hour), hidden, true},
+		{"somebody else meanwhile", from.Add(time.Minute), other, true},
+	} {
+		kept := caseAt(c.at, c.sent)
+		shown := kept
+		veil.overCandidates(&shown)
+		veil.overWays(&shown)
+		a := shown.Assignments[0]
+		if tells := a.EtaS != nil && a.RoadM != nil && a.FixAgeS != nil; tells != c.tells {
+			t.Errorf("%s: tells how far the way is: %v", c.what, tells)
+		}
+		if r := a.Candidates[0]; *r.Rank != 1 || r.RejectedBecause != nil {
+			t.Errorf("%s: of who was sent it says %+v", c.what, r)
+		}
+		if kept.Assignments[0].EtaS == nil {
+			t.Errorf("%s: what is kept was changed with what is shown", c.what)
+		}
+	}
+	busyOne := caseAt(until.Add(time.Hour), other)
+	busyOne.Assignments[0].Candidates = append(busyOne.Assignments[0].Candidates, Candidate{PatrolID: hidden, Rank: rank(3), EtaS: &far})
+	veil.overCandidates(&busyOne)
+	if r := busyOne.Assignments[0].Candidates[2]; r.RejectedBecause == nil || *r.RejectedBecause != busy || r.EtaS != nil {
+		t.Errorf("of the hidden one who was not sent it says %+v", r)
+	}
+}

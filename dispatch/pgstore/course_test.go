@@ -80,6 +80,9 @@ func TestAForgottenCaseClimbs(t *testing.T) {
 	boss := w.person2(dispatch.RoleTownLeader, "")
 	boss.AreaCode = "T1"
 	w.move(env, c.ID, dispatch.MoveOrder{Move: "sign"})
+	for _, department := range []string{"police", "environment"} { // nobody waits for them to leave
+		w.mustAnswer(c, who(w.see(c.ID).Case, department), dispatch.Accept, dispatch.SetOut)
+	}
 	pass := func(d time.Duration) { pgtest.Advance(t, w.db, d); poll(t, w) }
 	pass(19 * time.Hour)
 	eq(t, "warned", w.waiting(boss, "warned"), 1)
@@ -247,6 +250,35 @@ func TestAJointCaseHasThreeClocks(t *testing.T) {
 	one := w.see(w.file("C11").ID) // the town's own: nobody to set out
 	if slices.ContainsFunc(one.Clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockLeave }) {
 		t.Errorf("a case of no department waits for somebody to set out: %+v", one.Clocks)
+	}
+}
+
+// That one of a joint case has taken it on, by which the case is signed, and is on the
+// way says nothing of the other: who does not leave is overdue all the same.
+func TestWhoDoesNotLeaveIsOverdueThoughTheOtherDid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.file("C01")
+	leaves := func() *dispatch.Clock {
+		clocks := w.see(c.ID).Clocks
+		if i := slices.IndexFunc(clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockLeave }); i >= 0 {
+			return &clocks[i]
+		}
+		return nil
+	}
+	begun := leaves()
+	first, second := who(w.see(c.ID).Case, "police"), who(w.see(c.ID).Case, "environment")
+	w.mustAnswer(c, first, dispatch.Accept, dispatch.SetOut)
+	if now := leaves(); now == nil || !now.Since.Equal(begun.Since) {
+		t.Fatalf("one has left, and the clock of the other is %+v, begun %v", now, begun.Since)
+	}
+	w.mustAnswer(c, second, dispatch.Accept)
+	if leaves() == nil {
+		t.Error("who accepted has not left yet")
+	}
+	w.mustAnswer(c, second, dispatch.SetOut)
+	if k := leaves(); k != nil {
+		t.Errorf("all have left, and %+v runs", k)
 	}
 }
 
