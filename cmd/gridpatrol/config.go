@@ -37,14 +37,24 @@ type serveConfig struct {
 	// reaches them; nil is the machine's clock, and nothing.
 	clock func() time.Time
 	stage func(door http.Handler) http.Handler
+	// local is the machine's clock, which tests put wrong; nil is time.Now.
+	local func() time.Time
 }
 
-// now is the clock that the service goes by.
-func (c serveConfig) now() func() time.Time {
+// machine is the clock of the machine.
+func (c serveConfig) machine() func() time.Time {
+	if c.local != nil {
+		return c.local
+	}
+	return time.Now
+}
+
+// now is the clock that the service goes by: the database's, but for a story's own.
+func (c serveConfig) now(steady *steadyClock) func() time.Time {
 	if c.clock != nil {
 		return c.clock
 	}
-	return time.Now
+	return steady.now
 }
 
 // check finds all that is wrong at once, so that a configuration is mended in

@@ -39,11 +39,13 @@ type node struct {
 	// figures and readiness read.
 	ahead    atomic.Int64
 	measured atomic.Bool
+	local    func() time.Time // the machine's clock
+	clock    *steadyClock
 }
 
-// newNode names this program; bus is how it speaks with other nodes. Its timers are
-// set before it beats.
-func newNode(env *Env, bus string) (*node, error) {
+// newNode names this program; bus is how it speaks with other nodes, and local the
+// machine's clock. Its timers are set before it beats.
+func newNode(env *Env, bus string, local func() time.Time) (*node, error) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = "unknown"
@@ -52,7 +54,7 @@ func newNode(env *Env, bus string) (*node, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &node{env: env, row: row, host: host}
+	n := &node{env: env, row: row, host: host, local: local, clock: newSteadyClock(local)}
 	if env.Common.DatabaseURL == "" {
 		n.dir = env.Common.DataDir
 	}
@@ -83,13 +85,22 @@ func (n *node) run(ctx context.Context) error {
 func (n *node) beat(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	ahead, _, err := n.row.ClockAhead(ctx)
+	if err := n.measure(ctx); err != nil {
+		return err
+	}
+	return n.row.Beat(ctx, n.pulse())
+}
+
+// measure asks the database for its time and sets the clock by it.
+func (n *node) measure(ctx context.Context) error {
+	ahead, give, err := n.row.ClockAhead(ctx, n.local)
 	if err != nil {
 		return err
 	}
+	n.clock.set(ahead, give)
 	n.ahead.Store(int64(ahead))
 	n.measured.Store(true)
-	return n.row.Beat(ctx, n.pulse())
+	return nil
 }
 
 // clockAhead is how far this clock is before the database's, if it was measured.
@@ -112,11 +123,12 @@ var said = map[string]string{
 	"schema":   "it is older than this program needs",
 	"write":    "it takes no writes",
 	"disk":     "it is nearly full",
+	"clock":    "this machine's is more than 30 s from the database's; let both follow one time server: timedatectl set-ntp true",
 }
 
 // ready answers what keeps this node from taking work.
 func (n *node) ready(ctx context.Context) error {
-	return errors.Join(unreadyOf(n.row.Look(ctx, lookWithin, n.pulse())), n.roomy(leastDisk))
+	return errors.Join(unreadyOf(n.row.Look(ctx, lookWithin, n.pulse())), n.onTime(), n.roomy(leastDisk))
 }
 
 // unreadyOf puts the database's faults into the door's words.
@@ -133,6 +145,20 @@ func unreadyOf(err error) error {
 		return &api.Unready{Check: fault.What, Detail: said[fault.What], Err: fault.Err}
 	}
 	return err
+}
+
+// onTime is whether this machine's clock can be told others by. Fixes are judged by the
+// database's; tokens, certificates and what other programs are told are not.
+func (n *node) onTime() error {
+	ahead, _ := n.clockAhead()
+	if ahead.Abs() <= tooFarOff {
+		return nil
+	}
+	way := "ahead of"
+	if ahead < 0 {
+		way = "behind"
+	}
+	return &api.Unready{Check: "clock", Detail: said["clock"], Err: fmt.Errorf("it is %s %s the database's", ahead.Abs().Round(time.Second), way)}
 }
 
 func (n *node) roomy(least uint64) error {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,7 +20,7 @@ import (
 func TestANodeSaysWhyItIsNotReady(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	n, err := newNode(&Env{DB: db, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}, "none")
+	n, err := newNode(&Env{DB: db, Log: slog.New(slog.DiscardHandler), Common: Common{DataDir: t.TempDir()}}, "none", time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

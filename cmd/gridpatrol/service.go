@@ -72,10 +72,20 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 	} else if err != nil {
 		return nil, fmt.Errorf("make the coming days' track partitions: %w", err)
 	}
+	bus := c.Bus.settings()
+	node, err := newNode(env, kindOf(bus), c.machine())
+	if err != nil {
+		return nil, err
+	}
+	// Before anything goes by the clock.
+	if err := node.measure(ctx); err != nil {
+		return nil, err
+	}
+	now := c.now(node.clock)
 	roads := &road.Switch{}
 	fleet := road.NewFleet(roads)
 	ways := c.Outside.ways(fleet, figures.Outside)
-	atlas := dispatch.NewAtlas(c.now())
+	atlas := dispatch.NewAtlas(now)
 	store := pgstore.New(env.DB)
 	works := pgroad.NewWorks(env.DB, roads)
 	works.InZone(zone)
@@ -86,11 +96,6 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		return nil, err
 	}
 
-	bus := c.Bus.settings()
-	node, err := newNode(env, kindOf(bus))
-	if err != nil {
-		return nil, err
-	}
 	bell := timers.NewBell()
 	neighbours, err := newNeighbours(ctx, env, node, bus, bell.Ring)
 	if err != nil {
@@ -103,11 +108,11 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		}
 	}()
 
-	index := realtime.NewIndex(c.now())
+	index := realtime.NewIndex(now)
 	local := realtime.NewLocalBus()
 	beacons, err := realtime.OpenBeacons(ctx, realtime.Config{
 		Ledger: trackStore, Rosters: trackStore, Snapshots: trackStore, Index: index, Bus: local, Peers: neighbours.peers(), Zone: zone, Log: env.Log,
-		Meter: figures, DrainFor: lastCommits, Now: c.now(),
+		Meter: figures, DrainFor: lastCommits, Now: now,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the beacon side: %w", err)
@@ -168,13 +173,13 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Book: view, Register: view, Tracks: trackStore, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket{beacons}, Live: liveSocket(live),
-		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: c.now(), Log: env.Log, Metrics: figures.Registry,
+		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: now, Log: env.Log, Metrics: figures.Registry,
 	})
 	if err != nil {
 		return nil, err
 	}
 	opened = true
-	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: c.now()}, fences: newFenceKeeper(env, index, local, trackStore), presences: newPresenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, hooks: timers.Hooks{Desk: desk, Log: env.Log}, post: post, node: node, tracks: trackStore, zone: zone,
+	return &service{env: env, door: door, neighbours: neighbours, beacons: beacons, live: live, refresh: refresh, fleet: &fleetKeeper{env: env, index: index, fleet: fleet, now: now}, fences: newFenceKeeper(env, index, local, trackStore), presences: newPresenceKeeper(env, index, local, trackStore), timers: clocks, photos: timers.Photos{Desk: desk, Log: env.Log}, hooks: timers.Hooks{Desk: desk, Log: env.Log}, post: post, node: node, tracks: trackStore, zone: zone,
 		sealer: &pgproof.Sealer{DB: env.DB, District: pgdb.District, Log: env.Log, Sealed: figures.Sealed}, heads: c.Heads, stage: c.stage}, nil
 }
 

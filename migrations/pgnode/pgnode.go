@@ -132,15 +132,16 @@ func Realm(ctx context.Context, db *pgdb.DB) (string, error) {
 	return hex.EncodeToString(sum[:8]), nil
 }
 
-// ClockAhead measures how far this machine's clock is before the database's, and
-// how far off that may be: half of the way there and back.
-func (n *Node) ClockAhead(ctx context.Context) (ahead, give time.Duration, err error) {
+// ClockAhead measures how far this machine's clock is before the clock of the database's
+// machine, and how far off that may be: half of the way there and back. By how much the
+// time of a story or a test was moved does not count.
+func (n *Node) ClockAhead(ctx context.Context, local func() time.Time) (ahead, give time.Duration, err error) {
 	var theirs time.Time
-	began := time.Now()
-	if err := n.db.QueryRow(ctx, `SELECT gp_now()`).Scan(&theirs); err != nil {
+	began := local()
+	if err := n.db.QueryRow(ctx, `SELECT gp_now() - shift FROM clock_shift`).Scan(&theirs); err != nil {
 		return 0, 0, fmt.Errorf("ask the database for its time: %w", err)
 	}
-	give = time.Since(began) / 2
+	give = local().Sub(began) / 2
 	return began.Add(give).Sub(theirs), give, nil
 }
 

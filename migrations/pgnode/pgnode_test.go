@@ -81,7 +81,7 @@ func TestANodeComesBeatsAndLeaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ahead, give, err := node.ClockAhead(t.Context())
+	ahead, give, err := node.ClockAhead(t.Context(), time.Now)
 	if err != nil || ahead.Abs() > give+time.Second { // one machine, one clock
 		t.Errorf("the clock is %v ahead, give %v, %v", ahead, give, err)
 	}

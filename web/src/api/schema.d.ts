@@ -1675,7 +1675,7 @@ export interface paths {
         };
         /**
          * The service can take work
-         * @description 503 names in errors what keeps it from that: /database cannot be reached, /schema is older than the program, /write is refused, /disk is nearly full, /drain: the node is stopping. An answer stands for a second.
+         * @description 503 names in errors what keeps it from that: /database cannot be reached, /schema is older than the program, /write is refused, /clock is more than 30 s from the database's, /disk is nearly full, /drain: the node is stopping. An answer stands for a second.
          */
         get: operations["ready"];
         put?: never;
