@@ -116,6 +116,9 @@ func asRefusal(err error) (r *refusal, known bool) {
 	case pgdb.Away(err):
 		return refuse(http.StatusServiceUnavailable, "unavailable",
 			"The database is away for a moment; try again.").with("Retry-After", "2"), false
+	case pgdb.Full(err):
+		return refuse(http.StatusServiceUnavailable, "disk-full",
+			"The disk is full and nothing was kept; send it again when there is room.").with("Retry-After", "10"), false
 	case errors.As(err, &httpError):
 		switch httpError.Code {
 		case http.StatusNotFound:

@@ -18,7 +18,8 @@ import (
 
 // A disk that is full costs no acknowledged fix: nothing is acknowledged while it is,
 // the live map goes on, /readyz says what is wrong, and when there is room again
-// everything that the devices hold lands once. It mounts disks of its own in memory,
+// everything that the devices hold lands once. So it is with reports, of which each that is
+// not taken is told so. It mounts disks of its own in memory,
 // which takes root, and it takes minutes: only make chaos asks for it.
 func TestAFullDiskLosesNothing(t *testing.T) {
 	if !chaosAsked(t, "full disks") {
@@ -41,12 +42,14 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			if c.apart {
 				moveLog(t, filepath.Join(w.dir, "postgres", "pg_wal"), filepath.Join(disks["wal"], "pg_wal"))
 			}
-			token := w.operator()
+			r := newReporters(w)
 			program := w.serve()
 			w.awaitReady(http.StatusOK)
 			w.load()
 			w.awaitAcks(2000)
-			viewer := newCrashViewer(w, token)
+			r.run()
+			r.await(20)
+			viewer := newCrashViewer(w, r.token)
 			viewer.await(3)
 
 			free := fillDisk(t, disks[c.fills])
@@ -55,6 +58,7 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			}
 			w.awaitSilence()
 			before := w.acks.Load()
+			r.awaitRefused(10)
 			viewer.await(10) // with nothing acknowledged any more
 			if now := w.acks.Load(); now != before {
 				t.Errorf("%d fixes were acknowledged on a full disk", now-before)
@@ -67,9 +71,11 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			free()
 			w.awaitReady(http.StatusOK)
 			w.awaitAcks(2000)
+			r.await(20)
 			back := time.Since(began)
 			w.stopMaking()
 			w.flush()
+			r.finish()
 			w.stopLoad()
 			w.loaders.Wait()
 			viewer.close()
@@ -82,6 +88,11 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 			t.Logf("%s full: %d fixes made, %d acknowledged, %d on disk, %d missing, %d doubled; %.1f s from room to acknowledgement",
 				c.name, made, kept.acked, kept.rows, kept.missing, kept.doubled, back.Seconds())
 			w.mustBeWhole(kept)
+			told := r.count()
+			t.Logf("%d reports sent, %d times not taken; %d acknowledged, %d on disk, %d missing, %d doubled", len(r.sent), r.refused.Load(), told.acked, told.rows, told.missing, told.doubled)
+			if sent := len(r.sent); told.acked != sent || told.rows != sent || told.missing > 0 || told.doubled > 0 {
+				t.Errorf("%d reports were sent: %+v", sent, told)
+			}
 			if kept.rows != made || kept.acked != made {
 				t.Errorf("%d fixes were made, %d acknowledged in the end, %d are on disk", made, kept.acked, kept.rows)
 			}
@@ -89,6 +100,8 @@ func TestAFullDiskLosesNothing(t *testing.T) {
 				chaosFigure{Name: c.name + " full: fixes made", Value: float64(made), Unit: "fixes"},
 				chaosFigure{Name: c.name + " full: not on disk in the end", Value: float64(made - kept.rows + kept.doubled), Unit: "fixes", Bar: new(float64)},
 				chaosFigure{Name: c.name + " full: there twice", Value: float64(kept.doubled), Unit: "fixes", Bar: new(float64)},
+				chaosFigure{Name: c.name + " full: reports not taken, and sent again", Value: float64(r.refused.Load()), Unit: "times"},
+				chaosFigure{Name: c.name + " full: reports sent and not on disk once", Value: float64(len(r.sent) - told.rows + 2*told.doubled + told.missing), Unit: "reports", Bar: new(float64)},
 				chaosFigure{Name: c.name + " full: from room to acknowledgement", Value: back.Seconds(), Unit: "s"},
 			)
 		})

@@ -29,8 +29,11 @@ type reporters struct {
 	acked  atomic.Int64
 	client *http.Client
 
-	end  context.CancelFunc
-	wait sync.WaitGroup
+	end    context.CancelFunc
+	wait   sync.WaitGroup
+	ending atomic.Bool // each ends when what it has sent is answered
+
+	refused atomic.Int64 // answers that said: not now
 
 	doors []string     // the nodes, tried in turn; the world's own address if none
 	turn  atomic.Int64 // of the doors
@@ -58,7 +61,7 @@ func (r *reporters) run() {
 	r.w.t.Cleanup(r.stop)
 	for i := range crashReporters {
 		r.wait.Go(func() {
-			for n := 0; ctx.Err() == nil; n++ {
+			for n := 0; ctx.Err() == nil && !r.ending.Load(); n++ {
 				r.report(ctx, fmt.Sprintf("reporter %d, report %d", i, n))
 			}
 		})
@@ -72,6 +75,34 @@ func (r *reporters) stop() {
 	r.end()
 	r.wait.Wait()
 	r.client.CloseIdleConnections()
+}
+
+// finish waits until all that was sent is answered, and ends.
+func (r *reporters) finish() {
+	r.w.t.Helper()
+	r.ending.Store(true)
+	late := time.AfterFunc(recoverWithin, r.end)
+	r.wait.Wait()
+	if !late.Stop() {
+		r.w.t.Errorf("not all reports were answered in %v; the end of the log:\n%s", recoverWithin, r.w.logEnd())
+	}
+	r.stop()
+}
+
+// awaitRefused waits for so many more reports that are not taken.
+func (r *reporters) awaitRefused(more int64) {
+	r.w.t.Helper()
+	goal := r.refused.Load() + more
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(recoverWithin)
+	for r.refused.Load() < goal {
+		select {
+		case <-tick.C:
+		case <-late:
+			r.w.t.Fatalf("no report was refused in %v; the end of the log:\n%s", recoverWithin, r.w.logEnd())
+		}
+	}
 }
 
 // report sends one until it is taken, by one key.
@@ -97,9 +128,15 @@ func (r *reporters) report(ctx context.Context, what string) {
 			return
 		}
 		var refused *refusedReport
-		if errors.As(err, &refused) && refused.status < 500 && ctx.Err() == nil {
-			r.w.t.Errorf("%s: %v", what, err) // trying again is of no use
-			return
+		if errors.As(err, &refused) && ctx.Err() == nil {
+			if refused.status < 500 {
+				r.w.t.Errorf("%s: %v", what, err) // trying again is of no use
+				return
+			}
+			if !refused.clear() {
+				r.w.t.Errorf("%s is refused without a word: %v", what, err)
+			}
+			r.refused.Add(1)
 		}
 	}
 }
@@ -107,6 +144,12 @@ func (r *reporters) report(ctx context.Context, what string) {
 type refusedReport struct {
 	status int
 	body   string
+}
+
+// clear says whether the answer tells that it is to be sent again, and why.
+func (e *refusedReport) clear() bool {
+	var problem struct{ Title, Detail string }
+	return e.status == http.StatusServiceUnavailable && json.Unmarshal([]byte(e.body), &problem) == nil && problem.Title != "" && problem.Detail != ""
 }
 
 func (e *refusedReport) Error() string { return fmt.Sprintf("%d: %.300s", e.status, e.body) }

@@ -34,3 +34,22 @@ func TestAway(t *testing.T) {
 		}
 	}
 }
+
+func TestFull(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		err  error
+		want bool
+	}{
+		{"nothing", nil, false},
+		{"the database's disk", fmt.Errorf("keep the report: %w", &pgconn.PgError{Code: "53100"}), true},
+		{"this machine's", fmt.Errorf("write: %w", syscall.ENOSPC), true},
+		{"too many connections", &pgconn.PgError{Code: "53300"}, false},
+		{"a duplicate", &pgconn.PgError{Code: "23505"}, false},
+	} {
+		if got := Full(c.err); got != c.want {
+			t.Errorf("%s: full is %v, want %v (%v)", c.name, got, c.want, c.err)
+		}
+	}
+}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -167,6 +168,13 @@ func (db *DB) Owner(ctx context.Context, fn func(*pgx.Conn) error) error {
 func Violated(err error, constraint string) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && strings.HasPrefix(pg.Code, "23") && pg.ConstraintName == constraint
+}
+
+// Full says whether err means that a disk has no room: of the database or, where files are
+// kept, of this machine.
+func Full(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "53100" || errors.Is(err, syscall.ENOSPC)
 }
 
 // Away says whether err means that the database could not be reached or went away
