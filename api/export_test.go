@@ -2,10 +2,14 @@ package api
 
 import (
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/realtime"
 )
 
@@ -51,6 +55,20 @@ var (
 func IsRefusal(err error) (int, bool) {
 	r, known := asRefusal(err)
 	return r.Status, known
+}
+
+// RefusedFields is what a refusal says of the fields.
+func RefusedFields(err error) []FieldProblem {
+	r, _ := asRefusal(err)
+	return r.Errors
+}
+
+// DrawnPolygon reads what stands in the place of a polygon as GET /patrols/within does.
+func (s *Server) DrawnPolygon(text string) (dispatch.Region, error) {
+	request := httptest.NewRequest(http.MethodGet, "/?polygon="+url.QueryEscape(text), nil)
+	q := query{c: echo.New().NewContext(request, nil)}
+	region := s.drawn(&q, "polygon", q.crs())
+	return region, q.err()
 }
 
 // ReadForm reads a multipart body as POST /reports does.

@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/twpayne/go-geom"
+	"github.com/twpayne/go-geom/encoding/ewkb"
 	"golang.org/x/sys/unix"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
@@ -83,6 +85,10 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 	slices.Sort(asks)
 	scan, scanned := linear(places, where[:max(1, min(200, 20_000_000/n))])
 	same := "same_run"
+	inside, err := insideFigures(x, places, where[:min(len(where), 1000)])
+	if err != nil {
+		return nil, err
+	}
 	figures := []figure{
 		{Name: fmt.Sprintf("move one of %d", n), Value: move, Unit: "ns", Bar: bar(200), Peer: &read, PeerSource: &same, Runs: moves},
 		{Name: fmt.Sprintf("move one of %d, by a socket that has moved it before", n), Value: known, Unit: "ns", Peer: &read, PeerSource: &same, Runs: moves},
@@ -92,16 +98,18 @@ func indexFigures(ctx context.Context, n int) ([]figure, error) {
 		{Name: fmt.Sprintf("nearest 5 of a department of %d, p50", n), Value: us(asks, 0.5), Unit: "us", Bar: bar(2), Peer: &scan, PeerSource: &same, Runs: len(asks)},
 		{Name: fmt.Sprintf("nearest 5 of a department of %d, p99", n), Value: us(asks, 0.99), Unit: "us", Runs: len(asks)},
 		{Name: fmt.Sprintf("linear scan of %d, p50", n), Value: scan, Unit: "us", Runs: scanned},
+		inside.polygon, inside.ring, inside.scan,
 		{Name: fmt.Sprintf("fill an index of %d", n), Value: filled.Seconds() * 1000, Unit: "ms", Runs: 1},
 	}
 	if n < 20_000 {
 		return figures, nil
 	}
-	peer, runs, err := postGIS(ctx, places, where[:500])
-	if err != nil || runs == 0 {
+	nearest, within, err := postGIS(ctx, places, where[:500], inside.corners)
+	if err != nil {
 		return figures, err
 	}
-	return append(figures, figure{Name: fmt.Sprintf("PostGIS, the same of %d, p50", n), Value: peer, Unit: "us", Runs: runs}), nil
+	return append(figures, figure{Name: fmt.Sprintf("PostGIS, the nearest 5 of %d, p50", n), Value: us(nearest, 0.5), Unit: "us", Runs: len(nearest)},
+		figure{Name: fmt.Sprintf("PostGIS, who is within the polygon of %d, p50", n), Value: us(within, 0.5), Unit: "us", Runs: len(within)}), nil
 }
 
 // inOrder moves the first of order for some rounds, each 10 m further, and answers what
@@ -198,30 +206,30 @@ func linear(places []realtime.Place, where []geo.Point) (p50US float64, runs int
 }
 
 // postGIS asks a table with a GiST index for the same, on one connection.
-func postGIS(ctx context.Context, places []realtime.Place, where []geo.Point) (p50US float64, runs int, err error) {
+func postGIS(ctx context.Context, places []realtime.Place, where []geo.Point, corners [][]float64) (nearest, within []time.Duration, err error) {
 	dir, err := os.MkdirTemp("", "gridbench")
 	if err != nil {
-		return 0, 0, err
+		return nil, nil, err
 	}
 	defer os.RemoveAll(dir)
 	if err := os.Chmod(dir, 0o755); err != nil { // the database's own user must reach it
-		return 0, 0, err
+		return nil, nil, err
 	}
 	cluster, err := pgcluster.Start(ctx, pgcluster.Config{Dir: dir})
 	if err != nil {
-		return 0, 0, fmt.Errorf("start a cluster for PostGIS: %w", err)
+		return nil, nil, fmt.Errorf("start a cluster for PostGIS: %w", err)
 	}
 	defer func() { err = errors.Join(err, cluster.Stop(context.WithoutCancel(ctx))) }()
 	db, err := pgx.Connect(ctx, cluster.URL())
 	if err != nil {
-		return 0, 0, err
+		return nil, nil, err
 	}
 	defer db.Close(ctx)
 	for _, sql := range []string{
 		`CREATE EXTENSION IF NOT EXISTS postgis`, `CREATE TABLE live (id uuid PRIMARY KEY, department text NOT NULL, at geometry(Point, 4326) NOT NULL)`,
 	} {
 		if _, err := db.Exec(ctx, sql); err != nil {
-			return 0, 0, fmt.Errorf("prepare PostGIS: %w", err)
+			return nil, nil, fmt.Errorf("prepare PostGIS: %w", err)
 		}
 	}
 	ids, lons, lats := make([]uuid.UUID, len(places)), make([]float64, len(places)), make([]float64, len(places))
@@ -229,25 +237,41 @@ func postGIS(ctx context.Context, places []realtime.Place, where []geo.Point) (p
 		ids[i], lons[i], lats[i] = p.Patrol.UUID, p.Point.Lon, p.Point.Lat
 	}
 	if _, err := db.Exec(ctx, `INSERT INTO live SELECT id, 'grid', ST_SetSRID(ST_MakePoint(lon, lat), 4326) FROM unnest($1::uuid[], $2::float8[], $3::float8[]) AS p(id, lon, lat)`, ids, lons, lats); err != nil {
-		return 0, 0, fmt.Errorf("fill PostGIS: %w", err)
+		return nil, nil, fmt.Errorf("fill PostGIS: %w", err)
 	}
 	for _, sql := range []string{`CREATE INDEX ON live USING gist (at)`, `VACUUM ANALYZE live`} {
 		if _, err := db.Exec(ctx, sql); err != nil {
-			return 0, 0, fmt.Errorf("prepare PostGIS: %w", err)
+			return nil, nil, fmt.Errorf("prepare PostGIS: %w", err)
 		}
 	}
-	var took []time.Duration
-	for _, at := range where {
+	ask := func(query string, args ...any) (time.Duration, error) {
 		began := time.Now()
-		rows, err := db.Query(ctx, `SELECT id FROM live WHERE department = 'grid' ORDER BY at <-> ST_SetSRID(ST_MakePoint($1, $2), 4326) LIMIT 5`, at.Lon, at.Lat)
+		rows, err := db.Query(ctx, query, args...)
 		if err != nil {
-			return 0, 0, fmt.Errorf("ask PostGIS: %w", err)
+			return 0, fmt.Errorf("ask PostGIS: %w", err)
 		}
 		if _, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID]); err != nil {
-			return 0, 0, fmt.Errorf("ask PostGIS: %w", err)
+			return 0, fmt.Errorf("ask PostGIS: %w", err)
 		}
-		took = append(took, time.Since(began))
+		return time.Since(began), nil
 	}
-	slices.Sort(took)
-	return us(took, 0.5), len(took), nil
+	for _, at := range where {
+		took, err := ask(`SELECT id FROM live WHERE department = 'grid' ORDER BY at <-> ST_SetSRID(ST_MakePoint($1, $2), 4326) LIMIT 5`, at.Lon, at.Lat)
+		if err != nil {
+			return nil, nil, err
+		}
+		nearest = append(nearest, took)
+	}
+	for _, flat := range corners {
+		shape, err := ewkb.Marshal(geom.NewPolygonFlat(geom.XY, flat, []int{len(flat)}).SetSRID(4326), ewkb.NDR)
+		if err != nil {
+			return nil, nil, err
+		}
+		took, err := ask(`SELECT id FROM live WHERE department = 'grid' AND ST_Covers($1::bytea::geometry, at)`, shape)
+		if err != nil {
+			return nil, nil, err
+		}
+		within = append(within, took)
+	}
+	return nearest, within, nil
 }
