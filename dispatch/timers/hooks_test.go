@@ -58,6 +58,20 @@ func (d *hookDesk) TidyHooks(context.Context) error {
 	return nil
 }
 
+// asks is how often it was asked for more.
+func (d *hookDesk) asks() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.limits)
+}
+
+// left is how many wait.
+func (d *hookDesk) left() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.waiting)
+}
+
 // comes puts messages in the place of those that wait.
 func (d *hookDesk) comes(ids ...dispatch.HookID) {
 	d.mu.Lock()
@@ -109,7 +123,12 @@ func TestASlowWebhookLeavesTheOthersTheirRoom(t *testing.T) {
 		if n := d.called(); n != 1 || !slices.Equal(d.waiting, []dispatch.HookID{slow}) {
 			t.Fatalf("%d were called and %v wait; the slow one had two under way", n, d.waiting)
 		}
+		asked := d.asks()
 		d.let[slow] <- nil
+		synctest.Wait()
+		if d.asks() != asked {
+			t.Fatal("it asked for more when one of the two had ended")
+		}
 		time.Sleep(3 * time.Second) // of the bubble's clock: three ticks
 		synctest.Wait()
 		if n := d.called(); n != 0 {
@@ -143,18 +162,18 @@ func TestWebhooksAreBounded(t *testing.T) {
 		if n := d.called(); n != 16 || len(d.waiting) != 4 {
 			t.Fatalf("%d were called and %d wait of 20", n, len(d.waiting))
 		}
-		asked := len(d.limits)
+		asked := d.asks()
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if len(d.limits) != asked {
-			t.Fatalf("it asked %d times for more than it may have under way", len(d.limits)-asked)
+		if d.asks() != asked {
+			t.Fatalf("it asked %d times for more than it may have under way", d.asks()-asked)
 		}
 		for i := range 4 {
 			d.let[ids[i]] <- nil
 			synctest.Wait()
-		}
-		if n := d.called(); n != 4 || len(d.waiting) != 0 {
-			t.Fatalf("%d were called and %d wait, when four had ended", n, len(d.waiting))
+			if n := d.called(); n != 1 || d.left() != 3-i {
+				t.Fatalf("%d were called and %d wait, when %d had ended", n, d.left(), i+1)
+			}
 		}
 		if slices.Max(d.limits) != 16 {
 			t.Fatalf("it asked for %v", d.limits)
