@@ -14,6 +14,9 @@ type Message struct {
 	Case  *dispatch.CaseChanged
 	// Notice is for one person alone.
 	Notice *dispatch.Notice
+	// Way is where a patrol went, as one message of its device told, in order: on disk, and
+	// not for the live map.
+	Way []Place
 	// Link says how this node stands with the others.
 	Link *LinkState
 }
@@ -40,6 +43,8 @@ type News struct {
 	Cases []dispatch.CaseChanged
 	// Notices may be lost: they stand in the list of whomever they are for.
 	Notices []dispatch.Notice
+	// Ways may be lost too: beyond a bound, and what another node has kept.
+	Ways [][]Place
 	// Link is the newest, nil when it has not changed.
 	Link *LinkState
 	Gap  bool
@@ -81,8 +86,9 @@ type mailbox struct {
 	bus  *LocalBus
 	wake chan struct{} // holds one token while news waits
 
-	mu   sync.Mutex // guards news; publishers and the one reader
+	mu   sync.Mutex // guards the two below; publishers and the one reader
 	news News
+	way  int // places in its ways
 }
 
 func (m *mailbox) put(msg Message) {
@@ -101,6 +107,8 @@ func (m *mailbox) put(msg Message) {
 		m.news.Cases = append(m.news.Cases, *msg.Case)
 	case msg.Notice != nil && len(m.news.Notices) < mailboxCases:
 		m.news.Notices = append(m.news.Notices, *msg.Notice)
+	case msg.Way != nil && m.way+len(msg.Way) <= mailboxWay:
+		m.news.Ways, m.way = append(m.news.Ways, msg.Way), m.way+len(msg.Way)
 	case msg.Link != nil:
 		m.news.Link = msg.Link
 	}
@@ -119,7 +127,7 @@ func (m *mailbox) Receive(ctx context.Context) (News, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	news := m.news
-	m.news = News{}
+	m.news, m.way = News{}, 0
 	return news, nil
 }
 

@@ -338,6 +338,7 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 	}
 	w.server.count(&p)
 	w.server.kept(p.track)
+	w.server.tellWays(p.track)
 	for _, place := range p.moved {
 		w.server.move(&Found{}, place)
 	}

@@ -22,6 +22,8 @@ const (
 	// maxCrossings bounds what one look writes; what is beyond it comes with a later one,
 	// since a watch that is not written is not moved.
 	maxCrossings = 500
+	// maxWays bounds the ways that wait while crossings cannot be written.
+	maxWays = 2000
 )
 
 // fenceBook is where fences stand and crossings go. *pgtrack.Store is one.
@@ -51,6 +53,8 @@ type fenceKeeper struct {
 	shared  *fence.Index[*watchedArea] // of all but patrols' own
 	watched map[dispatch.PatrolID]*watchedPatrol
 	moved   map[dispatch.PatrolID]struct{} // still to be looked at
+	heard   map[dispatch.PatrolID]struct{} // since the last look, to be looked at in the one after
+	ways    [][]realtime.Place             // still to be walked
 	unsaved []pgtrack.Crossed
 }
 
@@ -68,7 +72,7 @@ type watchedPatrol struct {
 
 func newFenceKeeper(env *Env, index *realtime.Index, bus realtime.Bus, book fenceBook) *fenceKeeper {
 	return &fenceKeeper{env: env, live: index, news: bus.Subscribe(), book: book,
-		watched: map[dispatch.PatrolID]*watchedPatrol{}, moved: map[dispatch.PatrolID]struct{}{}, shared: &fence.Index[*watchedArea]{}}
+		watched: map[dispatch.PatrolID]*watchedPatrol{}, moved: map[dispatch.PatrolID]struct{}{}, heard: map[dispatch.PatrolID]struct{}{}, shared: &fence.Index[*watchedArea]{}}
 }
 
 // run watches until ctx ends.
@@ -96,8 +100,13 @@ func (k *fenceKeeper) run(ctx context.Context) error {
 }
 
 // hear takes over who has moved since the last look, and waits for somebody to, but not
-// for longer than until the next.
+// for longer than until the next. The place that a burst ends with shows before the way
+// there is on disk, so that who has moved is looked at one look later, after the way.
 func (k *fenceKeeper) hear(ctx context.Context) {
+	for id := range k.heard {
+		k.moved[id] = struct{}{}
+	}
+	clear(k.heard)
 	ctx, cancel := context.WithTimeout(ctx, lookForCrossings)
 	defer cancel()
 	news, err := k.news.Receive(ctx)
@@ -105,7 +114,25 @@ func (k *fenceKeeper) hear(ctx context.Context) {
 		return // nobody has moved
 	}
 	for id := range news.Moved {
-		k.moved[id] = struct{}{}
+		k.heard[id] = struct{}{}
+	}
+	if len(k.ways)+len(news.Ways) <= maxWays {
+		k.ways = append(k.ways, news.Ways...)
+	}
+}
+
+// walk takes the steps of who was out of reach, and tells now where they went.
+func (k *fenceKeeper) walk() {
+	for len(k.ways) > 0 && len(k.unsaved) < maxCrossings {
+		way := k.ways[0]
+		k.ways = k.ways[1:]
+		s, known := k.live.Standing(way[0].Patrol)
+		if !known {
+			continue
+		}
+		for _, s.Place = range way {
+			k.step(s.Patrol, s)
+		}
 	}
 }
 
@@ -206,6 +233,7 @@ func (k *fenceKeeper) patrol(id dispatch.PatrolID) *watchedPatrol {
 
 // look holds whoever has moved against the fences and writes down what was crossed.
 func (k *fenceKeeper) look(ctx context.Context) error {
+	k.walk()
 	for id := range k.moved {
 		if len(k.unsaved) >= maxCrossings {
 			break

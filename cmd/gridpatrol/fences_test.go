@@ -244,3 +244,46 @@ func TestTheWatchOverFencesAtItsEdges(t *testing.T) {
 		}
 	}
 }
+
+// A patrol that was out of reach while it drove into a closed area, and out by the way it
+// came, has been there: all of a burst counts, although only its end shows.
+func TestTheWatchOverFencesWalksABurst(t *testing.T) {
+	t.Parallel()
+	w := newFenceTown()
+	k := w.keeper(t)
+	bus := realtime.NewLocalBus()
+	k.news = bus.Subscribe()
+	look := func() {
+		k.hear(t.Context())
+		if err := k.look(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := w.at
+	w.stand(w.car, dispatch.Car, dispatch.Free, dispatch.Online, 700)
+	k.moved[w.car] = struct{}{}
+	look()
+
+	var way []realtime.Place
+	for i := range 60 {
+		x := 700 + 10*float64(i)
+		if i > 30 {
+			x = 1300 - 10*float64(i)
+		}
+		way = append(way, realtime.Place{Patrol: w.car, T: began.Add(time.Duration(i+1) * 5 * time.Second), Point: w.local.Point(x, 0), AccuracyM: 10})
+	}
+	w.at = way[59].T
+	w.stand(w.car, dispatch.Car, dispatch.Free, dispatch.Online, 710)
+	s := w.live[w.car]
+	bus.Publish(realtime.Message{Moved: &s}) // the end of it shows first
+	look()
+	bus.Publish(realtime.Message{Way: way})
+	look()
+	look()
+	if want := []string{"entered closure", "left closure"}; !slices.Equal(w.book.got, want) {
+		t.Errorf("%q, want %q", w.book.got, want)
+	}
+	if at := w.book.last.At; !at.After(began.Add(2*time.Minute)) || !at.Before(began.Add(5*time.Minute)) {
+		t.Errorf("it left %v after it was last heard of", at.Sub(began))
+	}
+}
