@@ -12,6 +12,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// closedBefore is what the driver says of a question that was never sent.
+type closedBefore struct{ error }
+
+func (closedBefore) SafeToRetry() bool { return true }
+func (c closedBefore) Unwrap() error   { return c.error }
+
 func TestAway(t *testing.T) {
 	t.Parallel()
 	_, refused := pgx.Connect(t.Context(), "host="+t.TempDir()+" user=nobody dbname=none")
@@ -24,6 +30,9 @@ func TestAway(t *testing.T) {
 		{"nobody listens", refused, true},
 		{"the line broke", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, true},
 		{"the server goes down", fmt.Errorf("list cases: %w", &pgconn.PgError{Code: "57P01"}), true},
+		{"its files cannot be written", &pgconn.PgError{Code: "58030"}, true},
+		{"the connection was closed before", fmt.Errorf("begin: %w", closedBefore{errors.New("conn closed")}), true},
+		{"the caller left before", closedBefore{context.Canceled}, false},
 		{"a duplicate", &pgconn.PgError{Code: "23505"}, false},
 		{"a query that took too long", &pgconn.PgError{Code: "57014"}, false},
 		{"the caller left", context.Canceled, false},

@@ -186,8 +186,11 @@ func Away(err error) bool {
 	switch {
 	case err == nil:
 		return false
-	case errors.As(err, &pg): // class 08 is connections, 57P a server that goes down or comes up
-		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P")
+	case errors.As(err, &pg): // class 08 is connections, 57P a server that goes down or comes up, 58 its files
+		return strings.HasPrefix(pg.Code, "08") || strings.HasPrefix(pg.Code, "57P") || strings.HasPrefix(pg.Code, "58")
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case pgconn.SafeToRetry(err): // the connection was closed before anything was sent
+		return true
 	}
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
 }
