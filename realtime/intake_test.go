@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"github.com/gridpatrol/gridpatrol/dispatch"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
 )
 
@@ -192,7 +193,13 @@ func TestWhatComesWhileFallingAsleepIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	s := &socket{server: &BeaconServer{log: slog.Default()}, out: outlet{to: conn}}
+	b := &BeaconServer{log: slog.Default(), sockets: map[uint64]*socket{}, byDevice: map[dispatch.DeviceID]*socket{}}
+	s := &socket{server: b, out: outlet{to: conn}, ended: func(error) {}}
+	b.enter(s)
+	defer func() {
+		s.cut()
+		b.reads.Wait() // whoever reads may still be about it
+	}()
 	raw := &late{RawConn: rawOf(conn)}
 	s.raw = raw
 	raw.more = func() {
