@@ -7,7 +7,7 @@ import { zh } from "./zh.ts";
 const han = /[一-鿿]/;
 function strings(x: unknown, path = ""): [string, string][] {
   if (typeof x === "string") return [[path, x]];
-  if (typeof x === "function") return [[path, String((x as (...a: unknown[]) => unknown)("1", "2", "3"))]];
+  if (typeof x === "function") return [[path, String((x as (...a: unknown[]) => unknown)("1", "2", "3", "4", "5"))]];
   if (typeof x === "object" && x !== null) return Object.entries(x).flatMap(([k, v]) => strings(v, `${path}.${k}`));
   return [];
 }
