@@ -33,6 +33,7 @@ describe.runIf(service.real)("settings", () => {
     await signIn(page);
     await watching(page);
     expect(await page.locator("#settings").count()).toBe(0);
+    await page.goto("about:blank"); // a page that finds itself signed out goes to sign in by itself
     await page.context().clearCookies();
     await signIn(page, service.admin);
     await watching(page);
