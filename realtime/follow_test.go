@@ -36,7 +36,7 @@ func TestAFollowedPatrolIsToldOnceWhereverItGoes(t *testing.T) {
 			o.view.zoom = 8
 			h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
 		}
-		h.tick(time.Now())
+		h.flush(time.Now())
 		o.read(t)
 		if got := o.shown()[ids[0].UUID]; got.Point.Lon < lon-1e-6 || got.Point.Lon > lon+1e-6 {
 			t.Fatalf("step %d: shown at %g, stands at %g", step, got.Point.Lon, lon)
@@ -61,7 +61,7 @@ func TestAFollowedPatrolIsToldOnceWhereverItGoes(t *testing.T) {
 	}
 	o.view.following(nil)
 	h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
-	h.tick(time.Now())
+	h.flush(time.Now())
 	o.read(t)
 	if len(o.shown()) != 0 {
 		t.Errorf("%d are shown when nobody is followed", len(o.shown()))

@@ -124,7 +124,7 @@ func (l *LiveServer) Run(ctx context.Context) error {
 		case a := <-l.asks:
 			h.ask(a)
 		case <-ticker.C:
-			h.tick(time.Now())
+			h.flush(time.Now())
 		case <-handOver.C:
 			h.handOver(handed)
 		}
