@@ -15,8 +15,6 @@ import (
 
 	"github.com/gridpatrol/gridpatrol/api"
 	"github.com/gridpatrol/gridpatrol/dispatch"
-	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
-	"github.com/gridpatrol/gridpatrol/geo/road"
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/proof"
@@ -29,21 +27,7 @@ import (
 // written down.
 func TestAnAuditorAsksWhatAnAnswerRestsOn(t *testing.T) {
 	t.Parallel()
-	zone, err := time.LoadLocation("Asia/Shanghai")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := func(day, hour, minute int) time.Time { return time.Date(2026, 5, day, hour, minute, 0, 0, zone) }
-	atlas := dispatch.NewAtlas(func() time.Time { return at(10, 12, 0) })
-	var store *pgstore.Store
-	b := setupWith(t, func(b *bundle) duty {
-		store = pgstore.New(b.db)
-		service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: store, Live: standing{}, Roads: road.Straight{}, Grids: atlas, Zone: zone})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return service
-	})
+	b, store, atlas, at := setupMay(t)
 	record := func(tx pgx.Tx, kind string, detail map[string]any) error {
 		return pgproof.Record(t.Context(), tx, proof.Entry{Kind: kind, Actor: proof.Command, Detail: detail})
 	}
@@ -123,6 +107,7 @@ func TestAnAuditorAsksWhatAnAnswerRestsOn(t *testing.T) {
 	atlas.Replace(versions)
 	b.seal()
 
+	zone := at(10, 0, 0).Location()
 	clock := func(at *time.Time) string {
 		if at == nil {
 			return "-"

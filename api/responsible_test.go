@@ -17,19 +17,17 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
-// "Who was responsible here at 21:40 on 3 May?", asked for a place, across a map that was
-// redrawn with other codes on the 4th, a worker who changed on the 2nd, and a shift that a
-// substitute had that night.
-func TestWhoWasResponsibleThen(t *testing.T) {
-	t.Parallel()
+// setupMay is a district whose maps are looked at on 10 May 2026: at is a time of that month,
+// as clocks there show it.
+func setupMay(t *testing.T) (b *bundle, store *pgstore.Store, atlas *dispatch.Atlas, at func(day, hour, minute int) time.Time) {
+	t.Helper()
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		t.Fatal(err)
 	}
-	at := func(day, hour, minute int) time.Time { return time.Date(2026, 5, day, hour, minute, 0, 0, zone) }
-	atlas := dispatch.NewAtlas(func() time.Time { return at(10, 12, 0) })
-	var store *pgstore.Store
-	b := setupWith(t, func(b *bundle) duty {
+	at = func(day, hour, minute int) time.Time { return time.Date(2026, 5, day, hour, minute, 0, 0, zone) }
+	atlas = dispatch.NewAtlas(func() time.Time { return at(10, 12, 0) })
+	b = setupWith(t, func(b *bundle) duty {
 		store = pgstore.New(b.db)
 		service, err := dispatch.New(dispatch.Config{District: dispatch.DistrictID{UUID: pgdb.District}, Store: store, Live: standing{}, Roads: road.Straight{}, Grids: atlas, Zone: zone})
 		if err != nil {
@@ -37,6 +35,15 @@ func TestWhoWasResponsibleThen(t *testing.T) {
 		}
 		return service
 	})
+	return b, store, atlas, at
+}
+
+// "Who was responsible here at 21:40 on 3 May?", asked for a place, across a map that was
+// redrawn with other codes on the 4th, a worker who changed on the 2nd, and a shift that a
+// substitute had that night.
+func TestWhoWasResponsibleThen(t *testing.T) {
+	t.Parallel()
+	b, store, atlas, at := setupMay(t)
 	pgtest.SetNow(t, b.db, at(10, 12, 0))
 	old := b.drawGrids("G-", at(1, 0, 0).AddDate(0, -3, 0), at(4, 0, 0))
 	drawn := b.drawGrids("N-", at(4, 0, 0), time.Time{})

@@ -92,15 +92,21 @@ func (r *reporters) finish() {
 // awaitRefused waits for so many more reports that are not taken.
 func (r *reporters) awaitRefused(more int64) {
 	r.w.t.Helper()
-	goal := r.refused.Load() + more
+	r.awaitMore(&r.refused, more, "reports refused")
+}
+
+// awaitMore waits until so many more were counted.
+func (r *reporters) awaitMore(counted *atomic.Int64, more int64, what string) {
+	r.w.t.Helper()
+	goal := counted.Load() + more
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	late := time.After(recoverWithin)
-	for r.refused.Load() < goal {
+	for counted.Load() < goal {
 		select {
 		case <-tick.C:
 		case <-late:
-			r.w.t.Fatalf("no report was refused in %v; the end of the log:\n%s", recoverWithin, r.w.logEnd())
+			r.w.t.Fatalf("%d %s in %v, want %d; the end of the log:\n%s", more-(goal-counted.Load()), what, recoverWithin, more, r.w.logEnd())
 		}
 	}
 }
@@ -191,18 +197,7 @@ func (r *reporters) post(ctx context.Context, key, what string) (id uuid.UUID, e
 // await waits for so many more answers.
 func (r *reporters) await(more int64) {
 	r.w.t.Helper()
-	goal := r.acked.Load() + more
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(recoverWithin)
-	for r.acked.Load() < goal {
-		select {
-		case <-tick.C:
-		case <-late:
-			r.w.t.Fatalf("%d reports answered in %v, want %d; the end of the log:\n%s",
-				more-(goal-r.acked.Load()), recoverWithin, more, r.w.logEnd())
-		}
-	}
+	r.awaitMore(&r.acked, more, "reports answered")
 }
 
 // count compares the book with the database: what was answered must stand there once,

@@ -106,6 +106,13 @@ func newHookDesk(hooks int) (*hookDesk, []dispatch.HookID) {
 	return d, ids
 }
 
+// pass lets time go by in a bubble, whose clock stands while anybody is at work: nothing
+// is waited for, and all that was due has been done when it returns.
+func pass(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
 // A webhook that does not answer has what it was given and no more, while the others go on.
 func TestASlowWebhookLeavesTheOthersTheirRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -129,8 +136,7 @@ func TestASlowWebhookLeavesTheOthersTheirRoom(t *testing.T) {
 		if d.asks() != asked {
 			t.Fatal("it asked for more when one of the two had ended")
 		}
-		time.Sleep(3 * time.Second) // of the bubble's clock: three ticks
-		synctest.Wait()
+		pass(3 * time.Second) // three ticks
 		if n := d.called(); n != 0 {
 			t.Fatalf("%d were called while one was still under way to the slow webhook", n)
 		}
@@ -157,14 +163,12 @@ func TestWebhooksAreBounded(t *testing.T) {
 			t.Fatalf("%d were called of none", n)
 		}
 		d.comes(ids...)
-		time.Sleep(time.Second)
-		synctest.Wait()
+		pass(time.Second)
 		if n := d.called(); n != 16 || len(d.waiting) != 4 {
 			t.Fatalf("%d were called and %d wait of 20", n, len(d.waiting))
 		}
 		asked := d.asks()
-		time.Sleep(5 * time.Second)
-		synctest.Wait()
+		pass(5 * time.Second)
 		if d.asks() != asked {
 			t.Fatalf("it asked %d times for more than it may have under way", d.asks()-asked)
 		}
@@ -195,8 +199,7 @@ func TestWebhooksEndWithWhatIsUnderWay(t *testing.T) {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan error, 1)
 		go func() { ended <- timers.Hooks{Desk: slow, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
-		time.Sleep(3*time.Minute + time.Second)
-		synctest.Wait()
+		pass(3*time.Minute + time.Second)
 		if d.called() != 1 || d.tidied != 3 {
 			t.Fatalf("tidied %d times in three minutes", d.tidied)
 		}

@@ -41,7 +41,7 @@ func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, 
 }
 
 func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
-	time.Sleep(d.takes) // in a bubble
+	time.Sleep(d.takes) // of the bubble's clock, which nobody waits for: how long the work takes
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
