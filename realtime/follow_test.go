@@ -102,3 +102,48 @@ func TestWhatAViewMayAskFor(t *testing.T) {
 		t.Errorf("%v and %v follow the same", one.followed(), other.followed())
 	}
 }
+
+// Whoever is told of and gone again before the next flush is told of no more: a screen
+// that asked to follow them before its first snapshot, and one that stops following them
+// in the moment in which they leave what it looks at.
+func TestWhoIsGoneInTheSameFlushIsNotLeftBehind(t *testing.T) {
+	t.Parallel()
+	away := geo.Point{Lon: 121.9, Lat: 28.9}
+	near := geo.Point{Lon: 121.35, Lat: 28.55}
+	for _, c := range []struct {
+		what string
+		from geo.Point
+		goes func(h *hub, x *Index, o *onlooker, id dispatch.PatrolID)
+	}{
+		{"off duty", away, func(h *hub, x *Index, o *onlooker, id dispatch.PatrolID) {
+			x.Apply(dispatch.PatrolChanged{ID: id, Status: dispatch.OffDuty, Version: 100})
+		}},
+		{"followed no more", near, func(h *hub, x *Index, o *onlooker, id dispatch.PatrolID) {
+			x.Move(Place{Patrol: id, Seq: 2, T: indexNow.Add(-time.Second), HeadingDeg: 90, Point: away})
+			o.view.following(nil)
+			h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
+		}},
+	} {
+		x, ids := fleet(2, "police")
+		h := newHub(x)
+		x.Move(Place{Patrol: ids[0], Seq: 1, T: indexNow.Add(-time.Minute), HeadingDeg: 90, Point: c.from})
+		h.dirty[ids[0]] = struct{}{}
+		o := newOnlooker(dispatch.Viewer{Role: dispatch.RoleOperator})
+		o.view = view{box: geo.Box{West: 121.3, South: 28.5, East: 121.4, North: 28.6}, zoom: 13}
+		o.view.following([]uuid.UUID{ids[0].UUID})
+		h.ask(ask{viewer: o.viewer, what: askJoin})
+		h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
+		h.ask(ask{viewer: o.viewer, what: askSnapshot})
+		o.read(t)
+		if _, shown := o.shown()[ids[0].UUID]; !shown {
+			t.Fatalf("%s: not shown at first", c.what)
+		}
+		c.goes(h, x, o, ids[0])
+		h.dirty[ids[0]] = struct{}{}
+		h.flush(time.Now())
+		o.read(t)
+		if p, shown := o.shown()[ids[0].UUID]; shown {
+			t.Errorf("%s: still shown: %+v", c.what, p)
+		}
+	}
+}

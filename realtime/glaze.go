@@ -67,6 +67,7 @@ func (l *land) glaze(now time.Time) {
 	for _, p := range l.changed {
 		p.changed, p.section = false, nil
 	}
+	l.flush++
 	clear(l.changed)
 	clear(l.fresh)
 	l.changed, l.fresh = l.changed[:0], l.fresh[:0]
@@ -76,13 +77,16 @@ func (l *land) glaze(now time.Time) {
 // seal makes the section of what is new.
 func (p *pane) seal(b *batch) {
 	from := len(b.bytes)
-	if p.spot.res != dotRes {
+	switch {
+	case p.spot.res != dotRes:
 		b.bytes = liveframe.AppendCounts(b.bytes, p.spot.ground, &p.counts)
-	} else {
+	case p.mixed:
+		p.appendWhole(b)
+	default:
 		b.bytes = liveframe.AppendSection(b.bytes, liveframe.Changes, p.spot.ground, p.lefts, p.fulls, p.left, p.full, p.moved)
 	}
 	p.section = b.cut(from)
-	p.left, p.full, p.moved, p.lefts, p.fulls = p.left[:0], p.full[:0], p.moved[:0], 0, 0
+	p.left, p.full, p.moved, p.lefts, p.fulls, p.mixed = p.left[:0], p.full[:0], p.moved[:0], 0, 0, false
 }
 
 // all is the section of everything in the cell, made once a batch; nothing where the
@@ -98,15 +102,20 @@ func (p *pane) all(b *batch) []byte {
 	if p.spot.res != dotRes {
 		b.bytes = liveframe.AppendCounts(b.bytes, p.spot.ground, &p.counts)
 	} else {
-		var full []byte
-		for u := range p.shown {
-			wire := u.wire()
-			full = liveframe.AppendFull(full, &wire)
-		}
-		b.bytes = liveframe.AppendSection(b.bytes, liveframe.Whole, p.spot.ground, 0, uint32(len(p.shown)), nil, full, nil)
+		p.appendWhole(b)
 	}
 	p.whole, p.wholeIn = b.cut(from), b.serial
 	return p.whole
+}
+
+// appendWhole adds everybody in a cell that shows dots.
+func (p *pane) appendWhole(b *batch) {
+	var full []byte
+	for u := range p.shown {
+		wire := u.wire()
+		full = liveframe.AppendFull(full, &wire)
+	}
+	b.bytes = liveframe.AppendSection(b.bytes, liveframe.Whole, p.spot.ground, 0, uint32(len(p.shown)), nil, full, nil)
 }
 
 // fill sends a window what is new in its panes, and what its view has come to or left.

@@ -36,7 +36,8 @@ func resOf(zoom float64) int {
 type unit struct {
 	Standing
 	number uint32
-	spot   *spot // of dotRes
+	spot   *spot  // of dotRes
+	toldIn uint64 // the flush in which a pane that shows dots told of it last
 }
 
 // spot is a cell that somebody stands in.
@@ -62,6 +63,7 @@ type pane struct {
 	left, full, moved []byte
 	lefts, fulls      uint32
 	changed           bool
+	mixed             bool   // somebody was told of and hidden in one flush
 	section           []byte // of the flush that runs
 	whole             []byte
 	wholeIn           uint64 // the batch that whole stands in
@@ -119,7 +121,8 @@ type land struct {
 	followers map[dispatch.PatrolID][]*window
 	looks     looks
 
-	// Of the flush that runs.
+	// Of the flush that runs, or of what is collected for the next.
+	flush   uint64
 	atMS    int64
 	changed []*pane
 	fresh   []*spot
@@ -127,7 +130,7 @@ type land struct {
 }
 
 func newLand(seen looks) *land {
-	l := &land{units: map[dispatch.PatrolID]*unit{}, windows: map[*viewer]*window{}, followers: map[dispatch.PatrolID][]*window{}, looks: seen}
+	l := &land{units: map[dispatch.PatrolID]*unit{}, windows: map[*viewer]*window{}, followers: map[dispatch.PatrolID][]*window{}, looks: seen, flush: 1}
 	for res := range l.spots {
 		l.spots[res] = map[cell.Cell]*spot{}
 	}
@@ -273,6 +276,7 @@ func (l *land) show(p *pane, u *unit) {
 		return
 	}
 	l.mark(p)
+	u.toldIn = l.flush
 	wire := u.wire()
 	if known && was.version == now.version && was.department == now.department && was.simulated == now.simulated {
 		var fits bool
@@ -297,6 +301,9 @@ func (l *land) hide(p *pane, u *unit) {
 		p.counts[was.class]--
 		return
 	}
+	// A section says who left before it says who is told of: whoever is both, in this order,
+	// would stay.
+	p.mixed = p.mixed || u.toldIn == l.flush
 	p.left = liveframe.AppendLeft(p.left, u.number)
 	p.lefts++
 	for _, w := range p.windows {
