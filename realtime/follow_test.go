@@ -36,7 +36,7 @@ func TestAFollowedPatrolIsToldOnceWhereverItGoes(t *testing.T) {
 			o.view.zoom = 8
 			h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
 		}
-		h.flush(time.Now())
+		h.tick(time.Now())
 		o.read(t)
 		if got := o.shown()[ids[0].UUID]; got.Point.Lon < lon-1e-6 || got.Point.Lon > lon+1e-6 {
 			t.Fatalf("step %d: shown at %g, stands at %g", step, got.Point.Lon, lon)
@@ -61,7 +61,7 @@ func TestAFollowedPatrolIsToldOnceWhereverItGoes(t *testing.T) {
 	}
 	o.view.following(nil)
 	h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
-	h.flush(time.Now())
+	h.tick(time.Now())
 	o.read(t)
 	if len(o.shown()) != 0 {
 		t.Errorf("%d are shown when nobody is followed", len(o.shown()))
@@ -134,13 +134,14 @@ func TestWhoIsGoneInTheSameFlushIsNotLeftBehind(t *testing.T) {
 		h.ask(ask{viewer: o.viewer, what: askJoin})
 		h.ask(ask{viewer: o.viewer, what: askView, view: o.view})
 		h.ask(ask{viewer: o.viewer, what: askSnapshot})
+		h.tick(time.Now())
 		o.read(t)
 		if _, shown := o.shown()[ids[0].UUID]; !shown {
 			t.Fatalf("%s: not shown at first", c.what)
 		}
 		c.goes(h, x, o, ids[0])
 		h.dirty[ids[0]] = struct{}{}
-		h.flush(time.Now())
+		h.tick(time.Now())
 		o.read(t)
 		if p, shown := o.shown()[ids[0].UUID]; shown {
 			t.Errorf("%s: still shown: %+v", c.what, p)

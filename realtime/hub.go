@@ -23,6 +23,7 @@ type hub struct {
 	looks     looks                          // who saw whom, still to be handed over
 	link      LinkState                      // as the viewers were told last
 	covert    map[dispatch.CaseID]struct{}   // cases that were covert when they were heard of
+	due       []ask                          // to be answered with the next tick, at most one of a kind from each viewer
 }
 
 // newHub makes a hub that shows whoever stands in the index now from its first flush
@@ -65,15 +66,40 @@ func (h *hub) ask(a ask) {
 	case askJoin:
 		h.viewers[a.viewer] = nil
 	case askSnapshot:
-		if _, here := h.viewers[a.viewer]; here {
-			h.snapshot(a.viewer, a.cases)
-		}
+		h.put(a)
 	case askView:
-		h.look(a.viewer, a.view)
+		if h.viewers[a.viewer] != nil {
+			h.put(a)
+		} else {
+			h.look(a.viewer, a.view)
+		}
 	case askLeave:
 		h.part(a.viewer)
 		h.strike(a.viewer)
 		delete(h.viewers, a.viewer)
+		h.due = slices.DeleteFunc(h.due, func(d ask) bool { return d.viewer == a.viewer })
+	}
+}
+
+// put keeps for the next tick what must be answered when everybody stands at the same
+// moment: were everybody brought there for each, fifty screens that come at once would
+// be fifty frames to all the others.
+func (h *hub) put(a ask) {
+	h.due = slices.DeleteFunc(h.due, func(d ask) bool { return d.viewer == a.viewer && d.what == a.what })
+	h.due = append(h.due, a)
+}
+
+// tick sends everybody what moved, then answers who asked meanwhile.
+func (h *hub) tick(now time.Time) {
+	h.flush(now)
+	due := h.due
+	h.due = nil
+	for _, a := range due {
+		if a.what == askView {
+			h.look(a.viewer, a.view)
+		} else if _, here := h.viewers[a.viewer]; here {
+			h.snapshot(a.viewer, a.cases)
+		}
 	}
 }
 
@@ -93,10 +119,9 @@ func (h *hub) part(v *viewer) {
 }
 
 // join puts a viewer into the audience of a key, which is made from the index if
-// there is none. What is dirty is flushed first, so that all members of an audience
+// there is none. What was dirty has been flushed, so that all members of an audience
 // stand at the same moment.
 func (h *hub) join(v *viewer, key audienceKey) *audience {
-	h.flush(time.Now())
 	a := h.audiences[key]
 	if a == nil {
 		a = &audience{key: key, members: map[*viewer]struct{}{}, shown: map[dispatch.PatrolID]struct{}{}, follow: map[dispatch.PatrolID]struct{}{}, lastSent: time.Now()}
@@ -124,7 +149,6 @@ func (h *hub) snapshot(v *viewer, cases []dispatch.Case) {
 	}
 	var b []byte
 	if v.binary {
-		h.flush(time.Now()) // so that all who have a pane stand at the same moment
 		if h.land.windows[v] == nil {
 			h.land.join(v, h.rightOf(v.who), at)
 		}
@@ -167,8 +191,6 @@ func (h *hub) patrolsOf(v *viewer, at view) []byte {
 	a := h.viewers[v]
 	if a == nil {
 		a = h.join(v, audienceKey{right: h.rightOf(v.who), view: at})
-	} else {
-		h.flush(time.Now())
 	}
 	b := append([]byte(nil), `,"patrols":[`...)
 	first := true
@@ -206,7 +228,6 @@ func (h *hub) look(v *viewer, at view) {
 	if key == old.key {
 		return
 	}
-	h.flush(time.Now())
 	before := old.shown
 	h.part(v)
 	a := h.join(v, key)

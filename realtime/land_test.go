@@ -253,7 +253,7 @@ func TestWindowsShowWhatTheIndexHolds(t *testing.T) {
 				h.ask(ask{viewer: onlookers[rnd.IntN(len(onlookers))].viewer, what: askSnapshot})
 			}
 			for range 1 + rnd.IntN(3)*rnd.IntN(8) {
-				h.flush(now)
+				h.tick(now)
 			}
 			for _, o := range onlookers {
 				if rnd.IntN(2) == 0 {
@@ -267,7 +267,7 @@ func TestWindowsShowWhatTheIndexHolds(t *testing.T) {
 		for _, o := range onlookers { // one that was behind is even after a tick
 			o.read(t)
 		}
-		h.flush(now.AddDate(10, 0, 0)) // totals are not told at every tick
+		h.tick(now.AddDate(10, 0, 0)) // totals are not told at every tick
 		for _, o := range onlookers {
 			o.read(t)
 			o.check(t, x)
@@ -311,7 +311,7 @@ func TestViewersOfOneRightShareBytes(t *testing.T) {
 			x.Move(p)
 			h.dirty[p.Patrol] = struct{}{}
 		}
-		h.flush(time.Now())
+		h.tick(time.Now())
 	}
 	move(0)
 	var onlookers []*onlooker
@@ -321,6 +321,7 @@ func TestViewersOfOneRightShareBytes(t *testing.T) {
 		onlookers = append(onlookers, o)
 		h.ask(ask{viewer: o.viewer, what: askJoin})
 		h.ask(ask{viewer: o.viewer, what: askSnapshot})
+		h.tick(time.Now())
 		o.read(t)
 	}
 	move(1)
@@ -361,7 +362,7 @@ func TestAViewerThatNeverReadsCostsBoundedMemory(t *testing.T) {
 			x.Move(p)
 			h.dirty[p.Patrol] = struct{}{}
 		}
-		h.flush(time.Now())
+		h.tick(time.Now())
 		if len(o.waiting) > maxTicksWaiting+1 {
 			t.Fatalf("%d messages wait", len(o.waiting))
 		}
@@ -370,7 +371,7 @@ func TestAViewerThatNeverReadsCostsBoundedMemory(t *testing.T) {
 		t.Errorf("closed with %d", o.code)
 	}
 	o.read(t)
-	h.flush(time.Now())
+	h.tick(time.Now())
 	o.read(t)
 	if got := o.shown()[ids[3].UUID]; len(o.picture.Patrols) != len(ids) || got.TMS != indexNow.Add(-1001*time.Millisecond).UnixMilli() {
 		t.Errorf("%d patrols, one of them %+v", len(o.picture.Patrols), got)
@@ -392,6 +393,7 @@ func BenchmarkFlush(b *testing.B) {
 		onlookers = append(onlookers, o)
 		h.ask(ask{viewer: o.viewer, what: askJoin})
 		h.ask(ask{viewer: o.viewer, what: askSnapshot})
+		h.tick(time.Now())
 		o.read(b)
 	}
 	b.ReportAllocs()
@@ -405,7 +407,7 @@ func BenchmarkFlush(b *testing.B) {
 			h.dirty[ids[i]] = struct{}{}
 		}
 		n++
-		h.flush(indexNow)
+		h.tick(indexNow)
 		for _, o := range onlookers {
 			for _, f := range o.waiting {
 				f.batch.release()
@@ -415,6 +417,50 @@ func BenchmarkFlush(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/400/20, "ns/update/viewer")
+}
+
+// Screens that come, look elsewhere and ask for all again between two ticks cost those who
+// are there nothing: whoever watches gets one frame a tick, and all are answered in it.
+func TestWhoeverComesWaitsForTheTick(t *testing.T) {
+	t.Parallel()
+	x, ids, walk := crowdedTown(50)
+	h := newHub(x)
+	for _, p := range walk(0) {
+		x.Move(p)
+	}
+	plain := func() *viewer {
+		v := newViewer(&websocket.Conn{}, dispatch.Viewer{Role: dispatch.RoleOperator}, &liveStats{})
+		h.ask(ask{viewer: v, what: askJoin})
+		h.ask(ask{viewer: v, what: askSnapshot})
+		return v
+	}
+	watching, other := plain(), plain()
+	h.tick(time.Now())
+	watching.waiting, watching.bytes = nil, 0
+	there := view{box: geo.Box{West: 121, South: 28, East: 122, North: 29}}
+	var came []*viewer
+	for i, id := range ids[:20] {
+		x.Move(Place{Patrol: id, Seq: 9, T: indexNow.Add(-time.Second), Point: geo.Point{Lon: 121.4, Lat: 28.5 + float64(i)/1e4}})
+		h.dirty[id] = struct{}{}
+		came = append(came, plain())
+		h.ask(ask{viewer: other, what: askView, view: [2]view{there, everywhere}[i%2]})
+		h.ask(ask{viewer: other, what: askSnapshot})
+	}
+	if n := len(watching.waiting); n != 0 {
+		t.Fatalf("%d frames before the tick", n)
+	}
+	if len(h.due) != len(came)+2 {
+		t.Errorf("%d questions wait, want one of each kind from each viewer", len(h.due))
+	}
+	h.tick(time.Now())
+	if n := len(watching.waiting); n != 1 {
+		t.Errorf("%d frames in a tick", n)
+	}
+	for _, v := range came {
+		if len(v.waiting) == 0 || v.waiting[0].kind != "snapshot" {
+			t.Fatal("who came is not shown where everybody stands")
+		}
+	}
 }
 
 // A district in one frame may be larger than what may wait: it is taken when nothing does.

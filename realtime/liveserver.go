@@ -124,7 +124,7 @@ func (l *LiveServer) Run(ctx context.Context) error {
 		case a := <-l.asks:
 			h.ask(a)
 		case <-ticker.C:
-			h.flush(time.Now())
+			h.tick(time.Now())
 		case <-handOver.C:
 			h.handOver(handed)
 		}
