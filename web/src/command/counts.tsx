@@ -11,7 +11,7 @@ import { isFinished } from "../state/queue.ts";
 import { grids } from "../state/register.ts";
 import { gate } from "../state/tick.ts";
 import { chosenID, detail, isOver } from "./choice.ts";
-import { following, patrolShown } from "./mapview.tsx";
+import { following, patrolShown } from "./mapshown.ts";
 
 /** A count is opened by going so near that each is shown. */
 export function enterCount(map: DistrictMap, at: CountMark): void {

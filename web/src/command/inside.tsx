@@ -8,7 +8,7 @@ import { departmentName } from "../state/register.ts";
 import { may } from "../state/session.ts";
 import { words } from "../i18n/index.ts";
 import { Mark } from "../ui/marks.tsx";
-import { showPatrol } from "./mapview.tsx";
+import { showPatrol } from "./mapshown.ts";
 
 type Found = components["schemas"]["Inside"];
 type Area = { grid_id: string } | { closure_id: string };

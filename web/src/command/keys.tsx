@@ -6,7 +6,7 @@ import { may } from "../state/session.ts";
 import { words } from "../i18n/index.ts";
 import { acknowledge, mute5 } from "./alarm.ts";
 import { busy, choose, chosenID, detail, dispatchNow, picks, standing } from "./choice.ts";
-import { closeTop, follow, toggleLayer } from "./mapview.tsx";
+import { closeTop, follow, toggleLayer } from "./mapshown.ts";
 import { query, step } from "./queue.tsx";
 import { swap } from "./team.tsx";
 

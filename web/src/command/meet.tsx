@@ -6,7 +6,7 @@ import { nowMs } from "../state/tick.ts";
 import { clock, distance, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { busy, meetAt, meetingOf } from "./choice.ts";
-import { districtMap } from "./mapview.tsx";
+import { districtMap } from "./mapshown.ts";
 
 /** The operator points at the map; stops when called. */
 const pointing = signal<(() => void) | null>(null);

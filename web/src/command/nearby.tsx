@@ -4,7 +4,7 @@ import { openable } from "../map/places.ts";
 import { distance } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { PlaceMark } from "../ui/marks.tsx";
-import { showPlace } from "./mapview.tsx";
+import { showPlace } from "./mapshown.ts";
 
 type Near = CaseDetail["nearby"]["places"][number];
 
