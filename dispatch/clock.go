@@ -243,7 +243,7 @@ func clocksOf(c Case) []ClockName {
 // stillToLeave says whether a joint case waits for patrols to set out. That one of them
 // has taken it on, and the case is signed by that, says nothing of the others.
 func stillToLeave(c Case) bool {
-	if len(c.Departments) < 2 || !slices.Contains([]Stage{StageDispatched, StageSigned, StageHandling}, c.Stage) {
+	if len(c.Departments) < 2 || !slices.Contains([]Stage{StageDispatched, StageSigned, StageHandling, StageExtended}, c.Stage) {
 		return false
 	}
 	return slices.ContainsFunc(c.Assignments, func(a Assignment) bool {

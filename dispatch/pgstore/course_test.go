@@ -260,9 +260,12 @@ func TestWhoDoesNotLeaveIsOverdueThoughTheOtherDid(t *testing.T) {
 	w := newWorld(t)
 	c := w.file("C01")
 	leaves := func() *dispatch.Clock {
-		clocks := w.see(c.ID).Clocks
-		if i := slices.IndexFunc(clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockLeave }); i >= 0 {
-			return &clocks[i]
+		now := w.see(c.ID)
+		if wrong := clocksRight(now, 0); wrong != "" {
+			t.Error(wrong) // by the manual of the walk, too
+		}
+		if i := slices.IndexFunc(now.Clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockLeave }); i >= 0 {
+			return &now.Clocks[i]
 		}
 		return nil
 	}
@@ -275,6 +278,13 @@ func TestWhoDoesNotLeaveIsOverdueThoughTheOtherDid(t *testing.T) {
 	w.mustAnswer(c, second, dispatch.Accept)
 	if leaves() == nil {
 		t.Error("who accepted has not left yet")
+	}
+	// More time for the case is none for who has not left.
+	w.move(w.operator, c.ID, dispatch.MoveOrder{Move: dispatch.MoveStart})
+	w.move(w.operator, c.ID, dispatch.MoveOrder{Move: dispatch.MoveAskExtension, Reason: "夜间施工", Days: 1})
+	w.move(w.person2(dispatch.RoleDutyLeader, ""), c.ID, dispatch.MoveOrder{Move: dispatch.MoveGrant})
+	if now := leaves(); now == nil || !now.Since.Equal(begun.Since) {
+		t.Errorf("a longer limit makes the clock until all leave %+v, begun %v", now, begun.Since)
 	}
 	w.mustAnswer(c, second, dispatch.SetOut)
 	if k := leaves(); k != nil {

@@ -81,19 +81,19 @@ signed>handling handling>feedback feedback>verifying verifying>closed reported>v
 ruled>dispatched handling>extended handling>suspended extended>handling suspended>handling verifying>rework rework>feedback closed>reopened
 reopened>dispatched dispatched>reported accepted>void filed>void dispatched>void signed>void handling>void void>reported`
 
-// clocksOfTheDuty are those that run in each stage; one in brackets while nobody has set
-// out for a joint case. Beside them runs that of an order that waits for its answer.
+// clocksOfTheDuty are those that run in each stage; one in brackets while somebody sent to
+// a joint case has not set out. Beside them runs that of an order that waits for its answer.
 const clocksOfTheDuty = `
 reported: accept
 accepted: file
 filed: send
 dispatched: settle answer (leave)
-signed: settle
+signed: settle (leave)
 returned once: redirect
 returned twice: ruling
 ruled: redirect
-handling: settle
-extended: settle
+handling: settle (leave)
+extended: settle (leave)
 suspended: resume settle
 verifying: check
 rework: rework
@@ -123,18 +123,26 @@ func clocksRight(c dispatch.CaseDetail, returns int) string {
 	if s := c.Course.Supervision; s != nil && s.AnsweredAt == nil && c.ClosedAt == nil {
 		must = append(must, "supervision")
 	}
+	home := slices.ContainsFunc(c.Assignments, func(a dispatch.Assignment) bool {
+		return a.Kind == dispatch.KindDepartment && (a.State == dispatch.Offered || a.State == dispatch.Taken)
+	})
+	if i := slices.Index(must, "(leave)"); i >= 0 && len(c.Departments) > 1 && home {
+		must[i] = "leave"
+	} else if i >= 0 {
+		must = slices.Delete(must, i, i+1)
+	}
 	var runs []string
 	for _, k := range c.Clocks {
 		runs = append(runs, string(k.Name))
 		if k.Paused != (c.Stage == dispatch.StageSuspended && k.Name == dispatch.ClockSettle) {
 			return fmt.Sprintf("in %s clock %s is paused: %v", stage, k.Name, k.Paused)
 		}
-		if !slices.Contains(must, string(k.Name)) && !slices.Contains(must, "("+string(k.Name)+")") {
+		if !slices.Contains(must, string(k.Name)) {
 			return fmt.Sprintf("in %s clock %s runs, which is not one of %v", stage, k.Name, must)
 		}
 	}
 	for _, n := range must {
-		if !strings.HasPrefix(n, "(") && !slices.Contains(runs, n) {
+		if !slices.Contains(runs, n) {
 			return fmt.Sprintf("in %s clock %s does not run, only %v", stage, n, runs)
 		}
 	}
