@@ -70,9 +70,8 @@ func wanted(c Case, crews []Crew, choices []Choice) []Team {
 		return slices.ContainsFunc(c.Departments, func(d CaseDepartment) bool { return d.Code == department })
 	}
 	switch {
-	case c.Covert != nil && len(choices) == 0 && !calls(GridDepartment): // nobody in uniform walks up to look first
-	case !calls(GridDepartment):
-		add(Team{Kind: KindFirstLook, Department: GridDepartment}, !looked)
+	case !calls(GridDepartment): // to a covert case nobody in uniform walks up to look, but whom an operator chose
+		add(Team{Kind: KindFirstLook, Department: GridDepartment}, !looked && c.Covert == nil)
 	case !looked && c.Covert == nil:
 		teams = append(teams, Team{Kind: KindFirstLook, Department: GridDepartment})
 	}
