@@ -91,10 +91,35 @@ func (s *Service) answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 	default:
 		s.Wake()
 	}
-	if verb == Decline && err == nil {
-		s.nextBest(ctx, id, "declined")
+	if verb == Decline {
+		if err == nil {
+			s.nextBest(ctx, id, "declined")
+		}
+		return s.parted(ctx, v, id, aid)
 	}
 	return s.detail(ctx, v, id)
+}
+
+// parted answers a case to whoever has just declined it: as a whole where they see it all
+// the same, and else no more than that they did. Phones say things twice, and what became
+// of the case meanwhile is not theirs to hear.
+func (s *Service) parted(ctx context.Context, v Viewer, id CaseID, aid AssignmentID) (CaseDetail, error) {
+	c, err := s.Store.Detail(ctx, id)
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	if Visible(v, c.Scope) {
+		return c, s.addTo(ctx, v, &c)
+	}
+	out := CaseDetail{Case: c.receipt(), Reports: []Report{}, Events: []CaseEvent{}, Nearby: Nearby{}, Moves: []NextMove{}, Precedents: []Precedent{},
+		Past: []PastCase{}, Holds: []JoinedCase{}, Been: []Been{}, Revisits: []Revisit{}, Evidence: []Evidence{}, Now: c.Now}
+	for _, a := range c.Assignments {
+		if a.ID == aid {
+			a.Candidates = []Candidate{}
+			out.Assignments = []Assignment{a}
+		}
+	}
+	return out, nil
 }
 
 // mayAnswer says whether a viewer may answer for an assignment. Whoever had it and
