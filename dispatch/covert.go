@@ -182,17 +182,25 @@ func (s *Service) releaseDue(ctx context.Context, d Deadline) error {
 	return nil
 }
 
-// release ends what was secret. Who reported a case that is closed already hears of it
-// now.
+// release ends what was secret. Who reported a case that has ended already hears of it now,
+// whoever ended it.
 func (t *turn) release(because, reason string) {
 	c := &t.Case
 	answer := c.Covert.Answer
 	c.Covert = nil
 	t.Disarm = append(t.Disarm, Step{Step: StepRelease})
 	t.event("covert.released", PatrolID{}, facts{"because": because, "note": reason})
-	if answer != nil {
-		t.toReporters(WhyClosed, *answer)
+	why, said := WhyClosed, saidClosed(t.names, *c, "")
+	switch {
+	case c.Stage.Open():
+		return
+	case c.Stage == StageVoid:
+		why, said = WhyVoid, saidVoid()
 	}
+	if answer != nil {
+		said = *answer
+	}
+	t.toReporters(why, said)
 }
 
 const reasonNotNeeded = "it is not needed"
@@ -215,12 +223,17 @@ func (t *turn) keepQuiet() {
 	if t.Case.Covert == nil {
 		return
 	}
+	kept := *t.Case.Covert
 	for _, n := range t.Notices {
-		if n.Why == WhyClosed {
+		if n.Why == WhyClosed || n.Why == WhyVoid {
 			text := n.Text
-			t.Case.Covert.Answer = &text
+			kept.Answer = &text
 		}
 	}
+	if t.Case.Stage.Open() { // what was opened again has no answer yet
+		kept.Answer = nil
+	}
+	t.Case.Covert = &kept
 	loud := func(n Notice) bool { return n.Why != WhyReceived && !n.Knows }
 	t.Notices = slices.DeleteFunc(t.Notices, loud)
 	t.Tell = slices.DeleteFunc(t.Tell, func(a Announcement) bool { return a.Notice != nil && loud(*a.Notice) })
