@@ -51,8 +51,8 @@ type FlowStore interface {
 var ErrLeave = errors.New("the case is left as it is")
 
 // Audience is who hears of a clock: the unit's officers, the town's leaders, the
-// district's.
-type Audience struct{ Unit, Town, District []StaffID }
+// district's. Of a covert case it is Knowing alone, those who command it or take part.
+type Audience struct{ Unit, Town, District, Knowing []StaffID }
 
 // Precedent is a ruling that was made nearby.
 type Precedent struct {
@@ -229,7 +229,7 @@ func (t *turn) take(s *Service, r Rule, o MoveOrder, told Audience) (plan bool) 
 		f.Urged++
 		f.UrgedAt = &t.now
 		t.event("urged", PatrolID{}, facts{"count": f.Urged, "reason": because, "unit": t.Case.lead()})
-		t.toStaff(told.Unit, WhyUrged, saidUrged(t.Case, because))
+		t.toStaff(told, told.Unit, WhyUrged, saidUrged(t.Case, because))
 	case MoveSupervise:
 		t.supervise(o.Level, because, t.answerDue(o.Hours), told)
 	case MoveAnswer:

@@ -151,10 +151,9 @@ func (t *turn) climbRevisit(r *Revisit, grid *string, duty Duty, know []StaffID)
 		r.NextAt = &next
 	}
 	t.setRevisit(*r)
-	tell := t.toStaff
 	if t.Case.Covert != nil {
-		told, tell = know, t.toKnowing
+		told = know
 	}
 	t.event("revisit."+string(r.State), PatrolID{}, facts{"revisit": r.ID, "days": r.AfterDays, "grid": grid, "told": len(told)})
-	tell(told, why, saidRevisit(t.names, t.Case, *r, why, t.calendar.zone))
+	t.note(told, why, saidRevisit(t.names, t.Case, *r, why, t.calendar.zone))
 }

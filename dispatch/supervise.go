@@ -41,25 +41,28 @@ func (t *turn) supervise(level, reason string, due time.Time, told Audience) {
 	}
 	t.event("supervised", PatrolID{}, facts{"level": level, "reason": reason, "due_at": due, "unit": t.Case.lead()})
 	w := saidSupervised(t.Case, level, due, t.calendar.zone)
-	t.toStaff(told.Unit, WhySupervised, w)
+	t.toStaff(told, told.Unit, WhySupervised, w)
 	if level != LevelTown {
-		t.toStaff(told.Town, WhySupervised, w)
+		t.toStaff(told, told.Town, WhySupervised, w)
 	}
 }
 
-// toStaff tells people of the district something about the case.
-func (t *turn) toStaff(staff []StaffID, why string, w Words) {
-	if t.Case.Covert == nil {
-		t.note(staff, why, w)
+// toStaff tells some of an audience something about the case; of a covert one those who
+// know of it, or nobody would hear that it runs out.
+func (t *turn) toStaff(told Audience, staff []StaffID, why string, w Words) {
+	if t.Case.Covert != nil {
+		staff = told.Knowing
 	}
+	t.note(staff, why, w)
 }
 
-// toKnowing tells people of a covert case who know of it.
-func (t *turn) toKnowing(staff []StaffID, why string, w Words) { t.note(staff, why, w) }
-
+// note tells people who may know of the case, covert or not, each of one thing once.
 func (t *turn) note(staff []StaffID, why string, w Words) {
 	for _, id := range staff {
 		n := Notice{StaffID: id, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: w, Seen: !id.IsZero() && id == t.actor.Staff, Knows: true}
+		if slices.Contains(t.Notices, n) {
+			continue
+		}
 		t.Notices = append(t.Notices, n)
 		if !n.Seen {
 			t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Notice: &n})
@@ -108,6 +111,9 @@ func saidClock(c Case, k Clock, why string, zone *time.Location) Words {
 		return Words{fmt.Sprintf("事件 %s 的%s时限已用四分之三，%s 到期。", c.Number, n.ZH, at), fmt.Sprintf("Case %s: three quarters of the time for %s are used, due %s.", c.Number, n.EN, at)}
 	case WhyOverdue:
 		return Words{fmt.Sprintf("事件 %s 的%s已超时（%s 到期）。", c.Number, n.ZH, at), fmt.Sprintf("Case %s: %s is overdue since %s.", c.Number, n.EN, at)}
+	}
+	if c.Covert != nil { // the district is not told of it
+		return Words{fmt.Sprintf("事件 %s 的%s严重超时。", c.Number, n.ZH), fmt.Sprintf("Case %s: %s is long overdue.", c.Number, n.EN)}
 	}
 	return Words{fmt.Sprintf("事件 %s 的%s严重超时，报区级处理。", c.Number, n.ZH), fmt.Sprintf("Case %s: %s is long overdue, now with the district.", c.Number, n.EN)}
 }
@@ -246,7 +252,7 @@ func (t *turn) rung(k Clock, told Audience) {
 	switch k.Rung {
 	case RungWarned:
 		t.event("clock.warned", PatrolID{}, said)
-		t.toStaff(told.Unit, WhyWarned, saidClock(t.Case, k, WhyWarned, zone))
+		t.toStaff(told, told.Unit, WhyWarned, saidClock(t.Case, k, WhyWarned, zone))
 	case RungOverdue:
 		t.event("clock.overdue", PatrolID{}, said)
 		if k.Name == ClockResume {
@@ -254,11 +260,11 @@ func (t *turn) rung(k Clock, told Audience) {
 			t.stage(StageHandling, "the suspension has ended")
 			return
 		}
-		t.toStaff(told.Town, WhyOverdue, saidClock(t.Case, k, WhyOverdue, zone))
+		t.toStaff(told, told.Town, WhyOverdue, saidClock(t.Case, k, WhyOverdue, zone))
 		t.overseen(k, LevelTown, told)
 	case RungDistrict:
 		t.event("clock.district", PatrolID{}, said)
-		t.toStaff(told.District, WhyDistrict, saidClock(t.Case, k, WhyDistrict, zone))
+		t.toStaff(told, told.District, WhyDistrict, saidClock(t.Case, k, WhyDistrict, zone))
 		t.overseen(k, LevelDistrict, told)
 	}
 }

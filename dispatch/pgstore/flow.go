@@ -74,14 +74,24 @@ func (s *Store) audiences(ctx context.Context, on reader, cases []dispatch.Case)
 		anywhere = anywhere || len(c.Scope.Areas) == 0
 	}
 	var all []audienceRow
+	knowing := make([][]dispatch.StaffID, len(cases))
 	batch := &pgx.Batch{}
 	batch.Queue(audience, s.district.UUID, distinct(units), distinct(areas), anywhere).Query(collect(&all))
+	for i, c := range cases {
+		if c.Covert != nil {
+			batch.Queue(peopleBehind, s.district.UUID, uuids(c.Commanders), uuids(c.Scope.Patrols)).Query(func(rows pgx.Rows) (err error) {
+				knowing[i], err = pgx.CollectRows(rows, scanStaffID)
+				return err
+			})
+		}
+	}
 	if err := on.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("ask whom to tell: %w", err)
 	}
 	out := make([]dispatch.Audience, len(cases))
 	for i, c := range cases {
 		out[i] = audienceOf(c, all)
+		out[i].Knowing = knowing[i]
 	}
 	return out, nil
 }

@@ -123,8 +123,13 @@ func (s *Store) PeopleBehind(ctx context.Context, accounts []dispatch.AccountID,
 	if err != nil {
 		return nil, fault(err)
 	}
-	out, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (id dispatch.StaffID, err error) { return id, row.Scan(&id.UUID) })
+	out, err := pgx.CollectRows(rows, scanStaffID)
 	return out, fault(err)
+}
+
+func scanStaffID(row pgx.CollectableRow) (id dispatch.StaffID, err error) {
+	err = row.Scan(&id.UUID)
+	return id, err
 }
 
 const setRevisit = `
