@@ -347,6 +347,16 @@ func canCome(r Runner, t Team) bool {
 	return failing(r, t, nil) == failNone && r.Leg != nil && r.Leg.Reachable
 }
 
+// brings is how many of the skills that are wanted a runner has.
+func (t Team) brings(r Runner) (n int) {
+	for _, skill := range t.Skills {
+		if slices.Contains(r.Skills, skill) {
+			n++
+		}
+	}
+	return n
+}
+
 // want is what a team asks of a batch. Whoever reported is there already, and looks
 // first where they may.
 func (b *batchPlan) want(t seat, patrols []PatrolID) batch.Want {
@@ -356,8 +366,17 @@ func (b *batchPlan) want(t seat, patrols []PatrolID) batch.Want {
 	there := reporter != nil && team.Kind == KindFirstLook && slices.ContainsFunc(team.Runners, func(r Runner) bool {
 		return r.PatrolID == *reporter && canCome(r, team)
 	})
+	// One seat stands for the team: where skills are wanted it is for who brings most of
+	// them, or as many as who is to be moved away. The rest of the team is whoever the match
+	// leaves.
+	skills := 0
 	for _, r := range team.Runners {
-		if !canCome(r, team) || there && r.PatrolID != *reporter {
+		if canCome(r, team) && (t.e.held == nil || r.PatrolID == t.e.held.Patrol) {
+			skills = max(skills, team.brings(r))
+		}
+	}
+	for _, r := range team.Runners {
+		if !canCome(r, team) || there && r.PatrolID != *reporter || team.brings(r) < skills {
 			continue
 		}
 		at, _ := slices.BinarySearchFunc(patrols, r.PatrolID, compareIDs)
@@ -411,7 +430,7 @@ func (s *Service) moveTo(ctx context.Context, e *entry, must time.Duration) erro
 		return err
 	}
 	pick := plan.Teams[0]
-	if pick.Chosen == nil {
+	if len(pick.going()) != 1 || pick.Shortfall != "" { // whoever is moved leaves no gap
 		return errNothingToDo
 	}
 	record := &PlanRecord{ID: NewID[planKind](), Why: e.why, Input: input, Output: output, State: "committed"}

@@ -1,0 +1,69 @@
+package pgstore_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
+)
+
+// matched plans all that waits for the window, as one.
+func (w *world) matched() {
+	w.t.Helper()
+	pgtest.Advance(w.t, w.db, 3*time.Second)
+	w.poll(w.node())
+}
+
+// A batch leaves whoever brings the skill that a case wants to that case, though another
+// would be there first and the two together sooner.
+func TestABatchMindsWhatIsToBeBrought(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ordinary("O05", "police")
+	w.ordinary("O06", "police")
+	w.crew("O06", `[{"department":"police","people":1,"skills":["camera"]}]`)
+	w.exec(`UPDATE patrols SET skills = '{camera}' WHERE code = 'P2'`)
+	near, far := w.fileAt("O06", 310), w.fileAt("O05", 890)
+	w.matched()
+	for c, want := range map[dispatch.CaseID]string{near.ID: "P2", far.ID: "P1"} {
+		got := w.see(c)
+		eq(t, "who goes in category "+got.Category, who(got.Case, "police"), want)
+		eq(t, "who lacks in category "+got.Category, strings.Contains(w.items(got.Case), "police"), false)
+	}
+}
+
+// Who is on a case with a skill that it wants is moved only where another brings it there.
+func TestWhoIsMovedLeavesNoGap(t *testing.T) {
+	t.Parallel()
+	for name, skills := range map[string]string{"nobody else brings it": "{}", "another brings it": "{camera}"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.ordinary("O05", "police")
+			w.ordinary("O06", "police")
+			w.crew("O06", `[{"department":"police","people":1,"skills":["camera"]}]`)
+			w.exec(`DELETE FROM duties; UPDATE patrols SET status = 'off_duty' WHERE code IN ('P1', 'P2')`)
+			w.patrol("A", "police", 0)
+			w.patrol("B", "police", 9100)
+			w.exec(`UPDATE patrols SET skills = '{camera}' WHERE code = 'A'`)
+			w.exec(`UPDATE patrols SET skills = $1 WHERE code = 'B'`, skills)
+			w.setStatus("B", "break")
+			far := w.fileAt("O06", 9000)
+			w.matched()
+			eq(t, "who goes far", who(w.see(far.ID).Case, "police"), "A")
+			w.setStatus("B", "free")
+			near := w.fileAt("O05", -100)
+			w.matched()
+			wantFar, wantNear := "A", "B"
+			if skills != "{}" {
+				wantFar, wantNear = "B", "A"
+			}
+			got := w.see(far.ID)
+			eq(t, "who goes far then", who(got.Case, "police"), wantFar)
+			eq(t, "who lacks there", strings.Contains(w.items(got.Case), "police"), false)
+			eq(t, "who goes near", who(w.see(near.ID).Case, "police"), wantNear)
+		})
+	}
+}
