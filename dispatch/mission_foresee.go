@@ -43,6 +43,13 @@ func (s *Service) foresee(ctx context.Context, b *brief) error {
 			return fmt.Errorf("ask who will be free: %w", err)
 		}
 	}
+	return s.foreseeCover(ctx, b, police, nil)
+}
+
+// foreseeCover asks which towns are at stake when those of the police go. gone are on
+// their way to other cases of the same batch, and keep no town covered.
+func (s *Service) foreseeCover(ctx context.Context, b *brief, police, gone []PatrolID) error {
+	b.input.Cover = nil
 	if len(police) == 0 {
 		return nil
 	}
@@ -51,7 +58,7 @@ func (s *Service) foresee(ctx context.Context, b *brief) error {
 		return fmt.Errorf("ask where the towns are: %w", err)
 	}
 	i := slices.IndexFunc(b.input.Teams, func(t Team) bool { return t.Department == CoverDepartment && t.Kind == KindDepartment })
-	watch := free(b.input.Teams[i].Runners)
+	watch := slices.DeleteFunc(free(b.input.Teams[i].Runners), func(r Runner) bool { return slices.Contains(gone, r.PatrolID) })
 	doubtful := slices.DeleteFunc(slices.Clone(towns), func(t TownAt) bool { return surelyNear(t.At, watch, police) })
 	if b.input.Cover, err = s.covered(ctx, doubtful, watch); err != nil || len(b.input.Cover) == 0 {
 		return err
@@ -62,16 +69,26 @@ func (s *Service) foresee(ctx context.Context, b *brief) error {
 	return err
 }
 
-// foresee asks for what a case is told of a department that falls short by the match
-// alone: who of it is free soonest, those counted who go to the others.
-func (b *batchPlan) foresee(ctx context.Context, going []Leaving) error {
+// foresee asks for what follows from the match alone: of a department that falls short by
+// it who is free soonest, those counted who go to the others; and which towns are left by
+// all who go together, though none of the plans would leave them by itself.
+func (b *batchPlan) foresee(ctx context.Context, going []Leaving, goes map[PatrolID]*entry) error {
 	var short []string
 	var lacking []*entry
+	police := map[*entry][]PatrolID{} // that go to each
+	for id, to := range goes {
+		if to.held != nil {
+			police[to] = append(police[to], id)
+		}
+	}
 	for _, e := range b.entries {
 		if e.held != nil {
 			continue
 		}
 		for _, p := range MakePlan(e.b.input).Teams {
+			if p.Department == CoverDepartment && p.Kind == KindDepartment {
+				police[e] = p.going()
+			}
 			if p.Shortfall == "" {
 				continue
 			}
@@ -81,6 +98,20 @@ func (b *batchPlan) foresee(ctx context.Context, going []Leaving) error {
 			if !slices.Contains(lacking, e) {
 				lacking = append(lacking, e)
 			}
+		}
+	}
+	for _, e := range b.entries {
+		var gone []PatrolID
+		for to, all := range police {
+			if to != e && !to.proposes() {
+				gone = append(gone, all...)
+			}
+		}
+		if e.held != nil || len(gone) == 0 {
+			continue
+		}
+		if err := b.s.foreseeCover(ctx, &e.b, police[e], gone); err != nil {
+			return err
 		}
 	}
 	if len(short) == 0 {

@@ -224,7 +224,7 @@ func (b *batchPlan) match(ctx context.Context) error {
 			return barredNamed
 		})
 	}
-	return b.foresee(ctx, going)
+	return b.foresee(ctx, going, goes)
 }
 
 // unmatch leaves every case to its own nearest.

@@ -1,6 +1,7 @@
 package pgstore_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -64,6 +65,43 @@ func TestWhoIsMovedLeavesNoGap(t *testing.T) {
 			eq(t, "who goes far then", who(got.Case, "police"), wantFar)
 			eq(t, "who lacks there", strings.Contains(w.items(got.Case), "police"), false)
 			eq(t, "who goes near", who(w.see(near.ID).Case, "police"), wantNear)
+		})
+	}
+}
+
+// Two cases of one batch take the two patrols that a town has: neither plan by itself
+// leaves it, both together do, and both say so.
+func TestABatchThatLeavesATownIsMarked(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]bool{"both go": false, "a third stays": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := coverWorld(t)
+			w.ordinary("O05", "police")
+			w.patrol("P3", "police", 900)
+			if more {
+				w.patrol("P4", "police", -4000)
+			}
+			a, b := w.fileAt("O05", 310), w.fileAt("O05", 890)
+			w.matched()
+			for _, c := range []dispatch.Case{a, b} {
+				got := w.see(c.ID)
+				if got.Dispatch != dispatch.DispatchDone || who(got.Case, "police") == "" || who(got.Case, "police") == "P2" {
+					t.Fatalf("%s goes", who(got.Case, "police"))
+				}
+				if marked := got.Cover != nil && len(got.Cover.Towns) == 1 && got.Cover.Towns[0].Code == "T1"; marked == more {
+					t.Errorf("%s goes, marked %+v", who(got.Case, "police"), got.Cover)
+				}
+				plans, err := w.store.Plans(context.Background(), c.ID)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range plans {
+					if again, err := dispatch.Replay(p.Input); err != nil || string(again) != string(p.Output) {
+						t.Errorf("the plan does not replay: %v", err)
+					}
+				}
+			}
 		})
 	}
 }
