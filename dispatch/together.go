@@ -195,8 +195,9 @@ func (b *batchPlan) match(ctx context.Context) error {
 	}
 	for _, e := range b.entries {
 		e.why = why
-		// Who is only proposed for a covert report is on no errand that a veil would hide.
-		covertly := func(to *entry) bool { return to.proposes() && to.b.c.Covert != nil }
+		// Who is matched with a covert case need not be sent to it in the end, and then is on
+		// no errand that a veil would hide.
+		covertly := func(to *entry) bool { return to.b.c.Covert != nil }
 		for i := range e.b.input.Teams {
 			for j := range e.b.input.Teams[i].Runners {
 				r := &e.b.input.Teams[i].Runners[j]

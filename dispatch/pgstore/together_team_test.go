@@ -2,6 +2,7 @@ package pgstore_test
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -103,5 +104,41 @@ func TestABatchThatLeavesATownIsMarked(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A patrol that was matched with a covert case and is not sent to it in the end, since it
+// is another's turn, is on no errand: why it did not go to the other case of the batch
+// must not name the covert one all the same.
+func TestABatchNamesNoCovertCase(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.ordinary("O05", "police")
+	w.exec(`DELETE FROM duties; UPDATE patrols SET status = 'off_duty' WHERE code IN ('P1', 'P2')`)
+	w.patrol("A", "police", 0)
+	w.patrol("B", "police", 300)
+	w.patrol("C", "police", 5100)
+	done := w.fileAt("O05", 0)
+	w.matched()
+	eq(t, "who was sent before", who(w.see(done.ID).Case, "police"), "A")
+	w.mustAnswer(done, "A", dispatch.Accept, dispatch.Arrive, dispatch.Finish)
+	leader, other := w.person2(dispatch.RoleDutyLeader, ""), w.person2(dispatch.RoleOperator, "")
+	d := w.report("O05")
+	d.Sent, d.Covert = atM(0), &dispatch.CoverOrder{Reason: "便衣摸排"}
+	filed, err := w.desk.FileReport(context.Background(), leader, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := w.fileAt("O05", 5000)
+	w.matched()
+	eq(t, "whose turn it is", who(w.seenBy(leader, filed.Case.ID).Case, "police"), "B")
+	got := w.seenBy(other, open.ID)
+	eq(t, "who goes to the other", who(got.Case, "police"), "C")
+	text, err := json.Marshal(got)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if number := filed.Case.Number; strings.Contains(string(text), number) {
+		t.Errorf("another operator reads %s in %s", number, text)
 	}
 }
