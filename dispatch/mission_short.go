@@ -22,7 +22,7 @@ func (s *Service) Shortfalls(ctx context.Context) error {
 }
 
 func (s *Service) shortfalls(ctx context.Context) error {
-	short, err := s.Store.Short(ctx, mostShort)
+	short, err := s.Store.Short(ctx, waitingStages, mostShort)
 	if err != nil {
 		return fmt.Errorf("list what is missing: %w", err)
 	}
@@ -49,7 +49,7 @@ func (s *Service) lookAgain(ctx context.Context, short ShortCase) error {
 		return s.Store.Looked(ctx, short)
 	}
 	err = s.Store.Change(ctx, short.Case, nil, func(d Docket) (Turn, error) {
-		if !d.Case.Stage.Open() || d.Case.Dispatch != DispatchDone || d.Case.Version != c.Version {
+		if !d.Case.Stage.Open() || slices.Contains(waitingStages, d.Case.Stage) || d.Case.Dispatch != DispatchDone || d.Case.Version != c.Version {
 			return Turn{}, errNothingToDo
 		}
 		t := newTurn(d, system)

@@ -106,8 +106,9 @@ type CaseStore interface {
 	// Secrets answers what is secret of the covert cases at present.
 	Secrets(ctx context.Context) ([]Secret, error)
 	// Short answers cases that lack a department, of which somebody has come free since
-	// that was last looked at, the longest first; Looked notes that it was.
-	Short(ctx context.Context, limit int) ([]ShortCase, error)
+	// that was last looked at, the longest first; Looked notes that it was. Those in the
+	// given stages are left out.
+	Short(ctx context.Context, but []Stage, limit int) ([]ShortCase, error)
 	Looked(ctx context.Context, c ShortCase) error
 }
 

@@ -218,13 +218,17 @@ func (s *Store) Relief(ctx context.Context, departments []string, going []dispat
 const shortCases = `
 SELECT i.case_id, array_agg(i.department ORDER BY i.department), (SELECT gp_now())
 FROM operator_items i JOIN cases c ON c.id = i.case_id
-WHERE i.district_id = $1 AND i.settled_at IS NULL AND i.reason <> 'shift_ends' AND c.closed_at IS NULL AND c.dispatch = 'done'
+WHERE i.district_id = $1 AND i.settled_at IS NULL AND i.reason <> 'shift_ends' AND c.closed_at IS NULL AND c.dispatch = 'done' AND c.stage <> ALL ($3)
   AND EXISTS (SELECT FROM patrols p WHERE p.district_id = $1 AND p.department = i.department AND p.status = 'free' AND p.status_at > i.looked_at)
 GROUP BY i.case_id ORDER BY min(i.made_at) LIMIT $2`
 
 // Short implements dispatch.CaseStore.
-func (s *Store) Short(ctx context.Context, limit int) ([]dispatch.ShortCase, error) {
-	rows, err := s.db.Query(ctx, shortCases, s.district.UUID, limit)
+func (s *Store) Short(ctx context.Context, but []dispatch.Stage, limit int) ([]dispatch.ShortCase, error) {
+	stages := make([]string, len(but))
+	for i, stage := range but {
+		stages[i] = string(stage)
+	}
+	rows, err := s.db.Query(ctx, shortCases, s.district.UUID, limit, stages)
 	if err != nil {
 		return nil, fault(err)
 	}
