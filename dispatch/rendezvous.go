@@ -93,6 +93,14 @@ func (s *Service) riders(c Case) ([]rider, error) {
 	return out, nil
 }
 
+// promised is how long it was to take when it was sent.
+func (r rider) promised() time.Duration {
+	if r.a.EtaS == nil {
+		return 0
+	}
+	return time.Duration(*r.a.EtaS * float64(time.Second))
+}
+
 // meetAsk is the question for those of whom it is known where they are; who names them.
 func meetAsk(c Case, riders []rider, now time.Time) (q road.MeetAsk, who []AssignmentID) {
 	q.Target = c.Place()
@@ -322,8 +330,11 @@ func (s *Service) times(ctx context.Context, c Case, next placed, riders []rider
 				return before, false, fmt.Errorf("ask for the way of %s: %w", r.a.PatrolCode, err)
 			}
 			g.Eta = time.Duration(way[0].DurationS * float64(time.Second))
-		case r.a.EtaS != nil: // nobody knows where it is: what was promised
-			g.Eta = time.Duration(*r.a.EtaS * float64(time.Second))
+			if !way[0].Reachable { // not on any road, as it stands; the times of the others stay sensible
+				g.Eta = r.promised()
+			}
+		default: // nobody knows where it is
+			g.Eta = r.promised()
 		}
 		all[i] = g
 		arrive := time.Time{}

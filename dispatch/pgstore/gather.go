@@ -9,8 +9,11 @@ import (
 	"github.com/gridpatrol/gridpatrol/dispatch"
 )
 
+// A mission of a plan that is only proposed gathers nobody, and must not crowd out those
+// who are on their way; nor does one who goes alone meet anybody.
 const gatherings = `
 SELECT m.case_id, (SELECT gp_now()) FROM missions m WHERE m.district_id = $1 AND m.ended_at IS NULL AND m.state = 'gathering'
+  AND (SELECT count(*) FROM assignments a WHERE a.case_id = m.case_id AND a.active AND a.kind = 'department') > 1
 ORDER BY m.made_at, m.case_id LIMIT $2`
 
 // Gatherings implements dispatch.CaseStore.

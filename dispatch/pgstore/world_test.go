@@ -295,13 +295,21 @@ type fakeRoads struct {
 	road.Straight
 	mu   sync.Mutex // guards hook; tests write, the service reads
 	hook func(ctx context.Context) error
-	// longer adds seconds to the way from a point.
+	// longer adds seconds to the way from a point, and from those in none there is no way.
 	longer map[geo.Point]float64
+	none   map[geo.Point]bool
+}
+
+// cut leaves no way from a point.
+func (f *fakeRoads) cut(from geo.Point) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.none = map[geo.Point]bool{from: true}
 }
 
 func (f *fakeRoads) ManyToOne(ctx context.Context, m road.Mode, from []geo.Point, to geo.Point) ([]road.Time, error) {
 	f.mu.Lock()
-	hook, longer := f.hook, f.longer
+	hook, longer, none := f.hook, f.longer, f.none
 	f.mu.Unlock()
 	if hook != nil && to == vat { // whether a town is covered is another question
 		if err := hook(ctx); err != nil {
@@ -312,6 +320,9 @@ func (f *fakeRoads) ManyToOne(ctx context.Context, m road.Mode, from []geo.Point
 	for i := range times {
 		times[i].DurationS += longer[from[i]]
 		times[i].Kind = road.KindRoad
+		if none[from[i]] {
+			times[i] = road.Time{Kind: road.KindRoad}
+		}
 	}
 	return times, err
 }
