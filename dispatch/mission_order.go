@@ -192,7 +192,7 @@ func (s *Service) sendMore(ctx context.Context, v Viewer, c Case, version int64,
 	if err := s.knownUnit(ctx, MoveOrder{Owner: o.Department}); err != nil {
 		return invalid("/department", fmt.Sprintf("%.32q is no department; choose one of the list", o.Department))
 	}
-	out := sending{actor: v, why: "more was asked for", version: version, operator: true, atOnce: true, note: o.Reason,
+	out := sending{actor: v, why: WhyMore, version: version, operator: true, atOnce: true, note: o.Reason,
 		more: &Crew{Department: o.Department, People: o.People, Skills: o.Skills}, may: func(c Case) error { return o.ordered(v, c) }}
 	if !o.Patrol.IsZero() {
 		out.choices = []Choice{{Department: o.Department, PatrolID: o.Patrol, Adds: true}}

@@ -14,10 +14,12 @@ import (
 // MostWindow bounds how long a report may wait for others.
 const MostWindow = 10 * time.Second
 
-// WhyOperator is the reason of a plan that an operator sent, and ReasonMoved that of an
-// assignment whose patrol was sent elsewhere. The store looks for both.
+// WhyOperator is the reason of a plan that an operator sent, WhyMore of one that a
+// commander or an operator asked more people by, and ReasonMoved that of an assignment
+// whose patrol was sent elsewhere. The store looks for them.
 const (
 	WhyOperator = "an operator sent it"
+	WhyMore     = "more was asked for"
 	ReasonMoved = reasonMoved
 )
 

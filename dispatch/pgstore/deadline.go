@@ -141,14 +141,14 @@ func (s *Store) Forget(ctx context.Context) error {
 	return fault(s.db.SendBatch(ctx, batch).Close())
 }
 
-// A patrol that has not set out for the only department of its case. What an operator
-// sent stays as they sent it.
+// A patrol that has not set out for the only department of its case. What an operator or
+// a commander sent stays as they sent it, and so does who comes to relieve somebody.
 const movable = `
 SELECT a.case_id, a.id, a.patrol_id, a.department
 FROM assignments a JOIN cases c ON c.id = a.case_id JOIN plans p ON p.id = a.plan_id
 WHERE a.district_id = $1 AND a.active AND a.kind = 'department' AND a.state IN ('offered', 'accepted') AND a.leaves_at IS NULL
   AND a.department = ANY ($2) AND c.closed_at IS NULL AND c.dispatch = 'done' AND jsonb_array_length(c.called) = 1
-  AND p.why <> $3
+  AND p.why <> ALL ($3) AND a.relieves IS NULL
   AND NOT EXISTS (SELECT FROM assignments m WHERE (m.patrol_id = a.patrol_id OR m.case_id = a.case_id) AND m.state = 'recalled' AND m.reason = $4
                   AND m.ended_at > (SELECT gp_now()) - make_interval(secs => $5))
 ORDER BY a.id DESC LIMIT $6`
@@ -158,7 +158,7 @@ const mostMovable = 32
 
 // Movable implements dispatch.CaseStore.
 func (s *Store) Movable(ctx context.Context, departments []string, quiet time.Duration) ([]dispatch.Movable, error) {
-	rows, err := s.db.Query(ctx, movable, s.district.UUID, departments, dispatch.WhyOperator, dispatch.ReasonMoved, quiet.Seconds(), mostMovable)
+	rows, err := s.db.Query(ctx, movable, s.district.UUID, departments, []string{dispatch.WhyOperator, dispatch.WhyMore}, dispatch.ReasonMoved, quiet.Seconds(), mostMovable)
 	if err != nil {
 		return nil, fault(err)
 	}

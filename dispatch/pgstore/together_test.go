@@ -260,6 +260,12 @@ func TestWhoIsNotMoved(t *testing.T) {
 		{"one that an operator sent", func(w *world, far dispatch.Case) {
 			w.exec(`UPDATE plans SET why = $2 WHERE case_id = $1`, far.ID.UUID, dispatch.WhyOperator)
 		}, nil},
+		{"one that was asked for as more", func(w *world, far dispatch.Case) {
+			w.exec(`UPDATE plans SET why = $2 WHERE case_id = $1`, far.ID.UUID, dispatch.WhyMore)
+		}, nil},
+		{"one that comes to relieve somebody", func(w *world, far dispatch.Case) {
+			w.exec(`UPDATE assignments a SET relieves = f.id FROM assignments f WHERE a.case_id = $1 AND a.kind = 'department' AND f.case_id = $1 AND f.kind = 'first_look'`, far.ID.UUID)
+		}, nil},
 		{"one of several departments", func(w *world, far dispatch.Case) {
 			w.exec(`UPDATE cases SET called = called || '[{"code": "environment", "part": "assist", "because": ""}]' WHERE id = $1`, far.ID.UUID)
 		}, nil},
