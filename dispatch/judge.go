@@ -31,6 +31,9 @@ type Flow struct {
 	Reopened    int          `json:"reopened,omitempty"`
 	Joined      *Joined      `json:"joined,omitempty"` // it ended as a part of another case
 	ReopenedAt  *time.Time   `json:"reopened_at,omitempty"`
+	// Filled is what was lacking before the last dispatch by hand, for whoever takes that
+	// back. It names patrols, and leaves through no door.
+	Filled []Shortfall `json:"filled,omitempty"`
 }
 
 // Returned is "not ours".

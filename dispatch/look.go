@@ -103,7 +103,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 	veil.overShortfalls(&c.Case)
 	c.Moves = NextMoves(v, c.Case, c.Now)
 	c.Course, c.Precedents = c.Flow, []Precedent{}
-	c.Course.Handlers = nil
+	c.Course.Handlers, c.Course.Filled = nil, nil
 	veil.overHistory(c)
 	if c.Stage == StageReturned || c.Stage == StageDispatched {
 		c.Precedents, err = s.Store.Precedents(ctx, v, c.Case, precedentM, mostPrecedent)

@@ -127,12 +127,32 @@ func (t *turn) undo(s *Service) {
 			t.stage(StageReported, "the dispatch was taken back")
 		}
 	}
+	t.unfill()
+}
+
+// unfill puts back what lacked before a dispatch that is taken back: who was to fill it does
+// not come, and nobody would look for another.
+func (t *turn) unfill() {
+	c := &t.Case
+	for _, gap := range c.Flow.Filled {
+		if slices.ContainsFunc(c.Shortfalls, func(f Shortfall) bool { return f.Department == gap.Department }) {
+			continue // it lacked somebody all the same
+		}
+		c.Shortfalls = append(slices.Clone(c.Shortfalls), gap)
+		if c.Dispatch == DispatchDone {
+			t.Items = append(t.Items, gap)
+		}
+		t.change("shortfall", PatrolID{}, facts{"department": gap.Department, "reason": gap.Reason, "considered": gap.Considered, "because": reasonUndone},
+			facts{"item": nil}, facts{"item": gap.Department + ":" + string(gap.Reason)})
+	}
+	c.Flow.Filled = nil
 }
 
 // giveBack offers a case again to a patrol that had to give way.
 func (t *turn) giveBack(old Assignment, s *Service) {
 	a := old
-	a.ID, a.State, a.Reason, a.EndedAt, a.ArrivedAt = NewID[assignmentKind](), Offered, "", nil, nil
+	a.ID, a.State, a.Reason, a.EndedAt = NewID[assignmentKind](), Offered, "", nil
+	a.ArrivedAt, a.DepartAt, a.InPlaceAt = nil, nil, nil // of a way that it was called back from
 	t.Case.Assignments = append(t.Case.Assignments, a)
 	t.offer(len(t.Case.Assignments)-1, s.AnswerWithin)
 	t.Add = append(t.Add, t.Case.Assignments[len(t.Case.Assignments)-1])

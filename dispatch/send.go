@@ -350,9 +350,14 @@ func (s *Service) commit(t *turn, plan Plan, id PlanID, b brief, o sending) {
 	}
 	var sent []Assignment
 	var missing []string
-	short := slices.DeleteFunc(slices.Clone(c.Shortfalls), func(old Shortfall) bool {
+	planned := func(old Shortfall) bool {
 		return slices.ContainsFunc(plan.Teams, func(p Pick) bool { return p.Department == old.Department })
-	})
+	}
+	short := slices.DeleteFunc(slices.Clone(c.Shortfalls), planned)
+	c.Flow.Filled = nil
+	if c.UndoUntil != nil {
+		c.Flow.Filled = slices.DeleteFunc(slices.Clone(c.Shortfalls), func(old Shortfall) bool { return !planned(old) })
+	}
 	for i, pick := range plan.Teams {
 		team := b.input.Teams[i]
 		if pick.Shortfall != "" {
