@@ -180,7 +180,7 @@ func (s *Service) hide(ctx context.Context, v Viewer, p *PatrolDetail) error {
 		return err
 	}
 	if p.CaseID != nil && veil.of(*p.CaseID) {
-		p.CaseID = nil
+		p.CaseID, p.AssignmentID = nil, nil
 	}
 	veil.over(&p.Patrol)
 	return nil
