@@ -249,10 +249,8 @@ func (b *BeaconServer) saveMoved(ctx context.Context) {
 		b.log.Warn("the newest places are not saved", "error", err)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		for id, p := range unsaved {
-			if newer, moved := b.unsaved[id]; !moved || p.newer(&newer) {
-				b.unsaved[id] = p
-			}
+		for _, p := range unsaved {
+			b.keep(p)
 		}
 	}
 }
@@ -345,18 +343,23 @@ func (b *BeaconServer) move(at *Found, p Place) (Standing, bool) {
 
 // kept notes which places the next snapshot must hold. Only what is on disk gets
 // there: a place shown a moment before its patrol's duty ended does not.
-func (b *BeaconServer) kept(track []TrackFix) {
+func (b *BeaconServer) kept(done *plan) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range track {
-		f := &track[i]
-		if !f.Verdict.shows() {
-			continue
+	for i := range done.track {
+		if f := &done.track[i]; f.Verdict.shows() {
+			b.keep(f.place())
 		}
-		p := f.place()
-		if known, any := b.unsaved[p.Patrol]; !any || p.newer(&known) {
-			b.unsaved[p.Patrol] = p
-		}
+	}
+	for _, p := range done.shown {
+		b.keep(p)
+	}
+}
+
+// keep notes a place for the next snapshot, under mu.
+func (b *BeaconServer) keep(p Place) {
+	if known, any := b.unsaved[p.Patrol]; !any || p.newer(&known) {
+		b.unsaved[p.Patrol] = p
 	}
 }
 

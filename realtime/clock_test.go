@@ -1,6 +1,7 @@
 package realtime
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -131,5 +132,54 @@ func TestAWrongClockIsCorrectedForShowing(t *testing.T) {
 		if d := j.judge(device, f, roster, now); d.live() {
 			t.Fatalf("fix %d of a patrol that is off duty is shown", i)
 		}
+	}
+}
+
+// A clock that is found out to run ahead sets its phone back, and not still: what it
+// sends next is newer by its own clock, though older than what was shown before.
+func TestAClockThatIsFoundOutHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	x, ids := fleet(1, "police")
+	place := func(stream byte, seq int, t time.Time, off time.Duration) Place {
+		return Place{Patrol: ids[0], Device: dispatch.DeviceID{UUID: uuid.UUID{stream}}, Stream: uuid.UUID{stream}, Seq: int64(seq), T: t, Off: off,
+			Point: geo.Point{Lon: 121.38 + float64(seq)/1000, Lat: 28.58}}
+	}
+	ahead := indexNow.Add(90 * time.Second)
+	for _, c := range []struct {
+		what  string
+		place Place
+		moves bool
+	}{
+		{"before it is found out", place(1, 1, ahead, 0), true},
+		{"found out", place(1, 2, indexNow.Add(5*time.Second), -90*time.Second), true},
+		{"the same again", place(1, 2, indexNow.Add(5*time.Second), -90*time.Second), false},
+		{"an older one", place(1, 1, indexNow, -90*time.Second), false},
+		{"an older one of another phone", place(2, 9, indexNow.Add(4*time.Second), 0), false},
+		{"a newer one of another phone", place(2, 10, indexNow.Add(6*time.Second), 0), true},
+		{"set right, which its own clock takes for going back", place(2, 11, indexNow.Add(7*time.Second), time.Hour), true},
+	} {
+		if _, moved := x.Move(c.place); moved != c.moves {
+			t.Errorf("%s: moved %v, want %v", c.what, moved, c.moves)
+		}
+	}
+}
+
+// A phone that was an hour ahead and is set right is late for no longer than it takes to
+// measure its clock anew: what it sent by the wrong one was not kept, and makes nothing
+// late that comes after.
+func TestAClockSetRightBetweenTwoSockets(t *testing.T) {
+	t.Parallel()
+	p := newDatumPhone(dispatch.Car)
+	truth := geo.Point{Lon: 121.38, Lat: 28.58}
+	p.index.Move(Place{Patrol: p.patrol.ID, Device: p.device, Stream: p.stream, Seq: 1, T: p.now, Off: -time.Hour, Point: truth, SpeedMS: math.NaN()})
+	p.reconnect()
+	var verdict Verdict
+	for seq := range 12 {
+		p.now = p.now.Add(5 * time.Second)
+		p.judge.hear([]beacon.Fix{{T: p.now}}, p.now)
+		verdict, _ = p.send(seq+2, truth, truth)
+	}
+	if verdict != 0 {
+		t.Errorf("it is %q a minute later", verdict)
 	}
 }

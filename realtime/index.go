@@ -157,7 +157,7 @@ func (x *Index) touch(at Found, to geo.Point) uint32 {
 // move is Move of a patrol that was found, or of those on duty alone, under the lock.
 func (x *Index) move(p *Place, number uint32, onDuty bool, now int64, s *Standing) bool {
 	b, d, t := &x.bodies[number], &x.details[number], nanos(p.T)
-	if number == 0 || onDuty && b.offDuty || b.placed && t <= b.t && (t < b.t || !x.newerThanKept(p, number)) {
+	if number == 0 || onDuty && b.offDuty || b.placed && t <= b.t && !x.newerThanKept(p, number) {
 		s.Enrolled = &nobody
 		return false
 	}
@@ -185,7 +185,8 @@ func (x *Index) move(p *Place, number uint32, onDuty bool, now int64, s *Standin
 	return true
 }
 
-// newerThanKept compares two places of the same time in full.
+// newerThanKept compares two places in full: that of the earlier time may be the newer
+// one, of a clock that was found out to be wrong in between.
 func (x *Index) newerThanKept(p *Place, number uint32) bool {
 	kept := x.details[number].place(p.Patrol.UUID)
 	return p.newer(&kept)

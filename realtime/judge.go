@@ -129,12 +129,15 @@ func (j *judge) resume(at *Standing, stream uuid.UUID) {
 	if !at.Placed {
 		return
 	}
+	j.clock.remember(at.Off)
 	sent := at.T.Add(-at.Off)
+	if at.Off < -FutureBy {
+		return // it was not kept for its time: what comes is no older than that
+	}
 	j.newest = sent
 	// It was shown, so that it counts as agreed on: else no step from it would mean anything.
 	j.believe(seen{T: sent, Lon: at.Point.Lon, Lat: at.Point.Lat, AccuracyM: at.AccuracyM}, datumSupport)
 	j.still = at.Presence == dispatch.Still || at.SpeedMS <= walkMS
-	j.clock.remember(at.Off)
 }
 
 // hear measures the device's clock by a message before its fixes are judged.

@@ -24,6 +24,7 @@ type plan struct {
 	doubts     map[StreamKey]Verdict  // those that are Mendable
 	duplicates int
 	moved      []Place           // kept after all by a newer roster
+	shown      []Place           // where they were whose fixes are not kept for a wrong clock alone
 	rejects    [][]beacon.Reject // by submission
 	overflow   []bool            // by submission: one hole too many
 }
@@ -82,6 +83,10 @@ func (p *plan) addFix(i int, s *submission, d judged) {
 		return
 	case beacon.Future, beacon.TooOld:
 		p.quarantine = append(p.quarantine, QuarantinedFix{Key: s.key, Fix: d.fix, Code: d.reject.Code, ReceivedAt: s.received})
+		if d.showsOnly && p.roster.OnDuty(d.patrol.ID, d.shown.T) {
+			kept := d.track(s.key, s.received)
+			p.shown = append(p.shown, kept.place())
+		}
 	case beacon.OffDuty:
 		if p.offDuty == nil {
 			p.offDuty = map[OffDutyCount]int64{}

@@ -38,9 +38,15 @@ type Found struct {
 }
 
 // newer orders places of one patrol: by time, then by stream and sequence, so that
-// every node comes to the same newest one.
+// every node comes to the same newest one. Of one install the later is newer by its own
+// clock as well: what the service knows of that clock changes in between.
 func (p *Place) newer(q *Place) bool {
-	if c := p.T.Compare(q.T); c != 0 {
+	c := p.T.Compare(q.T)
+	if c <= 0 && p.Stream == q.Stream && p.Device == q.Device {
+		own := p.T.Add(-p.Off).Compare(q.T.Add(-q.Off))
+		return own > 0 || own == 0 && c == 0 && p.Seq > q.Seq
+	}
+	if c != 0 {
 		return c > 0
 	}
 	if c := bytes.Compare(p.Stream[:], q.Stream[:]); c != 0 {

@@ -335,7 +335,7 @@ func (w *writer) try(ctx context.Context, batch []submission) error {
 		w.streams[key] = *record
 	}
 	w.server.count(&p)
-	w.server.kept(p.track)
+	w.server.kept(&p)
 	w.server.tellWays(p.track)
 	for _, place := range p.moved {
 		w.server.move(&Found{}, place)

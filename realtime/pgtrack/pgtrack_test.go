@@ -307,18 +307,37 @@ func TestPlacesKeepTheNewest(t *testing.T) {
 	}
 	before := place(2, b.now.Add(-time.Minute))
 	before.Datum, before.Battery = geo.BD09, math.NaN()
-	for _, p := range []realtime.Place{before, place(5, b.now), place(4, b.now.Add(-time.Second)), place(3, b.now)} {
-		if err := b.store.SavePlaces(t.Context(), []realtime.Place{p}); err != nil {
+	kept := func(want realtime.Place, saved ...realtime.Place) {
+		t.Helper()
+		for _, p := range saved {
+			if err := b.store.SavePlaces(t.Context(), []realtime.Place{p}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := b.store.Places(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
+		if d := cmp.Diff([]realtime.Place{want}, got); d != "" {
+			t.Error(d)
+		}
 	}
-	got, err := b.store.Places(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	kept(place(5, b.now), before, place(5, b.now), place(4, b.now.Add(-time.Second)), place(3, b.now))
+
+	// T is by the service's clock, whatever was sent. Of one install the later by its own
+	// clock is newer as well; of another phone, the later by the service's.
+	off := func(p realtime.Place, by time.Duration) realtime.Place {
+		p.Off = by
+		return p
 	}
-	if d := cmp.Diff([]realtime.Place{place(5, b.now)}, got); d != "" {
-		t.Error(d)
-	}
+	foundOut := off(place(6, b.now.Add(-89*time.Second)), -90*time.Second)
+	kept(foundOut, foundOut)
+	other := place(1, foundOut.T.Add(-time.Second))
+	other.Stream, other.Device.UUID = uuid.New(), uuid.New()
+	kept(foundOut, other, off(other, 12*time.Minute))
+	other = off(place(2, foundOut.T.Add(time.Second)), 12*time.Minute)
+	other.Stream = uuid.New()
+	kept(other, other, off(place(7, foundOut.T), -2*time.Hour))
 }
 
 func TestPartitionsTakeStraysOver(t *testing.T) {
