@@ -195,6 +195,9 @@ const (
 	// longer than that: who holds it longer has died.
 	copyWithin = 2 * time.Minute
 	copyLease  = 4 * time.Minute
+	// dropWithin is how long a vault outside may take to drop a photo: whoever sends the
+	// same one waits for that.
+	dropWithin = 10 * time.Second
 	// copyTries is how often a photo may fail to be opened before it counts as broken.
 	copyTries = 3
 )
@@ -209,7 +212,7 @@ func (s *Service) keepOutside(ctx context.Context, photos []NewPhoto) []NewPhoto
 			break
 		}
 		within, cancel := context.WithTimeout(ctx, keepWithin)
-		err := s.Vault.PutPhoto(within, kept[i].SHA256, kept[i].MediaType, kept[i].Content)
+		err := s.put(within, kept[i].SHA256, kept[i].MediaType, kept[i].Content)
 		cancel()
 		if err != nil {
 			s.Log.ErrorContext(ctx, "a photo stays in the database", "error", err)
@@ -221,6 +224,18 @@ func (s *Service) keepOutside(ctx context.Context, photos []NewPhoto) []NewPhoto
 		kept[i].Camera = kept[i].Camera.in(s.Zone)
 	}
 	return kept
+}
+
+// put keeps bytes that are named within the hour. The same bytes may lie in a vault
+// outside already, there to be dropped: nothing is written then, and so nobody must drop
+// them between this and their row.
+func (s *Service) put(ctx context.Context, sha256 [32]byte, mediaType string, content []byte) error {
+	if s.Vault != nil {
+		if err := s.Store.SparePhoto(ctx, sha256); err != nil {
+			return fmt.Errorf("spare the bytes of a photo: %w", err)
+		}
+	}
+	return s.vault.PutPhoto(ctx, sha256, mediaType, content)
 }
 
 // bytesOf reads bytes where they are: in the vault, or in the store, when they came
@@ -374,7 +389,7 @@ func (s *Service) makeCopiesNow(ctx context.Context, id [32]byte, watched bool) 
 	for i := range copies {
 		c := &copies[i]
 		c.SHA256, c.Bytes = sha256.Sum256(c.Content), int64(len(c.Content))
-		if err := s.vault.PutPhoto(ctx, c.SHA256, c.MediaType, c.Content); err != nil {
+		if err := s.put(ctx, c.SHA256, c.MediaType, c.Content); err != nil {
 			return fmt.Errorf("keep %s copy: %w", c.Size, err)
 		}
 	}
@@ -439,17 +454,19 @@ func (s *Service) DropPhotos(ctx context.Context) error {
 		return nil
 	}
 	for {
-		ids, err := s.Store.DroppedPhotos(ctx)
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		for _, id := range ids {
-			if err := s.Vault.DropPhoto(ctx, id); err != nil {
+		err := s.Store.DropNextPhoto(ctx, func(ctx context.Context, id [32]byte) error {
+			within, cancel := context.WithTimeout(ctx, dropWithin)
+			defer cancel()
+			if err := s.Vault.DropPhoto(within, id); err != nil {
 				return fmt.Errorf("drop photo %s: %w", hex.EncodeToString(id[:]), err)
 			}
-			if err := s.Store.PhotoDropped(ctx, id); err != nil {
-				return err
-			}
+			return nil
+		})
+		if KindOf(err) == NotFound {
+			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

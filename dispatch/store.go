@@ -63,10 +63,14 @@ type PhotoStore interface {
 	// does. tries counts this one.
 	LeasePhoto(ctx context.Context, lease time.Duration) (id [32]byte, tries int, err error)
 	PostponePhoto(ctx context.Context, id [32]byte, by time.Duration) error
-	// DroppedPhotos answers some bytes outside the store that no photo names any more,
-	// and PhotoDropped strikes them off the list.
-	DroppedPhotos(ctx context.Context) ([][32]byte, error)
-	PhotoDropped(ctx context.Context, id [32]byte) error
+	// SparePhoto comes before bytes are put into a vault outside the store: they are not
+	// dropped there within the hour, in which whoever puts them names them. It waits for
+	// a drop of them that is under way.
+	SparePhoto(ctx context.Context, id [32]byte) error
+	// DropNextPhoto lets drop remove the bytes outside the store that no photo has named
+	// for longest, and strikes them off the list, NotFound if there are none. Those that
+	// it cannot remove come again an hour later; its error is answered.
+	DropNextPhoto(ctx context.Context, drop func(ctx context.Context, id [32]byte) error) error
 	// Record writes events that change nothing.
 	Record(ctx context.Context, events func(now time.Time) ([]Event, error)) error
 }

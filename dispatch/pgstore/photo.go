@@ -198,33 +198,49 @@ func (s *Store) PostponePhoto(ctx context.Context, id [32]byte, by time.Duration
 	return fault(err)
 }
 
-// Bytes that a photo names again stay; they are struck off when that one goes too.
-const droppedPhotos = `
+const sparePhoto = `UPDATE photo_drops SET made_at = gp_now() WHERE district_id = $1 AND sha256 = $2`
+
+// SparePhoto implements dispatch.PhotoStore. It waits for a drop under way by the lock of
+// its row.
+func (s *Store) SparePhoto(ctx context.Context, id [32]byte) error {
+	_, err := s.db.Exec(ctx, sparePhoto, s.district.UUID, id[:])
+	return fault(err)
+}
+
+// Bytes that a photo names again stay; they are struck off when that one goes too. What
+// is about to be named was spared within the hour.
+const (
+	nextDrop = `
 SELECT d.sha256 FROM photo_drops d WHERE d.district_id = $1 AND d.made_at < gp_now() - interval '1 hour'
   AND NOT EXISTS (SELECT FROM photos p WHERE p.district_id = d.district_id AND p.sha256 = d.sha256)
   AND NOT EXISTS (SELECT FROM photo_copies k WHERE k.district_id = d.district_id AND k.copy_sha256 = d.sha256)
-ORDER BY d.made_at LIMIT 100`
+ORDER BY d.made_at LIMIT 1 FOR UPDATE OF d SKIP LOCKED`
+	photoDropped = `DELETE FROM photo_drops WHERE district_id = $1 AND sha256 = $2`
+)
 
-// DroppedPhotos implements dispatch.PhotoStore.
-func (s *Store) DroppedPhotos(ctx context.Context) ([][32]byte, error) {
-	rows, err := s.db.Query(ctx, droppedPhotos, s.district.UUID)
+// DropNextPhoto implements dispatch.PhotoStore.
+func (s *Store) DropNextPhoto(ctx context.Context, drop func(context.Context, [32]byte) error) error {
+	var undropped error
+	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		var sum []byte
+		err := tx.QueryRow(ctx, nextDrop, s.district.UUID).Scan(&sum)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return missing("photo to drop")
+		}
+		if err != nil {
+			return err
+		}
+		after := photoDropped
+		if undropped = drop(ctx, [32]byte(sum)); undropped != nil {
+			after = sparePhoto // and those after it come before it
+		}
+		_, err = tx.Exec(ctx, after, s.district.UUID, sum)
+		return err
+	})
 	if err != nil {
-		return nil, fault(err)
+		return fault(err)
 	}
-	sums, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
-	out := make([][32]byte, len(sums))
-	for i, sum := range sums {
-		copy(out[i][:], sum)
-	}
-	return out, fault(err)
-}
-
-const photoDropped = `DELETE FROM photo_drops WHERE district_id = $1 AND sha256 = $2`
-
-// PhotoDropped implements dispatch.PhotoStore.
-func (s *Store) PhotoDropped(ctx context.Context, id [32]byte) error {
-	_, err := s.db.Exec(ctx, photoDropped, s.district.UUID, id[:])
-	return fault(err)
+	return undropped
 }
 
 // Record implements dispatch.PhotoStore.

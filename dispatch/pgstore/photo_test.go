@@ -413,11 +413,25 @@ func TestBytesFollowTheirPhoto(t *testing.T) {
 		t.Errorf("%d contents are left of photos that are gone", n)
 	}
 	exec(`UPDATE photo_drops SET made_at = gp_now() - interval '2 hours'`)
-	ids, err := store.DroppedPhotos(t.Context())
-	if err != nil || len(ids) != 1 || ids[0] != outside {
-		t.Fatalf("to be dropped outside: %x %v", ids, err)
+	var ids [][32]byte
+	drop := func(answer error) error {
+		return store.DropNextPhoto(t.Context(), func(_ context.Context, id [32]byte) error {
+			ids = append(ids, id)
+			return answer
+		})
 	}
-	if err := store.PhotoDropped(t.Context(), outside); err != nil || count(`SELECT count(*) FROM photo_drops`) != 0 {
-		t.Error("it is still to be dropped", err)
+	away := errors.New("the vault is away")
+	if err := drop(away); !errors.Is(err, away) {
+		t.Errorf("of a vault that is away: %v", err)
+	}
+	if err := drop(nil); dispatch.KindOf(err) != dispatch.NotFound {
+		t.Errorf("it is tried again at once: %v", err)
+	}
+	exec(`UPDATE photo_drops SET made_at = gp_now() - interval '2 hours'`)
+	if err := drop(nil); err != nil || !slices.Equal(ids, [][32]byte{outside, outside}) {
+		t.Fatalf("dropped outside: %x %v", ids, err)
+	}
+	if n := count(`SELECT count(*) FROM photo_drops`); n != 0 {
+		t.Error("it is still to be dropped")
 	}
 }
