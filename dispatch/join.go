@@ -95,6 +95,10 @@ func (s *Service) reasonsOf(ctx context.Context, v Viewer, a Case, b CaseID) ([]
 	return []Likeness{}, err
 }
 
+// dealtWith are the stages in which nobody works on a case: what is reported again is not
+// settled, whatever was fed back, and a rule that joined it would send nobody.
+var dealtWith = []Stage{StageSelfHandled, StageFeedback, StageVerifying, StageSuspended}
+
 func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, o MoveOrder, reasons []Likeness, answer func(Case) (*PendingAnswer, error)) error {
 	err := s.Store.ChangeBoth(ctx, id, o.Case, func(da, db Docket, held []Docket) (BothTurn, error) {
 		if v.Role != RoleSystem && (!Visible(v, da.Case.Scope) || !Visible(v, db.Case.Scope)) {
@@ -114,6 +118,9 @@ func (s *Service) join(ctx context.Context, v Viewer, id CaseID, version int64, 
 			return BothTurn{}, &Fault{Kind: Conflict, Code: "case-closed",
 				Detail: fmt.Sprintf("Case %s is %s; join this one to a case that goes on, or open that one again first.", db.Case.Number, db.Case.Stage),
 				Fields: []FieldFault{{"/case", "is finished"}}}
+		}
+		if v.Role == RoleSystem && slices.Contains(dealtWith, db.Case.Stage) {
+			return BothTurn{}, &Fault{Kind: Conflict, Code: "case-dealt-with", Detail: fmt.Sprintf("Case %s is %s; only a person joins anything to it now.", db.Case.Number, db.Case.Stage)}
 		}
 		if da.Case.Covert != nil && db.Case.Covert == nil {
 			return BothTurn{}, &Fault{Kind: Conflict, Code: "case-covert",

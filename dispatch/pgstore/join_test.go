@@ -227,6 +227,27 @@ func TestTheRuleOfACategoryJoins(t *testing.T) {
 	eq(t, "two hours later too", w.filedBy(w.operator, "C01", 0).Case.Stage, dispatch.StageDispatched)
 }
 
+// What is reported again of a case that its unit says is settled, or that was put off, is
+// not swallowed by it: somebody goes, and a person may join the two.
+func TestNoRuleJoinsToWhatWasDealtWith(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.rules("C01", func(r *dispatch.CategoryRules) { r.Same = dispatch.SameRule{DistanceM: 50, Minutes: 60, Joins: true} })
+	first := w.file("C01")
+	w.mustAnswer(first, "P1", dispatch.Accept, dispatch.Arrive, dispatch.Finish)
+	w.mustAnswer(first, "E1", dispatch.Accept, dispatch.Arrive, dispatch.Finish)
+	eq(t, "fed back", w.see(first.ID).Stage, dispatch.StageVerifying)
+	again := w.file("C01")
+	eq(t, "reported again", again.Stage, dispatch.StageDispatched)
+	eq(t, "somebody goes", who(again, "police") != "" && who(again, "environment") == "E1", true)
+	if past := w.see(again.ID).Past; len(past) != 1 || past[0].CaseID != first.ID || !past[0].LikelySame {
+		t.Errorf("it is not suggested: %+v", past)
+	}
+	eq(t, "joined to who works on it", w.filedBy(w.operator, "C01", 10).Case.Stage, dispatch.StageVoid)
+	w.move(w.operator, again.ID, dispatch.MoveOrder{Move: dispatch.MoveJoin, Case: first.ID})
+	eq(t, "joined by hand", w.see(again.ID).Stage, dispatch.StageVoid)
+}
+
 // Where the rule looks at photos, the two are joined once they can be compared; whoever
 // has somebody there already is left to a person. And photos alike are a reason of
 // their own.
