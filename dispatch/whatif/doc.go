@@ -22,7 +22,8 @@
 //     on its own way as soon as it could have walked or driven there in a straight line.
 //   - A part for which nobody is free waits. After GiveUp nobody comes any more.
 //
-// What this leaves out: breaks, who declines, who does not answer, and that a patrol's
+// What this leaves out: skills, how many people come with a patrol, where it works, whose
+// turn it is among those who are there within a minute, breaks, who declines, who does not answer, and that a patrol's
 // track bends towards the case it was really sent to. The current policy is played by
 // the same rules, so compare columns that were played with one another, and look at
 // what really happened to see how far the play is from it.

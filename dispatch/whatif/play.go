@@ -51,6 +51,25 @@ type unit struct {
 	last   *geo.Point // where it was sent last
 }
 
+// onDutyFor says whether a unit that is on duty now stays so for that long: shifts that
+// follow each other are one, and one without an end ends never.
+func (u *unit) onDutyFor(now time.Time, long time.Duration) bool {
+	i := slices.IndexFunc(u.Duty, func(d dispatch.Span) bool { return d.Holds(now) })
+	if i < 0 {
+		return false
+	}
+	until := u.Duty[i].Until
+	for _, next := range u.Duty[i+1:] {
+		if until.IsZero() || next.From.After(until) {
+			break
+		}
+		if next.Until.IsZero() || next.Until.After(until) {
+			until = next.Until
+		}
+	}
+	return until.IsZero() || !now.Add(long).After(until)
+}
+
 // wait is a part that waits for a patrol, or waited.
 type wait struct {
 	report, part int
@@ -210,8 +229,8 @@ func (p *play) place(ctx context.Context, u *unit, now time.Time) (geo.Point, bo
 }
 
 // ways answers how long each of the units takes to a place, in seconds; negative is
-// never.
-func (p *play) ways(ctx context.Context, units []*unit, from []geo.Point, to geo.Point) ([]float64, error) {
+// never. Whose shift ends before it would be there does not go, as no plan sends them.
+func (p *play) ways(ctx context.Context, now time.Time, units []*unit, from []geo.Point, to geo.Point) ([]float64, error) {
 	out := make([]float64, len(units))
 	for m := range road.Mode(road.Modes) {
 		var points []geo.Point
@@ -230,7 +249,7 @@ func (p *play) ways(ctx context.Context, units []*unit, from []geo.Point, to geo
 		}
 		for k, i := range which {
 			out[i] = -1
-			if times[k].Reachable {
+			if times[k].Reachable && units[i].onDutyFor(now, seconds(times[k].DurationS)) {
 				out[i] = times[k].DurationS
 			}
 		}

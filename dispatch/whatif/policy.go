@@ -81,7 +81,7 @@ func (p *play) give(ctx context.Context, now time.Time, ready []*wait) error {
 		if err != nil {
 			return err
 		}
-		wayS, err := p.ways(ctx, units, from, w.Report.Place)
+		wayS, err := p.ways(ctx, now, units, from, w.Report.Place)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (p *play) match(ctx context.Context, now time.Time, list []*wait, units []*
 	wayS := make([][]float64, len(list))
 	for i, w := range list {
 		var err error
-		if wayS[i], err = p.ways(ctx, units, from, w.Report.Place); err != nil {
+		if wayS[i], err = p.ways(ctx, now, units, from, w.Report.Place); err != nil {
 			return err
 		}
 		wants[i] = batch.Want{Weight: batch.Weight(w.Report.Urgent, float64(now.Sub(w.at))/float64(GiveUp)), Ways: make([]batch.Way, len(units)), Has: batch.None}
@@ -164,7 +164,7 @@ func (p *play) teams(ctx context.Context, now time.Time, ready []*wait) (left []
 			if err != nil {
 				return nil, err
 			}
-			ways, err := p.ways(ctx, all, from, w.Report.Place)
+			ways, err := p.ways(ctx, now, all, from, w.Report.Place)
 			if err != nil {
 				return nil, err
 			}

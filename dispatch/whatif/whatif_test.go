@@ -204,6 +204,38 @@ func TestATeamArrivesTogether(t *testing.T) {
 	is(t, "the last is there as soon", c.Columns[1].Departments[1].MedianS, 500)
 }
 
+// Whose shift ends before they would be there is not sent, unless another shift of theirs
+// follows: by the rule of the plans that are made every day.
+func TestNobodyIsSentBeyondTheirShift(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		duty []dispatch.Span
+		took float64
+	}{
+		"it ends on the way":     {[]dispatch.Span{{From: began.Add(-time.Hour), Until: began.Add(90 * time.Second)}}, 300},
+		"it ends on arrival":     {[]dispatch.Span{{From: began.Add(-time.Hour), Until: began.Add(100 * time.Second)}}, 100},
+		"another shift follows":  {[]dispatch.Span{{From: began.Add(-time.Hour), Until: began.Add(90 * time.Second)}, {From: began.Add(90 * time.Second), Until: began.Add(time.Hour)}}, 100},
+		"there is a gap between": {[]dispatch.Span{{From: began.Add(-time.Hour), Until: began.Add(90 * time.Second)}, {From: began.Add(95 * time.Second), Until: began.Add(time.Hour)}}, 195},
+		"it has no end":          {[]dispatch.Span{{From: began.Add(-time.Hour)}}, 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var p past
+			p.patrol("P1", "police", 0)
+			p.patrol("P2", "police", 4000)
+			p.patrols[0].Duty = c.duty
+			if name == "there is a gap between" { // then it comes when it is on duty again
+				p.patrols = p.patrols[:1]
+			}
+			p.report(0, true, 1000, "police")
+			for _, policy := range Policies {
+				got := compare(t, p, Setup{Policy: policy})
+				is(t, string(policy), got.Columns[1].All.MedianS, c.took)
+			}
+		})
+	}
+}
+
 func TestNonsenseIsRefused(t *testing.T) {
 	t.Parallel()
 	for name, ask := range map[string]struct {
