@@ -89,10 +89,13 @@ func (s *Server) setCategoryRules(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	r.Mode, r.Crews = "", nil // what is left out stays
+	r.Mode, r.Urgency, r.Crews = "", "", nil // what is left out stays
 	r.CheckPercent, r.Listed, r.Article, r.Reason = in.CheckPercent, in.Listed, deref(in.Article), deref(in.Reason)
 	if in.DispatchMode != nil {
 		r.Mode = dispatch.DispatchMode(*in.DispatchMode)
+	}
+	if in.Urgency != nil {
+		r.Urgency = string(*in.Urgency)
 	}
 	if x := in.Same; x != nil {
 		r.Same = dispatch.SameRule{DistanceM: x.DistanceM, Minutes: x.Minutes, PhotoBits: x.PhotoBits, Joins: x.Joins}

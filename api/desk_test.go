@@ -163,7 +163,7 @@ func (d *desk) SetHours(ctx context.Context, _ dispatch.Viewer, hours []dispatch
 }
 
 func (d *desk) CategoryRules(ctx context.Context) ([]dispatch.CategoryRules, error) {
-	return []dispatch.CategoryRules{{Code: "B01", Mode: dispatch.Auto, CheckPercent: 20, Listed: true, RevisitDays: []int{3}, Crews: []dispatch.Crew{}}}, d.act(ctx)
+	return []dispatch.CategoryRules{{Code: "B01", Mode: dispatch.Auto, Urgency: "urgent", CheckPercent: 20, Listed: true, RevisitDays: []int{3}, Crews: []dispatch.Crew{}}}, d.act(ctx)
 }
 
 func (d *desk) Revisits(ctx context.Context, _ dispatch.Viewer) ([]dispatch.Revisit, error) {

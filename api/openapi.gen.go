@@ -1089,6 +1089,27 @@ func (e NewCategoryRulesDispatchMode) Valid() bool {
 	}
 }
 
+// Defines values for NewCategoryRulesUrgency.
+const (
+	NewCategoryRulesUrgencyHard     NewCategoryRulesUrgency = "hard"
+	NewCategoryRulesUrgencyOrdinary NewCategoryRulesUrgency = "ordinary"
+	NewCategoryRulesUrgencyUrgent   NewCategoryRulesUrgency = "urgent"
+)
+
+// Valid indicates whether the value is a known member of the NewCategoryRulesUrgency enum.
+func (e NewCategoryRulesUrgency) Valid() bool {
+	switch e {
+	case NewCategoryRulesUrgencyHard:
+		return true
+	case NewCategoryRulesUrgencyOrdinary:
+		return true
+	case NewCategoryRulesUrgencyUrgent:
+		return true
+	default:
+		return false
+	}
+}
+
 // Defines values for NewTicketFor.
 const (
 	NewTicketForBeacon NewTicketFor = "beacon"
@@ -2452,7 +2473,8 @@ type CategoryRules struct {
 	RevisitDays []int `json:"revisit_days"`
 
 	// Same When two reports are taken for one matter
-	Same SameRule `json:"same"`
+	Same    SameRule `json:"same"`
+	Urgency Urgency  `json:"urgency"`
 }
 
 // CategoryRulesList defines model for CategoryRulesList.
@@ -3535,10 +3557,16 @@ type NewCategoryRules struct {
 
 	// Same When two reports are taken for one matter
 	Same *SameRule `json:"same,omitempty"`
+
+	// Urgency By which limits its clocks go; as it was when left out; cases that are open keep the one they were made under
+	Urgency *NewCategoryRulesUrgency `json:"urgency,omitempty"`
 }
 
 // NewCategoryRulesDispatchMode As it was when left out; cases that are open keep the one they were made under
 type NewCategoryRulesDispatchMode string
+
+// NewCategoryRulesUrgency By which limits its clocks go; as it was when left out; cases that are open keep the one they were made under
+type NewCategoryRulesUrgency string
 
 // NewClosure defines model for NewClosure.
 type NewClosure struct {

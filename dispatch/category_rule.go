@@ -13,8 +13,11 @@ import (
 // CategoryRules is what a category says beside who goes.
 type CategoryRules struct {
 	Code string `json:"code"`
-	// Mode is how its reports are sent. Empty, where rules are set, leaves it as it is.
+	// Mode is how its reports are sent, Urgency by which limits their clocks go: urgent,
+	// ordinary or hard. Empty, where rules are set, leaves them as they are. Both are dated:
+	// a case keeps those under which it was reported.
 	Mode         DispatchMode `json:"dispatch_mode"`
+	Urgency      string       `json:"urgency"`
 	CheckPercent int          `json:"check_percent"`
 	// Listed says that it is on the published list; Article is by which it is, or is not.
 	Listed  bool   `json:"listed"`
@@ -93,6 +96,9 @@ func (s *Service) SetCategoryRules(ctx context.Context, v Viewer, r CategoryRule
 		if is.Mode == "" {
 			is.Mode = was.Mode
 		}
+		if is.Urgency == "" {
+			is.Urgency = was.Urgency
+		}
 		said := is.facts()
 		if r.Reason != "" {
 			said["reason"] = r.Reason
@@ -123,7 +129,7 @@ var UsualRules = CategoryRules{CheckPercent: UsualCheckPercent, Listed: true, Sa
 
 // facts are the rules as events have them.
 func (r CategoryRules) facts() facts {
-	return facts{"code": r.Code, "dispatch_mode": r.Mode, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
+	return facts{"code": r.Code, "dispatch_mode": r.Mode, "urgency": r.Urgency, "check_percent": r.CheckPercent, "listed": r.Listed, "article": r.Article,
 		"same": r.Same, "revisit_days": r.RevisitDays, "covert_hours": r.CovertHours, "crews": r.Crews}
 }
 
@@ -148,6 +154,9 @@ func CategoryRuleFaults(r CategoryRules) (out []FieldFault) {
 	}
 	if r.Mode != "" && r.Mode != Auto && r.Mode != Confirm && r.Mode != Manual {
 		bad("/dispatch_mode", "must be auto, confirm or manual")
+	}
+	if r.Urgency != "" && !slices.Contains(urgencies, r.Urgency) {
+		bad("/urgency", "must be urgent, ordinary or hard")
 	}
 	if r.CheckPercent < 0 || r.CheckPercent > 100 {
 		bad("/check_percent", "must be 0 to 100")

@@ -70,9 +70,12 @@ var limits = map[ClockName][3]Limit{
 	ClockRework:   {always(12 * time.Hour), days(1), days(3)},
 }
 
+// urgencies are those of categories, in the order of limits.
+var urgencies = []string{"urgent", "ordinary", "hard"}
+
 // limitOf is the limit of a clock for an urgency.
 func limitOf(n ClockName, urgency string) Limit {
-	return limits[n][max(0, slices.Index([]string{"urgent", "ordinary", "hard"}, urgency))]
+	return limits[n][max(0, slices.Index(urgencies, urgency))]
 }
 
 // Clock is a limit that runs for a case. A paused one has no NextAt and keeps in Left

@@ -1,6 +1,7 @@
 package pgstore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -17,7 +18,7 @@ import (
 )
 
 const categoryRules = `
-SELECT c.code, c.dispatch_mode, c.lead || c.joint || c.optional AS calls, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
+SELECT c.code, c.dispatch_mode, c.urgency, c.lead || c.joint || c.optional AS calls, coalesce(r.check_percent, $2)::int AS check_percent, coalesce(r.listed, true) AS listed, coalesce(r.article, '') AS article,
   coalesce(r.same_m, $3) AS same_m, coalesce(r.same_min, $4)::int AS same_min, coalesce(r.same_bits, $5)::int AS same_bits, coalesce(r.same_joins, false) AS same_joins,
   coalesce(r.revisit_days, '{}') AS revisit_days, coalesce(r.covert_hours, 0) AS covert_hours,
   coalesce(r.crews, '[]') AS crews
@@ -27,6 +28,7 @@ WHERE c.district_id = $1 AND c.valid @> (SELECT gp_now()) ORDER BY c.code`
 type categoryRulesRow struct {
 	Code         string          `db:"code"`
 	DispatchMode string          `db:"dispatch_mode"`
+	Urgency      string          `db:"urgency"`
 	Calls        []string        `db:"calls"`
 	CheckPercent int             `db:"check_percent"`
 	Listed       bool            `db:"listed"`
@@ -54,7 +56,7 @@ func readCategoryRules(ctx context.Context, db reader, district dispatch.Distric
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[categoryRulesRow])
 	out := make([]dispatch.CategoryRules, len(found))
 	for i, r := range found {
-		out[i] = dispatch.CategoryRules{Code: r.Code, Mode: dispatch.DispatchMode(r.DispatchMode), Calls: r.Calls, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours, Crews: r.Crews,
+		out[i] = dispatch.CategoryRules{Code: r.Code, Mode: dispatch.DispatchMode(r.DispatchMode), Urgency: r.Urgency, Calls: r.Calls, CheckPercent: r.CheckPercent, Listed: r.Listed, Article: r.Article, RevisitDays: r.RevisitDays, CovertHours: r.CovertHours, Crews: r.Crews,
 			Same: dispatch.SameRule{DistanceM: r.SameM, Minutes: r.SameMin, PhotoBits: r.SameBits, Joins: r.SameJoins}}
 	}
 	return out, fault(err)
@@ -71,6 +73,11 @@ ON CONFLICT (district_id, code) DO UPDATE SET check_percent = excluded.check_per
 // SetCategoryRules implements dispatch.RuleStore.
 func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, event func(dispatch.CategoryRules, time.Time) (dispatch.Event, error)) error {
 	err := s.db.Tx(ctx, func(tx pgx.Tx) error {
+		if r.Mode != "" || r.Urgency != "" { // an import may be about to open it anew, too; while it works, the calendar is free
+			if _, err := tx.Exec(ctx, lockRegister); err != nil {
+				return err
+			}
+		}
 		var now time.Time
 		if err := tx.QueryRow(ctx, lockCalendar, s.district.UUID).Scan(&now); err != nil { // rules are changed one at a time, too
 			return err
@@ -86,8 +93,10 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 		if err := writeCategoryRules(ctx, tx, s.district, r); err != nil {
 			return err
 		}
-		if r.Mode != "" && r.Mode != all[i].Mode {
-			if err := setDispatchMode(ctx, tx, s.district, r.Code, r.Mode); err != nil {
+		is := all[i]
+		is.Mode, is.Urgency = cmp.Or(r.Mode, is.Mode), cmp.Or(r.Urgency, is.Urgency)
+		if is.Mode != all[i].Mode || is.Urgency != all[i].Urgency {
+			if err := reopenCategory(ctx, tx, s.district, is); err != nil {
 				return err
 			}
 		}
@@ -103,26 +112,24 @@ func (s *Store) SetCategoryRules(ctx context.Context, r dispatch.CategoryRules, 
 }
 
 const lastOfCategory = `
-SELECT name_zh, name_en, lead, joint, optional, urgency, coalesce(skill, '') FROM categories
+SELECT name_zh, name_en, lead, joint, optional, coalesce(skill, '') FROM categories
 WHERE district_id = $1 AND code = $2 AND valid @> gp_now()`
 
-// setDispatchMode closes a category and opens it anew, as an import does: what was
-// reported before keeps the mode it was reported under.
-func setDispatchMode(ctx context.Context, tx pgx.Tx, district dispatch.DistrictID, code string, mode dispatch.DispatchMode) error {
-	if _, err := tx.Exec(ctx, lockRegister); err != nil { // an import may be about to do so, too
-		return err
-	}
+// reopenCategory closes a category and opens it anew with the mode and urgency of its
+// rules, as an import does: what was reported before keeps those it was reported under.
+// Whoever calls it holds lockRegister since before those were read.
+func reopenCategory(ctx context.Context, tx pgx.Tx, district dispatch.DistrictID, is dispatch.CategoryRules) error {
 	var c roster.Category
-	err := tx.QueryRow(ctx, lastOfCategory, district.UUID, code).Scan(&c.NameZH, &c.NameEN, &c.Lead, &c.Joint, &c.Optional, &c.Urgency, &c.Skill)
+	err := tx.QueryRow(ctx, lastOfCategory, district.UUID, is.Code).Scan(&c.NameZH, &c.NameEN, &c.Lead, &c.Joint, &c.Optional, &c.Skill)
 	if err != nil {
-		return fmt.Errorf("read category %s: %w", code, err)
+		return fmt.Errorf("read category %s: %w", is.Code, err)
 	}
 	batch := &pgx.Batch{}
-	batch.Queue(closeCategory, district.UUID, code)
-	batch.Queue(openCategory, district.UUID, code, c.NameZH, c.NameEN, c.Lead, c.Joint, c.Optional, c.Urgency, mode, c.Skill)
+	batch.Queue(closeCategory, district.UUID, is.Code)
+	batch.Queue(openCategory, district.UUID, is.Code, c.NameZH, c.NameEN, c.Lead, c.Joint, c.Optional, is.Urgency, is.Mode, c.Skill)
 	batch.Queue(`UPDATE revisions SET revision = revision + 1, changed_at = gp_now() WHERE topic = 'categories'`)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("set how category %s is sent: %w", code, err)
+		return fmt.Errorf("set how category %s is sent, and how urgent it is: %w", is.Code, err)
 	}
 	return nil
 }

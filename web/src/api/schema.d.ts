@@ -434,7 +434,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Set how a category is sent, what its departments bring, how much is checked, and whether it is on the published list */
+        /** Set how a category is sent, how urgent it is, what its departments bring, how much is checked, and whether it is on the published list */
         put: operations["setCategoryRules"];
         post?: never;
         delete?: never;
@@ -2511,6 +2511,7 @@ export interface components {
         CategoryRules: {
             code: string;
             dispatch_mode: components["schemas"]["DispatchMode"];
+            urgency: components["schemas"]["Urgency"];
             /** @description How much of what is settled on the spot is checked */
             check_percent: number;
             /** @description On the published list; reports of what is not are refused with the article */
@@ -2555,6 +2556,11 @@ export interface components {
              * @enum {string}
              */
             dispatch_mode?: "auto" | "confirm" | "manual";
+            /**
+             * @description By which limits its clocks go; as it was when left out; cases that are open keep the one they were made under
+             * @enum {string}
+             */
+            urgency?: "urgent" | "ordinary" | "hard";
             check_percent: number;
             listed: boolean;
             article?: string;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { bodyOf, changesOf, draftOf, faultsAt, type Rules } from "./ruledraft.ts";
 
 const was = {
-  code: "B01", dispatch_mode: "auto", check_percent: 20, listed: true, article: "", same: { distance_m: 150, minutes: 100, photo_bits: 0, joins: true },
+  code: "B01", dispatch_mode: "auto", urgency: "urgent", check_percent: 20, listed: true, article: "", same: { distance_m: 150, minutes: 100, photo_bits: 0, joins: true },
   revisit_days: [3, 30], covert_hours: 0, crews: [{ department: "police", people: 2, skills: ["food"] }],
 } as Rules;
 const called = ["market", "police"];
@@ -19,10 +19,11 @@ describe("the rules of a category in their fields", () => {
     expect(b.crews).toEqual(was.crews);
   });
   it("say what a change makes of them", () => {
-    const { body: b, faults } = body({ mode: "confirm", people: { police: "4", market: "2" }, hours: "48", days: "3，7、30", listed: false, article: "第 12 条" });
+    const { body: b, faults } = body({ mode: "confirm", urgency: "hard", people: { police: "4", market: "2" }, hours: "48", days: "3，7、30", listed: false, article: "第 12 条" });
     expect(faults).toEqual({});
     expect(changesOf(was, b, called)).toEqual([
       { field: "dispatch_mode", before: "auto", after: "confirm" },
+      { field: "urgency", before: "urgent", after: "hard" },
       { field: "crews.market", before: { people: 0, skills: [] }, after: { people: 2, skills: [] } },
       { field: "crews.police", before: { people: 2, skills: ["food"] }, after: { people: 4, skills: ["food"] } },
       { field: "listed", before: true, after: false },
@@ -49,7 +50,7 @@ describe("the rules of a category in their fields", () => {
     const { body: b, faults } = body({ check: "30" });
     expect(faults).toEqual({});
     expect(b.reason).toBe("纪要 3 号");
-    expect(b.dispatch_mode).toBe("auto");
+    expect([b.dispatch_mode, b.urgency]).toEqual(["auto", "urgent"]);
     expect(changesOf(was, b, called).map((c) => c.field)).toEqual(["check_percent"]);
   });
   it("asks for no crew of a department that is not called any more", () => {

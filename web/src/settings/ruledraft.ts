@@ -4,6 +4,7 @@ import type { components } from "../api/schema.d.ts";
 
 type S = components["schemas"];
 export type Mode = S["DispatchMode"];
+export type Urgency = S["Urgency"];
 export type Rules = S["CategoryRules"];
 export type NewRules = S["NewCategoryRules"];
 
@@ -11,6 +12,7 @@ export type NewRules = S["NewCategoryRules"];
 export type Draft = {
   code: string;
   mode: Mode | undefined;
+  urgency: Urgency;
   people: Record<string, string>;
   skills: Record<string, string[]>;
   check: string;
@@ -33,6 +35,7 @@ export function draftOf(r: Rules): Draft {
   return {
     code: r.code,
     mode: r.dispatch_mode,
+    urgency: r.urgency,
     people: Object.fromEntries(r.crews.map((c) => [c.department, String(c.people)])),
     skills: Object.fromEntries(r.crews.map((c) => [c.department, c.skills])),
     check: String(r.check_percent),
@@ -72,6 +75,7 @@ export function bodyOf(d: Draft, was: Rules, called: readonly string[], w: Wrong
   });
   const body: NewRules = {
     dispatch_mode: d.mode,
+    urgency: d.urgency,
     reason: d.reason.trim(),
     check_percent: number("check_percent", d.check, 0, 100),
     listed: d.listed,
@@ -102,6 +106,7 @@ export function changesOf(was: Rules, body: NewRules, called: readonly string[])
     if (JSON.stringify(before) !== JSON.stringify(after)) out.push({ field, before, after });
   };
   say("dispatch_mode", was.dispatch_mode, body.dispatch_mode);
+  say("urgency", was.urgency, body.urgency);
   const crew = (of: Rules["crews"] | undefined, department: string) => {
     const c = of?.find((x) => x.department === department);
     return { people: c?.people ?? 0, skills: c?.skills ?? [] };

@@ -1,7 +1,7 @@
 /** What categories say beside who goes: a list, and one category whose fields are open, with what a change makes of it. */
 import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
-import { categories, categoryName, departmentName } from "../state/register.ts";
+import { categoryName, departmentName } from "../state/register.ts";
 import { words } from "../i18n/index.ts";
 import { type Change, type Draft, type Mode, mostSkills } from "./ruledraft.ts";
 import { busy, calledBy, changes, draft, edit, faults, rules, rulesOf, save, saved, set, trouble } from "./ruleset.ts";
@@ -77,7 +77,6 @@ function Part({ title, hint, children }: { title: string; hint?: string; childre
 function RuleForm({ d }: { d: Draft }) {
   const all = words.value;
   const w = all.settings;
-  const c = categories.value.get(d.code);
   const n = Object.keys(faults.value).length;
   return (
     <form onSubmit={(e) => { e.preventDefault(); void save().then(() => document.querySelector<HTMLElement>(".rule [aria-invalid]")?.focus()); }}>
@@ -91,11 +90,14 @@ function RuleForm({ d }: { d: Draft }) {
         {faults.value.dispatch_mode ? <p class="wrong" role="alert">{faults.value.dispatch_mode}</p> : null}
       </Part>
       <Crews d={d} />
-      {c ? (
-        <Part title={w.clocks} hint={w.clocksHint(all.urgency[c.urgency])}>
-          <p>{w.urgencyClocks[c.urgency]}</p>
-        </Part>
-      ) : null}
+      <Part title={w.urgency} hint={w.urgencyHint}>
+        <div class="ways" role="radiogroup" aria-label={w.urgency}>
+          {(["urgent", "ordinary", "hard"] as const).map((u) => (
+            <label key={u}><input type="radio" name="urgency" checked={d.urgency === u} onChange={() => set({ urgency: u })} /> <b>{all.urgency[u]}</b> <span class="quiet">{w.urgencyClocks[u]}</span></label>
+          ))}
+        </div>
+        {faults.value.urgency ? <p class="wrong" role="alert">{faults.value.urgency}</p> : null}
+      </Part>
       <Part title={w.revisits}><Field of="revisit_days" label={w.revisits} unit={w.revisitsUnit} hint={w.revisitsHint} value={d.days} input={(days) => set({ days })} /></Part>
       <Part title={w.same}>
         <Field of="same.distance_m" label={w.distance} unit={all.metres(1).replace(/^1 ?/, "")} value={d.distance} input={(distance) => set({ distance })} />
@@ -184,6 +186,7 @@ export function inWords(field: string, value: unknown): string {
     return w.crew(people, skills.map((s) => all.work.skills[s] ?? s).join("、"));
   }
   switch (field) {
+    case "urgency": return all.urgency[value as keyof typeof all.urgency] ?? String(value);
     case "dispatch_mode": return w.modes[value as keyof typeof w.modes] ?? String(value);
     case "check_percent": return `${String(value)} %`;
     case "same.distance_m": return all.metres(Number(value));

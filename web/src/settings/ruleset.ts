@@ -76,7 +76,7 @@ export async function save(): Promise<void> {
   try {
     const is = await ask<Rules>(client.PUT("/api/v1/category-rules/{code}", { params: { path: { code: now.was.code } }, body: now.body }));
     rules.value = (rules.value ?? []).map((r) => (r.code === is.code ? is : r));
-    if (is.dispatch_mode !== now.was.dispatch_mode) await loadNames(); // the queue says how a category is sent
+    if (is.dispatch_mode !== now.was.dispatch_mode || is.urgency !== now.was.urgency) await loadNames(); // the queue says how a category is sent
     edit(is.code);
     saved.value = is.code;
   } catch (why) {

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accessible, admin, newPage, open, picture, service, signIn, watching } from "./browser.ts";
 
 type Day = { day: string; kind: string; name: string; source: string };
-type Rules = { code: string; dispatch_mode: string; check_percent: number; listed: boolean; revisit_days: number[]; crews: { department: string; people: number; skills: string[] }[] };
+type Rules = { code: string; dispatch_mode: string; urgency: string; check_percent: number; listed: boolean; revisit_days: number[]; crews: { department: string; people: number; skills: string[] }[] };
 let browser: Browser;
 let page: Page;
 let faults: string[];
@@ -77,6 +77,7 @@ describe.runIf(service.real)("settings", () => {
     await page.fill(".settings nav input", "B01");
     await page.click(".settings nav li button");
     await page.check(".ways label:has-text('确认后派单') input");
+    await page.check(".ways label:has-text('疑难') input");
     await page.locator(".crew-row").first().locator("input").fill("3");
     await page.fill("#rule-revisit_days", "7 3");
     await page.getByText("天数须从小到大").waitFor();
@@ -84,6 +85,7 @@ describe.runIf(service.real)("settings", () => {
     const changes = await page.textContent(".changes");
     expect(changes).toContain("3 人");
     expect(changes).toContain("确认后派单");
+    expect(changes).toContain("疑难");
     await page.click(".rule button[type=submit]");
     await page.locator("[id='rule-reason-wrong']").waitFor();
     expect((await rules("B01"))?.dispatch_mode).toBe(kept?.dispatch_mode);
@@ -97,7 +99,7 @@ describe.runIf(service.real)("settings", () => {
     await page.click(".rule button[type=submit]");
     await page.locator(".tail").getByText("已保存").waitFor();
     const now = await rules("B01");
-    expect([now?.dispatch_mode, now?.revisit_days, now?.crews.some((c) => c.people === 3)]).toEqual(["confirm", [3, 7], true]);
+    expect([now?.dispatch_mode, now?.urgency, now?.revisit_days, now?.crews.some((c) => c.people === 3)]).toEqual(["confirm", "hard", [3, 7], true]);
   });
 
   test("nothing broke", () => expect(faults).toEqual([]));

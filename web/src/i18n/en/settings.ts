@@ -86,8 +86,8 @@ export const settings: Dict["settings"] = {
   people: (who) => `People of ${who}`,
   peopleUnit: "people",
   skills: (who) => `Skills of ${who}`,
-  clocks: "Time limits",
-  clocksHint: (urgency) => `By urgency (${urgency}), which comes with the import of categories`,
+  urgency: "Urgency and time limits",
+  urgencyHint: "Of what is reported from now on; cases that are open keep theirs",
   urgencyClocks: {
     urgent: "Signed for in 2 h of dispatch, settled in 24 h, day and night",
     ordinary: "Signed for in 7 working hours of dispatch, settled in 3 working days",
@@ -123,7 +123,7 @@ export const settings: Dict["settings"] = {
   empty: "none",
   crew: (people, skills) => (people === 0 ? "one patrol" : `${people} people${skills ? ` (${skills})` : ""}`),
   fields: {
-    dispatch_mode: "Dispatch", check_percent: "Checked on the spot", listed: "On the list", article: "Article", "same.distance_m": "Twice: apart", "same.minutes": "Twice: within",
+    dispatch_mode: "Dispatch", urgency: "Urgency", check_percent: "Checked on the spot", listed: "On the list", article: "Article", "same.distance_m": "Twice: apart", "same.minutes": "Twice: within",
     "same.photo_bits": "Twice: photos", "same.joins": "Joined without asking", revisit_days: "Revisits", covert_hours: "Covert",
   },
   wrong: {
@@ -135,6 +135,7 @@ export const settings: Dict["settings"] = {
   refused: {
     crews: "The category does not call this department, or the number or skills do not fit",
     dispatch_mode: "It cannot be dispatched this way",
+    urgency: "It cannot be that urgent",
     reason: "Say why it is changed",
   },
   desk: {

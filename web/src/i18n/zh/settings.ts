@@ -82,8 +82,8 @@ export const settings = {
   people: (who: string) => `${who}人数`,
   peopleUnit: "人",
   skills: (who: string) => `${who}要有的技能`,
-  clocks: "办理时限",
-  clocksHint: (urgency: string) => `随紧急程度（${urgency}），紧急程度随类别表导入`,
+  urgency: "紧急程度与时限",
+  urgencyHint: "只用于今后的上报；已上报的案件时限不变",
   urgencyClocks: {
     urgent: "派遣后 2 小时内签收，24 小时内办结；全天计时",
     ordinary: "派遣后 7 个工作小时内签收，3 个工作日内办结",
@@ -119,7 +119,7 @@ export const settings = {
   empty: "无",
   crew: (people: number, skills: string) => (people === 0 ? "一支力量" : `${people} 人${skills ? `（${skills}）` : ""}`),
   fields: {
-    dispatch_mode: "派单方式", check_percent: "自行处置抽查", listed: "列入清单", article: "依据", "same.distance_m": "重复：相距", "same.minutes": "重复：相隔",
+    dispatch_mode: "派单方式", urgency: "紧急程度", check_percent: "自行处置抽查", listed: "列入清单", article: "依据", "same.distance_m": "重复：相距", "same.minutes": "重复：相隔",
     "same.photo_bits": "重复：照片", "same.joins": "自动并案", revisit_days: "回访", covert_hours: "保密",
   } as Record<string, string>,
   wrong: {
@@ -131,6 +131,7 @@ export const settings = {
   refused: {
     crews: "该类别不派这个部门，或人数、技能不符合要求",
     dispatch_mode: "派单方式不能这样设置",
+    urgency: "紧急程度不能这样设置",
     reason: "请写明修改原因",
   } as Record<string, string>,
   desk: {
