@@ -51,6 +51,7 @@ type Checker struct {
 	trusted      map[string]bool // nil: the first key that is met
 	signedTo     int64
 	heads        int
+	kept         []Head // see Expect
 }
 
 // NewChecker begins at a position with the hash of the event before it. trusted are
@@ -118,6 +119,7 @@ func (c *Checker) Key(k Key) *Fault {
 	switch {
 	case !k.Good():
 		return bad("key %.16q is not the key that its id names", k.ID)
+	case c.keys[k.ID] != nil: // met before, and good
 	case c.trusted[k.ID], c.trusted == nil && len(c.keys) == 0:
 	case c.keys[k.By] != nil && k.Follows(c.keys[k.By]):
 	default:
@@ -140,8 +142,8 @@ func (c *Checker) Head(h Head) *Fault {
 		return bad(BadHead, "a head is signed by key %.16q, which nobody vouches for", h.Key)
 	case h.District != c.district || !h.Good(public):
 		return bad(BadHead, "the signature of the head at %d does not fit", h.Position)
-	case h.Position < c.next-1 && h.Position <= c.signedTo:
-		return nil // of a position that a later head covers already
+	case h.Position < c.next-1 && h.Position <= c.signedTo, h.Position == c.signedTo && Hash(h.Hash) == c.prev:
+		return nil // of a position that a head covers already
 	case h.Position > c.next-1:
 		f := c.fault(Missing, c.next, "a head is signed for position %d, and the chain is at %d there", h.Position, c.next-1)
 		f.To = h.Position

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
@@ -101,21 +102,29 @@ func (e *Exporter) Close() error {
 type Report struct {
 	District uuid.UUID `json:"district"`
 	From     int64     `json:"from"`
-	Events   int64     `json:"events"`    // that are as they were sealed
-	Last     int64     `json:"last"`      // position of the last of them
-	Hash     HexHash   `json:"hash"`      // its hash
-	Heads    int       `json:"heads"`     // whose signature was good
-	SignedTo int64     `json:"signed_to"` // position that the last of them vouches for
-	Keys     []string  `json:"keys"`
-	Trusted  bool      `json:"trusted"` // the keys were known from elsewhere
-	Fault    *Fault    `json:"fault"`
+	// At is when an export says it was made; nil of a database, which is as it is now.
+	At       *time.Time `json:"at,omitempty"`
+	Events   int64      `json:"events"`    // that are as they were sealed
+	Last     int64      `json:"last"`      // position of the last of them
+	Hash     HexHash    `json:"hash"`      // its hash
+	Heads    int        `json:"heads"`     // whose signature was good
+	SignedTo int64      `json:"signed_to"` // position that the last of them vouches for
+	Keys     []string   `json:"keys"`
+	Trusted  bool       `json:"trusted"` // the keys were known from elsewhere
+	Fault    *Fault     `json:"fault"`
 }
 
 // Verify reads an export and finds the first thing that is wrong with it. An error
 // is about reading alone; what is wrong with the content is in the report.
 func Verify(r io.Reader, trusted ...string) (Report, error) {
+	return VerifyKept(r, Kept{}, trusted...)
+}
+
+// VerifyKept is Verify against heads that were kept elsewhere: each that was signed before
+// the export says it was made must be that of its chain.
+func VerifyKept(r io.Reader, kept Kept, trusted ...string) (Report, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	v := verification{trusted: trusted}
+	v := verification{trusted: trusted, kept: kept}
 	v.report.Trusted = len(trusted) > 0
 	var long []byte
 	for {
@@ -164,6 +173,7 @@ func readLong(in *bufio.Reader, begun []byte) ([]byte, error) {
 
 type verification struct {
 	trusted []string
+	kept    Kept
 	check   *Checker
 	line    int64
 	ended   bool
@@ -201,6 +211,7 @@ func (v *verification) take(line []byte) {
 			return
 		}
 		v.found(v.check.Event(n, p, h, canonical))
+		v.found(v.check.Passed())
 		return
 	}
 	var other otherLine
@@ -249,7 +260,11 @@ func (v *verification) header(line []byte) {
 	v.check = NewChecker(h.District, h.From, Hash(h.Prev), v.trusted...)
 	if h.From < 1 || (h.From == 1 && Hash(h.Prev) != Genesis(h.District)) {
 		v.found(v.check.fault(Broken, max(h.From, 1), "the chain does not begin as that of its district does"))
+		return
 	}
+	v.report.At = &h.At
+	v.kept.Heads = slices.DeleteFunc(slices.Clone(v.kept.Heads), func(k Head) bool { return k.At.After(h.At) })
+	v.found(v.check.Expect(v.kept))
 }
 
 func (v *verification) close() {
@@ -262,6 +277,9 @@ func (v *verification) close() {
 	if v.report.Fault == nil && !v.ended {
 		v.line++
 		v.found(v.check.fault(Missing, v.check.next, "the file is cut off: it does not say where it ends"))
+	}
+	if v.report.Fault == nil {
+		v.found(v.check.Cut())
 	}
 	last, hash := v.check.Last()
 	v.report.Last, v.report.Hash, v.report.Events = last, HexHash(hash), last-v.report.From+1

@@ -24,6 +24,7 @@ type chain struct {
 	lines []string
 	at    []int // line of each event, from position 1
 	heads map[int64]int
+	made  time.Time // as the export says
 }
 
 func key(n byte) ed25519.PrivateKey {
@@ -44,12 +45,12 @@ func export(t testing.TB, n int, heads ...int64) chain {
 	at := time.Date(2026, 5, 3, 13, 40, 0, 0, time.UTC)
 	var out bytes.Buffer
 	genesis := proof.Genesis(district)
-	e, err := proof.NewExporter(&out, proof.Header{District: district, From: 1, Prev: proof.HexHash(genesis), At: at})
+	e, err := proof.NewExporter(&out, proof.Header{District: district, From: 1, Prev: proof.HexHash(genesis), At: at.Add(2 * time.Hour)})
 	must(err)
 	first, second := key(1), key(2)
 	must(e.Key(proof.NewKey(public(first), at, nil)))
 	must(e.Key(proof.NewKey(public(second), at.Add(time.Hour), first)))
-	c := chain{heads: map[int64]int{}}
+	c := chain{heads: map[int64]int{}, made: at.Add(2 * time.Hour)}
 	line := 3
 	prev, signed := genesis, 0
 	for i := int64(1); i <= int64(n); i++ {

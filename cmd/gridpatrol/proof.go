@@ -171,10 +171,11 @@ func (c rotateKeyCmd) rotate(ctx context.Context, env *Env) error {
 }
 
 type verifyCmd struct {
-	File string   `arg:"" optional:"" help:"An export; - is standard input."`
-	DB   bool     `name:"db" help:"Verify where the events are kept instead."`
-	Key  []string `placeholder:"ID" help:"Id of a key that is trusted (see heads.jsonl kept elsewhere). None: the first key that is met is believed."`
-	JSON bool     `name:"json" help:"Print the report as JSON."`
+	File  string   `arg:"" optional:"" help:"An export; - is standard input."`
+	DB    bool     `name:"db" help:"Verify where the events are kept instead."`
+	Heads string   `placeholder:"FILE" help:"A copy of heads.jsonl that was kept elsewhere: the chain must be the one that they were signed for, as far as they go. Tells when its end was cut off."`
+	Key   []string `placeholder:"ID" help:"Id of a key that is trusted (see heads.jsonl kept elsewhere). None: the first key that is met is believed."`
+	JSON  bool     `name:"json" help:"Print the report as JSON."`
 }
 
 // errNotAsSealed is a chain in which something was found: exit code 1.
@@ -197,10 +198,19 @@ func (c verifyCmd) Run(ctx context.Context, env *Env) error {
 
 func (c verifyCmd) verify(ctx context.Context, env *Env) (err error) {
 	var report proof.Report
+	var kept proof.Kept
+	if c.Heads != "" {
+		if kept, err = readKept(c.Heads); err != nil {
+			return err
+		}
+		if kept.Unread > 0 {
+			env.Log.Warn("lines of the heads that were kept cannot be read", "file", c.Heads, "lines", kept.Unread)
+		}
+	}
 	began := time.Now()
 	switch {
 	case c.DB:
-		if report, err = pgproof.Verify(ctx, env.DB, pgdb.District, c.Key...); err != nil {
+		if report, err = pgproof.VerifyKept(ctx, env.DB, pgdb.District, kept, c.Key...); err != nil {
 			return err
 		}
 	default:
@@ -213,7 +223,7 @@ func (c verifyCmd) verify(ctx context.Context, env *Env) (err error) {
 			defer file.Close()
 			in = file
 		}
-		if report, err = proof.Verify(in, c.Key...); err != nil {
+		if report, err = proof.VerifyKept(in, kept, c.Key...); err != nil {
 			return err
 		}
 	}
@@ -224,6 +234,19 @@ func (c verifyCmd) verify(ctx context.Context, env *Env) (err error) {
 		return errNotAsSealed
 	}
 	return nil
+}
+
+func readKept(name string) (proof.Kept, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return proof.Kept{}, fmt.Errorf("--heads: %w", err)
+	}
+	defer file.Close()
+	kept, err := proof.ReadKept(file)
+	if err != nil {
+		return proof.Kept{}, fmt.Errorf("--heads %s: %w", name, err)
+	}
+	return kept, nil
 }
 
 func (c verifyCmd) print(w io.Writer, r proof.Report, took time.Duration) error {
@@ -246,6 +269,9 @@ func (c verifyCmd) print(w io.Writer, r proof.Report, took time.Duration) error 
 	}
 	if len(r.Keys) > 0 && !r.Trusted {
 		fmt.Fprintf(&b, "key %s was believed since none was named; compare it with a copy kept elsewhere and name it with --key\n", r.Keys[0])
+	}
+	if r.At != nil {
+		fmt.Fprintf(&b, "the export says that it was made at %s\n", r.At.UTC().Format(time.RFC3339))
 	}
 	if r.From > 1 {
 		fmt.Fprintf(&b, "what came before %d is not in it\n", r.From)

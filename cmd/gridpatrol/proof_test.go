@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/proof"
+	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
 // A service seals and signs what happens; its export is verified without a database,
@@ -51,11 +54,32 @@ func TestEventsAreExportedAndVerified(t *testing.T) {
 	if said, err := verify("", verifyCmd{DB: true}); err != nil || !strings.Contains(said, "vouch for all of them") {
 		t.Errorf("%v %s", err, said)
 	}
-	text, err := os.ReadFile(file)
+	// Heads that were kept elsewhere.
+	kept := filepath.Join(dir, "heads.jsonl")
+	if err := pgproof.CopyHeads(t.Context(), env.DB, pgdb.District, kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []verifyCmd{{DB: true, Heads: kept}, {File: file, Heads: kept}} {
+		if said, err := verify("", c); err != nil || !strings.Contains(said, "vouch for all of them") {
+			t.Errorf("%v %s", err, said)
+		}
+	}
+	whole, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	said, err := verify(strings.Replace(string(text), "head_key", "head_kex", 1), verifyCmd{File: "-", Key: report.Keys[:1]})
+	if said, err := verify(beheaded(t, string(whole)), verifyCmd{File: "-"}); err != nil {
+		t.Errorf("cut off, by itself: %v %s", err, said)
+	}
+	if said, err := verify(beheaded(t, string(whole)), verifyCmd{File: "-", Heads: kept}); exitCode(err, io.Discard) != exitFailed || !strings.Contains(said, "missing") {
+		t.Errorf("cut off: %v %s", err, said)
+	}
+	for _, name := range []string{filepath.Join(dir, "none"), file + ".none"} {
+		if _, err := verify("", verifyCmd{DB: true, Heads: name}); err == nil || !strings.Contains(err.Error(), "--heads") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	said, err := verify(strings.Replace(string(whole), "head_key", "head_kex", 1), verifyCmd{File: "-", Key: report.Keys[:1]})
 	if exitCode(err, io.Discard) != exitFailed || !strings.Contains(said, "FOUND: event 1 (line 4): altered") {
 		t.Errorf("%v %s", err, said)
 	}
@@ -68,6 +92,31 @@ func TestEventsAreExportedAndVerified(t *testing.T) {
 			t.Errorf("%v: %d %s", args, code, errs.String())
 		}
 	}
+}
+
+// beheaded is an export without its last event and any head, which says that it ends there.
+func beheaded(t *testing.T, export string) string {
+	t.Helper()
+	type link struct {
+		N int64
+		H string
+	}
+	var lines []string
+	var last, before link
+	at := 0
+	for l := range strings.Lines(export) {
+		switch {
+		case strings.HasPrefix(l, `{"head"`), strings.HasPrefix(l, `{"end"`):
+			continue
+		case strings.HasPrefix(l, `{"n"`):
+			at, before, last = len(lines), last, link{}
+			if err := json.Unmarshal([]byte(l), &last); err != nil {
+				t.Fatal(err)
+			}
+		}
+		lines = append(lines, l)
+	}
+	return strings.Join(slices.Delete(lines, at, at+1), "") + fmt.Sprintf(`{"end":{"h":%q,"n":%d}}`, before.H, before.N) + "\n"
 }
 
 // A running service seals within its round, signs, and copies the head out.

@@ -143,9 +143,18 @@ var errFound = errors.New("found")
 // Verify reads the whole chain and its events where they are kept, and finds the first
 // thing that is wrong.
 func Verify(ctx context.Context, db *pgdb.DB, district uuid.UUID, trusted ...string) (proof.Report, error) {
+	return VerifyKept(ctx, db, district, proof.Kept{}, trusted...)
+}
+
+// VerifyKept is Verify against heads that were kept elsewhere: all of them must be those of
+// the chain.
+func VerifyKept(ctx context.Context, db *pgdb.DB, district uuid.UUID, kept proof.Kept, trusted ...string) (proof.Report, error) {
 	report := proof.Report{District: district, From: 1, Keys: []string{}, Trusted: len(trusted) > 0}
 	err := reading(ctx, db, func(tx pgx.Tx) error {
 		check := proof.NewChecker(district, 1, proof.Genesis(district), trusted...)
+		if report.Fault = check.Expect(kept); report.Fault != nil {
+			return nil
+		}
 		keys, err := Keys(ctx, tx, district)
 		if err != nil {
 			return err
@@ -174,6 +183,9 @@ func Verify(ctx context.Context, db *pgdb.DB, district uuid.UUID, trusted ...str
 				report.Fault = check.Head(heads[0])
 				heads = heads[1:]
 			}
+			if report.Fault == nil {
+				report.Fault = check.Passed()
+			}
 			if report.Fault != nil {
 				return errFound
 			}
@@ -184,6 +196,9 @@ func Verify(ctx context.Context, db *pgdb.DB, district uuid.UUID, trusted ...str
 		}
 		if report.Fault == nil && len(heads) > 0 {
 			report.Fault = check.Head(heads[0])
+		}
+		if report.Fault == nil {
+			report.Fault = check.Cut()
 		}
 		last, hash := check.Last()
 		report.Last, report.Events, report.Hash = last, last, proof.HexHash(hash)
