@@ -73,6 +73,9 @@ type Config struct {
 	// MaxTime bounds a request; 0 means 15 s. Reports with photos have four times
 	// as long, once their body is there.
 	MaxTime time.Duration
+	// VigilEvery is how often the right of an open socket is asked for again, although
+	// nobody has taken one away; 0 means 30 s.
+	VigilEvery time.Duration
 }
 
 // Server is the door. It is safe for concurrent use.
@@ -158,6 +161,9 @@ func New(c Config) (*Server, error) {
 	if c.MaxTime == 0 {
 		c.MaxTime = 15 * time.Second
 	}
+	if c.VigilEvery == 0 {
+		c.VigilEvery = vigilEvery
+	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
 		c.Metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -166,7 +172,7 @@ func New(c Config) (*Server, error) {
 		people: c.People, hooks: c.Hooks,
 		auth: c.Auth, reports: c.Reports, cases: c.Cases, patrols: c.Patrols, places: c.Places, notices: c.Notices, guesses: pgauth.NewGuesses(c.Now), book: c.Book,
 		register: c.Register, tracks: c.Tracks, roster: c.Roster, records: c.Records, zone: c.Zone, promise: c.Promise, roads: c.Roads, works: c.Works, tiles: c.Tiles,
-		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: vigilEvery, accessEvery: accessEvery, watching: map[*vigil]struct{}{}, registry: c.Metrics,
+		log: c.Log, now: c.Now, maxTime: c.MaxTime, vigilEvery: c.VigilEvery, accessEvery: accessEvery, watching: map[*vigil]struct{}{}, registry: c.Metrics,
 	}
 	s.notes = c.Notes
 	s.gates.beacon, s.gates.live = newGate(c.Handshakes, c.HandshakesWaiting), newGate(c.Handshakes, c.HandshakesWaiting)

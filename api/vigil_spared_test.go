@@ -5,6 +5,16 @@ import (
 	"time"
 )
 
+// What a lost device can still do ends within a second: what its socket may wait for, by
+// the clock, leaves as much again for the question and a machine that is busy. That the
+// watch ends it at its first round is told by TestAccessThatIsTakenAwayEndsItsSockets.
+func TestTheWatchComesRoundInTime(t *testing.T) {
+	t.Parallel()
+	if waits := accessEvery + tellEndWithin; waits > 600*time.Millisecond {
+		t.Errorf("a socket whose right was taken away may wait %v", waits)
+	}
+}
+
 // A vigil whose socket the watch has asked for asks nobody: ten thousand sockets would be
 // three hundred questions a second. Here there is nobody to ask.
 func TestAVigilIsSparedByTheWatch(t *testing.T) {

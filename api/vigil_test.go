@@ -113,10 +113,12 @@ func (b *bundle) watch() {
 }
 
 // Whatever takes a right away ends every socket that stands on it, by whatever means
-// the socket was opened, and no other. The vigil of each socket sleeps meanwhile.
+// the socket was opened, and no other. Nobody asks for a right without need meanwhile, so
+// that only the revision which it moves can have ended them.
 func TestAccessThatIsTakenAwayEndsItsSockets(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
+	b.server.SetVigil(time.Hour)
 	b.watch()
 	signedIn := func(username string) (cookie *http.Cookie, csrf string) {
 		t.Helper()

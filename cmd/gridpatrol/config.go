@@ -39,6 +39,9 @@ type serveConfig struct {
 	stage func(door http.Handler) http.Handler
 	// local is the machine's clock, which tests put wrong; nil is time.Now.
 	local func() time.Time
+	// vigilEvery is how often the right of an open socket is asked for again, whatever was
+	// taken away, which tests put off; 0 is the door's own.
+	vigilEvery time.Duration
 }
 
 // machine is the clock of the machine.

@@ -31,13 +31,19 @@ type cluster struct {
 	units    []realtimetest.Unit
 	devices  []string // tokens, by unit
 	operator string
+	change   func(*serveConfig) // of every node
 }
 
-// newCluster starts a node for each configuration; more may come later.
-func newCluster(t *testing.T, units int) *cluster {
+// newCluster starts a node; more may come later.
+func newCluster(t *testing.T, units int, change ...func(*serveConfig)) *cluster {
 	t.Helper()
 	db := pgtest.New(t)
 	c := &cluster{t: t, units: realtimetest.Lay(t, db, units, time.Now())}
+	c.change = func(s *serveConfig) {
+		for _, f := range change {
+			f(s)
+		}
+	}
 	auth := pgauth.New(db, pgauth.Config{})
 	if _, err := auth.AddAccount(t.Context(), pgauth.NewAccount{Username: "wang", Password: "a long password", Role: dispatch.Role("operator")}); err != nil {
 		t.Fatal(err)
@@ -53,7 +59,9 @@ func newCluster(t *testing.T, units int) *cluster {
 	for i := range units {
 		c.devices = append(c.devices, token(pgauth.Owner{DeviceCode: "unit-0000" + string(rune('0'+i))}))
 	}
-	c.nodes = append(c.nodes, runNode(t, db, serveConfig{Bus: busSettings{Listen: "127.0.0.1:0"}}))
+	config := serveConfig{Bus: busSettings{Listen: "127.0.0.1:0"}}
+	c.change(&config)
+	c.nodes = append(c.nodes, runNode(t, db, config))
 	return c
 }
 
@@ -62,11 +70,12 @@ func (c *cluster) first() *running { return c.nodes[0] }
 // join starts another node that knows one bus address, or has no bus.
 func (c *cluster) join(peer string) *running {
 	c.t.Helper()
-	s := busSettings{}
+	config := serveConfig{}
 	if peer != "" {
-		s = busSettings{Listen: "127.0.0.1:0", Peers: []string{peer}}
+		config.Bus = busSettings{Listen: "127.0.0.1:0", Peers: []string{peer}}
 	}
-	n := runNode(c.t, c.first().env.DB, serveConfig{Bus: s})
+	c.change(&config)
+	n := runNode(c.t, c.first().env.DB, config)
 	c.nodes = append(c.nodes, n)
 	return n
 }

@@ -173,7 +173,7 @@ func newService(ctx context.Context, env *Env, c serveConfig, zone *time.Locatio
 		Book: view, Register: view, Tracks: trackStore, Roster: view, Records: view, Zone: zone,
 		Roads: ways, Works: works, Promise: promise, Tiles: pgtiles.New(env.DB),
 		Beacon: beaconSocket{beacons}, Live: liveSocket(live),
-		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: now, Log: env.Log, Metrics: figures.Registry,
+		Ready: node.ready, Notes: neighbours.notes, Page: web.Files(), Origins: c.Origins, Now: now, Log: env.Log, Metrics: figures.Registry, VigilEvery: c.vigilEvery,
 	})
 	if err != nil {
 		return nil, err

@@ -4,18 +4,24 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/gorilla/websocket"
 
+	"github.com/gridpatrol/gridpatrol/api/pgauth"
+	"github.com/gridpatrol/gridpatrol/dispatch"
+	"github.com/gridpatrol/gridpatrol/dispatch/pgstore"
+	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/realtime/beacon"
 )
 
-// A right that is taken away on one node ends the sockets that another node holds.
-// Each socket asks for itself only every half minute (api.vigilEvery), so what ends
-// well before that was ended by the watch that all nodes keep.
+// A right that is taken away on one node ends the sockets that another node holds, also
+// when it is taken by a command. What ends them is told by the test below.
 func TestAnotherNodeClosesWhatWasRevoked(t *testing.T) {
 	w := newCrashWorld(t)
 	operator := w.operator()
@@ -59,6 +65,84 @@ func TestAnotherNodeClosesWhatWasRevoked(t *testing.T) {
 			c.socket.Close()
 			<-ended
 		}
+	}
+}
+
+// A right that is taken away ends the sockets of every node by the revision that moves:
+// no node asks for a right without need while this goes on.
+func TestTheRevisionEndsSocketsOnEveryNode(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, 3, func(s *serveConfig) { s.vigilEvery = time.Hour })
+	here := c.first()
+	there := c.join(here.service.neighbours.bus.Address())
+	auth := pgauth.New(here.env.DB, pgauth.Config{})
+	both := func(unit int) (phones []*phone) {
+		for _, n := range []*running{here, there} {
+			p := c.phone(unit, uuid.New(), n)
+			c.at(p, 121.31)
+			phones = append(phones, p)
+		}
+		return phones
+	}
+	first, token, device := both(0), both(1), both(2)
+	screens := []*screen{c.watch(here), c.watch(there)}
+	ended := func(what string, p *phone) {
+		t.Helper()
+		select {
+		case err := <-p.ended:
+			if err == nil || !strings.Contains(err.Error(), strconv.Itoa(beacon.CloseToken)) {
+				t.Errorf("%s: ended with %v, want %d", what, err, beacon.CloseToken)
+			}
+		case <-time.After(recoverWithin):
+			t.Fatalf("%s: a socket is still open", what)
+		}
+	}
+	open := func(what string, phones ...*phone) {
+		t.Helper()
+		for _, p := range phones {
+			c.at(p, 121.31)
+			select {
+			case err := <-p.ended:
+				t.Errorf("%s: another's socket ended with %v", what, err)
+			default:
+			}
+		}
+	}
+	for _, step := range []struct {
+		what  string
+		take  func() error
+		ends  []*phone
+		stays []*phone
+	}{
+		// Every socket is asked for once after it was opened. That has been when these have ended.
+		{"the first", func() error { return auth.RevokeToken(t.Context(), c.devices[0]) }, first, slices.Concat(token, device)},
+		{"a token is revoked", func() error { return auth.RevokeToken(t.Context(), c.devices[1]) }, token, device},
+		{"a device is reported lost", func() error {
+			return dispatch.Revoke(t.Context(), pgstore.New(here.env.DB), dispatch.DistrictID{UUID: pgdb.District}, c.units[2].Device, "lost")
+		}, device, nil},
+	} {
+		if err := step.take(); err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range step.ends {
+			ended(step.what, p)
+		}
+		open(step.what, step.stays...)
+	}
+	if err := auth.SetDisabled(t.Context(), "wang", true); err != nil {
+		t.Fatal(err)
+	}
+	for i, s := range screens {
+		select {
+		case <-s.ended:
+		case <-time.After(recoverWithin):
+			t.Fatalf("an account is disabled: screen %d is still open", i)
+		}
+		s.mu.Lock()
+		if s.code != beacon.CloseToken {
+			t.Errorf("an account is disabled: screen %d ended with %d, want %d", i, s.code, beacon.CloseToken)
+		}
+		s.mu.Unlock()
 	}
 }
 
