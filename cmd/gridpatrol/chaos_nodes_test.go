@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -114,8 +113,7 @@ func TestThreeNodesOneKilledAndTheBusCut(t *testing.T) {
 		s.stop()
 	}
 	r.stop()
-	w.stopLoad()
-	w.loaders.Wait()
+	w.mustEndLoad()
 	kept, filed := w.count(), r.count()
 	w.mustBeWhole(kept)
 	if filed.missing > 0 || filed.doubled > 0 {
@@ -212,26 +210,10 @@ func (n *nets) serve(w *crashWorld, i int) *crashProgram {
 	cmd := exec.Command("ip", "netns", "exec", fmt.Sprintf("gpn%d", i), os.Args[0], "serve", "--listen", n.door(i), "--data-dir", w.dir)
 	cmd.Env = append(os.Environ(), beProgram+"=1", "DATABASE_URL=", "GRIDPATROL_BUS_LISTEN="+fmt.Sprintf("10.92.7.1%d:6222", i),
 		"GRIDPATROL_BUS_PEERS="+strings.Join(peers, ","), "GRIDPATROL_BUS_SECRET=a secret for three nodes", "GRIDPATROL_BUS_PLAIN=true")
-	log, err := os.OpenFile(w.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	p, err := w.launch(cmd)
 	if err != nil {
-		n.t.Fatal(err)
+		n.t.Fatalf("node %d: %v; the end of the log:\n%s", i, err, w.logEnd())
 	}
-	defer log.Close()
-	cmd.Stderr = log
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		n.t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	p := &crashProgram{cmd: cmd}
-	n.t.Cleanup(p.kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.Contains(line, `"ready"`) {
-		n.t.Fatalf("node %d said %q (%v); the end of the log:\n%s", i, line, err, w.logEnd())
-	}
-	go io.Copy(io.Discard, out) // ends with the program
 	return p
 }
 

@@ -73,7 +73,9 @@ func (r *reporters) stop() {
 		return
 	}
 	r.end()
-	r.wait.Wait()
+	if err := r.w.ended(&r.wait, "the reporters to end"); err != nil {
+		r.w.t.Error(err)
+	}
 	r.client.CloseIdleConnections()
 }
 
@@ -81,10 +83,8 @@ func (r *reporters) stop() {
 func (r *reporters) finish() {
 	r.w.t.Helper()
 	r.ending.Store(true)
-	late := time.AfterFunc(recoverWithin, r.end)
-	r.wait.Wait()
-	if !late.Stop() {
-		r.w.t.Errorf("not all reports were answered in %v; the end of the log:\n%s", recoverWithin, r.w.logEnd())
+	if err := r.w.ended(&r.wait, "all reports to be answered"); err != nil {
+		r.w.t.Errorf("%v; the end of the log:\n%s", err, r.w.logEnd())
 	}
 	r.stop()
 }
@@ -98,16 +98,8 @@ func (r *reporters) awaitRefused(more int64) {
 // awaitMore waits until so many more were counted.
 func (r *reporters) awaitMore(counted *atomic.Int64, more int64, what string) {
 	r.w.t.Helper()
-	goal := counted.Load() + more
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(recoverWithin)
-	for counted.Load() < goal {
-		select {
-		case <-tick.C:
-		case <-late:
-			r.w.t.Fatalf("%d %s in %v, want %d; the end of the log:\n%s", more-(goal-counted.Load()), what, recoverWithin, more, r.w.logEnd())
-		}
+	if err := r.w.tryMore(counted, more, what); err != nil {
+		r.w.t.Fatalf("%v; the end of the log:\n%s", err, r.w.logEnd())
 	}
 }
 
@@ -197,8 +189,12 @@ func (r *reporters) post(ctx context.Context, key, what string) (id uuid.UUID, e
 // await waits for so many more answers.
 func (r *reporters) await(more int64) {
 	r.w.t.Helper()
-	r.awaitMore(&r.acked, more, "reports answered")
+	r.awaitMore(&r.acked, more, reportsAnswered)
 }
+
+const reportsAnswered = "reports answered"
+
+func (r *reporters) try(more int64) error { return r.w.tryMore(&r.acked, more, reportsAnswered) }
 
 // count compares the book with the database: what was answered must stand there once,
 // under the id that was told, with a case, and be found by its key; what was not
@@ -262,6 +258,7 @@ type chaosFigure struct {
 	Spread     float64  `json:"spread"`
 	atLeast    bool
 	notRun     string // why, of a part that could not be played
+	failed     string // what was waited for in vain, of a part that did not come to its end
 }
 
 var chaosAll []chaosFigure // of the tests so far, which run one after the other
@@ -279,6 +276,9 @@ func TestMain(m *testing.M) {
 func (f chaosFigure) String() string {
 	if f.notRun != "" {
 		return fmt.Sprintf("%-70s not run: %s", f.Name, f.notRun)
+	}
+	if f.failed != "" {
+		return fmt.Sprintf("%-70s FAILED: %s", f.Name, f.failed)
 	}
 	verdict := ""
 	if f.Bar != nil {

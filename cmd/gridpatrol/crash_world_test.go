@@ -37,6 +37,10 @@ const (
 
 func init() {
 	if os.Getenv(beProgram) != "" {
+		if name, value, _ := strings.Cut(hangEnv, "="); os.Getenv(name) == value {
+			time.Sleep(recoverWithin) // and is killed before
+			os.Exit(1)
+		}
 		name, value, _ := strings.Cut(takeUnsafe, "=")
 		allowUnsafeCommit = os.Getenv(name) == value
 		main()
@@ -57,9 +61,10 @@ type crashWorld struct {
 	log     string // what the program writes
 	address string
 	devices []*crashDevice
-	others  []string     // further nodes that devices know
-	acks    atomic.Int64 // grows with each acknowledgement
-	burst   int          // fixes that each device makes every 10 ms; 1 if zero
+	others  []string      // further nodes that devices know
+	acks    atomic.Int64  // grows with each acknowledgement
+	burst   int           // fixes that each device makes every 10 ms; 1 if zero
+	within  time.Duration // the most that anything is waited for; recoverWithin if zero
 
 	stopMaking, stopLoad context.CancelFunc
 	loaders              sync.WaitGroup
@@ -172,30 +177,57 @@ type crashProgram struct {
 // the environment.
 func (w *crashWorld) serve(settings ...string) *crashProgram {
 	w.t.Helper()
+	p, err := w.tryServe(settings...)
+	if err != nil {
+		w.t.Fatalf("%v; the end of the log:\n%s", err, w.logEnd())
+	}
+	return p
+}
+
+// tryServe is serve for whoever goes on without.
+func (w *crashWorld) tryServe(settings ...string) (*crashProgram, error) {
 	cmd := exec.Command(os.Args[0], "serve", "--listen", w.address, "--data-dir", w.dir)
 	cmd.Env = append(os.Environ(), beProgram+"=1", "DATABASE_URL=")
 	cmd.Env = append(cmd.Env, settings...)
+	return w.launch(cmd)
+}
+
+// launch starts a program that writes into the world's log, and waits until it says that
+// it is ready. One that does not is killed.
+func (w *crashWorld) launch(cmd *exec.Cmd) (*crashProgram, error) {
 	log, err := os.OpenFile(w.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	defer log.Close()
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		w.t.Fatal(err)
+		return nil, err
 	}
 	p := &crashProgram{cmd: cmd}
 	w.t.Cleanup(p.kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || !strings.Contains(line, `"ready"`) {
-		w.t.Fatalf("the program said %q (%v); the end of its log:\n%s", line, err, w.logEnd())
+	said := make(chan string, 1)
+	go func() { // ends with the program
+		in := bufio.NewReader(out)
+		line, _ := in.ReadString('\n') // what is no whole line is not "ready"
+		said <- line
+		_, _ = io.Copy(io.Discard, in)
+	}()
+	select {
+	case line := <-said:
+		if !strings.Contains(line, `"ready"`) {
+			p.kill()
+			return nil, fmt.Errorf("the program said %q", line)
+		}
+		return p, nil
+	case <-time.After(w.patience()):
+		p.kill()
+		return nil, w.inVain("the service to come up")
 	}
-	go io.Copy(io.Discard, out) // ends with the program
-	return p
 }
 
 func (w *crashWorld) logEnd() string {
@@ -211,16 +243,6 @@ func (p *crashProgram) kill() {
 		_ = p.cmd.Process.Kill()
 		_ = p.cmd.Wait()
 	})
-}
-
-// killPostgres kills the server's first process, as the kernel does when memory
-// runs out; its children go with it and write nothing more.
-func (w *crashWorld) killPostgres() {
-	w.t.Helper()
-	pid := w.postmaster()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		w.t.Fatalf("kill the server: %v", err)
-	}
 }
 
 // holdLogWriter stops the process that writes the log behind commits that nobody waits
@@ -255,16 +277,21 @@ func (w *crashWorld) holdLogWriter() (release func()) {
 
 func (w *crashWorld) postmaster() int {
 	w.t.Helper()
-	content, err := os.ReadFile(filepath.Join(w.dir, "postgres", "postmaster.pid"))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(first)
+	pid, err := w.tryPostmaster()
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	return pid
+}
+
+// tryPostmaster is the process of the server, as that has written it down.
+func (w *crashWorld) tryPostmaster() (pid int, err error) {
+	content, err := os.ReadFile(filepath.Join(w.dir, "postgres", "postmaster.pid"))
+	if err != nil {
+		return 0, err
+	}
+	first, _, _ := strings.Cut(string(content), "\n")
+	return strconv.Atoi(first)
 }
 
 // load lets every device send, each some fixes every few milliseconds, until settle.
@@ -273,7 +300,11 @@ func (w *crashWorld) load() {
 	w.stopLoad = cancel
 	making, rest := context.WithCancel(ctx)
 	w.stopMaking = rest
-	w.t.Cleanup(func() { cancel(); w.loaders.Wait() })
+	w.t.Cleanup(func() {
+		if err := w.endLoad(); err != nil {
+			w.t.Error(err)
+		}
+	})
 	for i, d := range w.devices {
 		client, err := beaconclient.New(beaconclient.Config{
 			URL: "ws://" + w.address + "/ws/beacon", Others: w.others, Token: d.token, Stream: d.stream, Hold: 100_000,
@@ -344,19 +375,12 @@ func (d *crashDevice) refuse(r beacon.Reject) {
 // awaitAcks waits for so many more acknowledged fixes.
 func (w *crashWorld) awaitAcks(more int64) {
 	w.t.Helper()
-	goal := w.acks.Load() + more
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	late := time.After(recoverWithin)
-	for w.acks.Load() < goal {
-		select {
-		case <-tick.C:
-		case <-late:
-			w.t.Fatalf("%d acknowledgements in %v, want %d; the end of the log:\n%s",
-				more-(goal-w.acks.Load()), recoverWithin, more, w.logEnd())
-		}
+	if err := w.tryAcks(more); err != nil {
+		w.t.Fatalf("%v; the end of the log:\n%s", err, w.logEnd())
 	}
 }
+
+func (w *crashWorld) tryAcks(more int64) error { return w.tryMore(&w.acks, more, "fixes acknowledged") }
 
 // makeCommitUnsafe lets the running service's next connections commit without
 // waiting for the disk. A service refuses to start on such a database, unless it is
@@ -389,7 +413,9 @@ func (w *crashWorld) ask(fn func(context.Context, *pgx.Conn) error) {
 		w.t.Fatal(err)
 	}
 	defer func() {
-		if err := cluster.Stop(context.Background()); err != nil {
+		soon, cancel := context.WithTimeout(context.Background(), recoverWithin)
+		defer cancel()
+		if err := cluster.Stop(soon); err != nil {
 			w.t.Error(err)
 		}
 	}()
@@ -415,8 +441,9 @@ type account struct {
 // settle stops the load and counts for the last time.
 func (w *crashWorld) settle() account {
 	w.t.Helper()
-	w.stopLoad()
-	w.loaders.Wait()
+	if err := w.endLoad(); err != nil {
+		w.t.Error(err)
+	}
 	return w.count()
 }
 

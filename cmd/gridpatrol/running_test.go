@@ -66,7 +66,9 @@ func runNode(t *testing.T, db *pgdb.DB, c serveConfig) *running {
 // get reads a page and answers its status and what it says.
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), recoverWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
