@@ -11,7 +11,7 @@ import { Inside } from "./inside.tsx";
 import { ofRing } from "./mapfeed.ts";
 import { follow, following, gridShown, patrolShown, placeShown, spot, tip } from "./mapshown.ts";
 import { PlaceLink } from "./nearby.tsx";
-import { PresenceRecord } from "./presence.tsx";
+import { PresenceRecord } from "./dayrecord.tsx";
 import { titleOf } from "./queue.tsx";
 import { WhoseButton } from "./whose.tsx";
 

@@ -1,5 +1,5 @@
 /** When a patrol was heard of, and which fences it crossed. */
-import type { presenceRecord as zh } from "../zh/presence.ts";
+import type { presenceRecord as zh } from "../zh/dayrecord.ts";
 
 export const presenceRecord: typeof zh = {
   title: "Presence and fences, last 24 hours",
