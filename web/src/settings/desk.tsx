@@ -24,7 +24,7 @@ export function DeskSide() {
           <h4>{w.changes}</h4>
           {changes.length === 0 ? <p class="quiet">{saved.value ? "" : w.noChanges}</p> : (
             <dl class="changes">
-              {changes.map((c) => (
+              {changes.filter((c) => !wrong.value.includes(c.field)).map((c) => (
                 <div key={c.field}>
                   <dt>{w.desk.fields[c.field]}</dt>
                   <dd><s>{inWords(c.field, c.before)}</s> → <b>{inWords(c.field, c.after)}</b></dd>
