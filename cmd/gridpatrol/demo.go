@@ -28,7 +28,8 @@ func (c demoCmd) Run(ctx context.Context, env *Env) error {
 	if c.Story.Play {
 		return c.Story.run(ctx, env, c.Port)
 	}
-	config := serveConfig{Listen: "127.0.0.1:" + strconv.Itoa(c.Port), TZ: "Asia/Shanghai", BatchWindow: 2 * time.Second}
+	config := serveConfig{Listen: "127.0.0.1:" + strconv.Itoa(c.Port), TZ: "Asia/Shanghai", BatchWindow: 2 * time.Second,
+		Webhooks: []string{"127.0.0.0/8"}} // a receiver on this machine, to try them out
 	zone, err := config.check(env.Common)
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import "../css/photos.css";
 import "../css/shots.css";
 import "../css/people.css";
 import "../css/settings.css";
+import "../css/hooks.css";
 import "../css/whose.css";
 import { render } from "preact";
 import { Refused } from "../api/client.ts";

@@ -8,24 +8,32 @@ import { draft as day, isAsNow, loadCalendar, pick } from "./book.ts";
 import { CalendarSide } from "./calendar.tsx";
 import { deskChanges, loadDesk, reset as resetDesk } from "./desk.ts";
 import { DeskSide } from "./desk.tsx";
+import { loadHooks, putAway, secret, typed } from "./hooks.ts";
+import { HooksSide } from "./hooks.tsx";
 import { RulesSide } from "./rules.tsx";
 import { changes, draft, loadRules } from "./ruleset.ts";
 
+type Side = "calendar" | "rules" | "desk" | "hooks";
 const open = signal(false);
-const side = signal<"calendar" | "rules" | "desk">("calendar");
+const side = signal<Side>("calendar");
 /** What was to be done while something is not saved; it is asked once more. */
 const pending = signal<(() => void) | null>(null);
 
-const sides = { calendar: loadCalendar, rules: loadRules, desk: loadDesk };
+const load = { calendar: loadCalendar, rules: loadRules, desk: loadDesk, hooks: loadHooks };
+const needs: Record<Side, string> = { calendar: "edit_calendar", rules: "edit_calendar", desk: "edit_calendar", hooks: "administer" };
+const sides = () => (Object.keys(needs) as Side[]).filter((x) => may(needs[x]));
 
 export function openSettings(): void {
+  const first = sides()[0];
+  if (!first) return;
+  if (!sides().includes(side.value)) side.value = first;
   open.value = true;
-  void sides[side.value]();
+  void load[side.value]();
 }
 
 export function SettingsButton() {
   const w = words.value.settings;
-  if (!may("edit_calendar")) return null;
+  if (sides().length === 0) return null;
   return (
     <button type="button" class="button" id="settings" title={w.hint} onClick={openSettings}>
       <Icon name="gear" />
@@ -34,10 +42,13 @@ export function SettingsButton() {
   );
 }
 
+/** Whether a secret stands there that is never shown again. */
+const lastSight = () => side.value === "hooks" && secret.value !== null;
+
 /** Does it, unless it would lose what was typed. */
 function leave(go: () => void): void {
-  const typed = { rules: changes.value.length > 0, desk: deskChanges.value.length > 0, calendar: day.value !== null && !isAsNow(day.value) }[side.value];
-  if (typed) pending.value = go;
+  const kept = { rules: changes.value.length > 0, desk: deskChanges.value.length > 0, calendar: day.value !== null && !isAsNow(day.value), hooks: typed.value || lastSight() }[side.value];
+  if (kept) pending.value = go;
   else go();
 }
 
@@ -56,22 +67,22 @@ export function Settings() {
       <header>
         <h2 id="settings-title">{w.title}</h2>
         <div class="sides" role="group" aria-label={w.title}>
-          {(["calendar", "rules", "desk"] as const).map((x) => (
-            <button key={x} type="button" class="button" aria-pressed={side.value === x} onClick={() => leave(() => { side.value = x; void sides[x](); })}>{w.sides[x]}</button>
+          {sides().map((x) => (
+            <button key={x} type="button" class="button" aria-pressed={side.value === x} onClick={() => leave(() => { side.value = x; void load[x](); })}>{w.sides[x]}</button>
           ))}
         </div>
         <button type="button" class="button plain" aria-label={all.close} onClick={close}><Icon name="close" size={20} /></button>
       </header>
       {pending.value ? (
         <p class="say ask" role="alert">
-          {w.unsaved}
+          {lastSight() ? w.hooks.secretLeave : w.unsaved}
           <span class="second">
-            <button type="button" class="button" onClick={() => (pending.value = null)}>{w.stay}</button>
-            <button type="button" class="button danger" onClick={() => { const go = pending.value; pending.value = null; draft.value = null; pick(null); resetDesk(); go?.(); }}>{w.leave}</button>
+            <button type="button" class="button" onClick={() => (pending.value = null)}>{lastSight() ? w.hooks.secretBack : w.stay}</button>
+            <button type="button" class="button danger" onClick={() => { const go = pending.value; pending.value = null; draft.value = null; pick(null); resetDesk(); putAway(); go?.(); }}>{lastSight() ? w.hooks.secretGone : w.leave}</button>
           </span>
         </p>
       ) : null}
-      {side.value === "calendar" ? <CalendarSide /> : side.value === "desk" ? <DeskSide /> : <RulesSide leave={leave} />}
+      {side.value === "calendar" ? <CalendarSide /> : side.value === "desk" ? <DeskSide /> : side.value === "hooks" ? <HooksSide leave={leave} /> : <RulesSide leave={leave} />}
     </dialog>
   );
 }

@@ -1,4 +1,7 @@
 /** The district's settings, told as an administrator would: a holiday with its notice, a table of days, a category that is sent otherwise from now on, and who does not get in. */
+import { createHmac } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { accessible, admin, newPage, open, picture, service, signIn, watching } from "./browser.ts";
@@ -100,6 +103,56 @@ describe.runIf(service.real)("settings", () => {
     await page.locator(".tail").getByText("已保存").waitFor();
     const now = await rules("B01");
     expect([now?.dispatch_mode, now?.urgency, now?.revisit_days, now?.crews.some((c) => c.people === 3)]).toEqual(["confirm", "hard", [3, 7], true]);
+  });
+
+  test("a system outside is told of cases: added with its secret, tried, paused and deleted", async () => {
+    const came: { id: string; signature: string; at: string; body: string }[] = [];
+    const receiver = createServer((ask, answer) => {
+      const parts: Buffer[] = [];
+      ask.on("data", (b: Buffer) => parts.push(b)).on("end", () => {
+        const head = (name: string) => String(ask.headers[name] ?? "");
+        came.push({ id: head("webhook-id"), signature: head("webhook-signature"), at: head("webhook-timestamp"), body: Buffer.concat(parts).toString() });
+        answer.writeHead(204).end();
+      });
+    });
+    await new Promise<void>((up) => receiver.listen(0, "127.0.0.1", up));
+    try {
+      await page.click(".settings .sides button:has-text('事件推送')");
+      await page.click(".settings nav .new button");
+      await page.click(".hook button[type=submit]");
+      await page.locator("#hook-name-wrong").waitFor();
+      await accessible(page);
+      await picture(page, "settings-hook-new");
+      await page.fill("#hook-name", "区大数据局");
+      await page.fill("#hook-url", `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/cases`);
+      await page.click(".hook button[type=submit]");
+      await page.locator(".hook .secret code").waitFor();
+      const secret = (await page.textContent(".hook .secret code")) ?? "";
+      expect(secret).toMatch(/^whsec_/);
+      await accessible(page);
+      await picture(page, "settings-hook-secret");
+      await page.click(".hook .secret button.primary");
+      await page.click("button:has-text('发送测试')");
+      await page.getByText("对方已收到（204").waitFor();
+      const key = Buffer.from(secret.slice("whsec_".length), "base64");
+      const [ping] = came;
+      expect(ping?.signature).toBe(`v1,${createHmac("sha256", key).update(`${ping?.id}.${ping?.at}.${ping?.body}`).digest("base64")}`);
+      await page.locator(".hook-calls li", { hasText: "已送达" }).waitFor();
+      await accessible(page);
+      await picture(page, "settings-hook");
+      await page.setViewportSize({ width: 390, height: 844 });
+      await picture(page, "settings-hook-narrow");
+      await page.setViewportSize({ width: 1366, height: 768 });
+      await page.click(".hook button:has-text('暂停')");
+      await page.click(".hook .sure button:has-text('暂停')");
+      await page.getByText("已人工暂停").waitFor();
+      await page.click(".hook button:has-text('删除')");
+      await page.click(".hook .sure button:has-text('删除')");
+      await page.getByText("尚未添加接收系统").waitFor();
+      expect((await admin<{ items: unknown[] }>("GET /webhooks")).items).toEqual([]);
+    } finally {
+      receiver.close();
+    }
   });
 
   test("nothing broke", () => expect(faults).toEqual([]));
