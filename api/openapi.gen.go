@@ -2630,7 +2630,10 @@ type Course struct {
 	Returns *int `json:"returns,omitempty"`
 
 	// Ruled The unit that a ruling named
-	Ruled       *string `json:"ruled,omitempty"`
+	Ruled *string `json:"ruled,omitempty"`
+
+	// SentAt When it was first dispatched, since it was opened; moved on by what a suspension took
+	SentAt      *time.Time `json:"sent_at,omitempty"`
 	Supervision *struct {
 		Answer     *string          `json:"answer,omitempty"`
 		AnsweredAt *time.Time       `json:"answered_at,omitempty"`

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -240,6 +241,7 @@ func TestAnExtensionGivesTime(t *testing.T) {
 		{"no more than 15 days", days(7), false, end(18), 99, time.Date(2026, 10, 5, 17, 30, 0, 0, time.UTC), false},
 		{"when 15 days are over", days(7), false, time.Date(2026, 10, 6, 9, 0, 0, 0, time.UTC), 3, time.Date(2026, 10, 5, 17, 30, 0, 0, time.UTC), true},
 		{"after it stood still for two days", days(3), true, end(17), 2, time.Date(2026, 9, 23, 17, 30, 0, 0, time.UTC), false},
+		{"sent eleven working days before", days(3), false, end(15), 9, end(18), false},
 		{"an urgent one", always(24 * time.Hour), false, monday.Add(time.Hour), 1, monday.AddDate(0, 0, 2), false},
 		{"an urgent one that is overdue", always(24 * time.Hour), false, monday.AddDate(0, 0, 3), 1, monday.AddDate(0, 0, 4), false},
 	} {
@@ -248,9 +250,43 @@ func TestAnExtensionGivesTime(t *testing.T) {
 			cal.pause(&k, monday.AddDate(0, 0, 1))
 			cal.resume(&k, monday.AddDate(0, 0, 3))
 		}
-		before := k.ID
-		if gives := cal.extend(&k, x.days, x.now); gives == x.nobody || !k.DueAt.Equal(x.want) || k.Rung != RungRunning || k.ID == before {
+		before, sent := k.ID, k.Since
+		if strings.HasPrefix(x.name, "sent") {
+			sent = time.Date(2026, 8, 28, 9, 0, 0, 0, time.UTC)
+		}
+		if gives := cal.extend(&k, x.days, sent, x.now); gives == x.nobody || !k.DueAt.Equal(x.want) || k.Rung != RungRunning || k.ID == before {
 			t.Errorf("%s: due %v (%v), want %v", x.name, k.DueAt, gives, x.want)
 		}
 	}
+}
+
+// What comes back and goes out again has the limit of any other, unless the time of the
+// case is over before that.
+func TestWhatWasReturnedHasNoMoreThanIsLeft(t *testing.T) {
+	t.Parallel()
+	cal := NewCalendar(time.UTC, CalendarBook{})
+	rapid.Check(t, func(t *rapid.T) {
+		sent := time.Date(2026, 9, 14, 9, 0, 0, 0, time.UTC)
+		now := sent.Add(time.Duration(rapid.IntRange(0, 40*24*60).Draw(t, "minutes later")) * time.Minute)
+		l := rapid.SampledFrom([]Limit{days(3), days(7), always(24 * time.Hour)}).Draw(t, "limit")
+		full, got := cal.start(ClockSettle, l, now), cal.start(ClockSettle, cal.within(l, sent, now), now)
+		most := time.Date(2026, 10, 5, 17, 30, 0, 0, time.UTC) // 15 working days later
+		if l.Unit == UnitAlways {
+			most = sent.AddDate(0, 0, 15)
+		}
+		switch left := cal.Between(now, most); {
+		case !full.DueAt.After(most):
+			if !got.DueAt.Equal(full.DueAt) {
+				t.Errorf("sent again at %v it is due %v, want %v", now, got.DueAt, full.DueAt)
+			}
+		case l.Unit == UnitAlways && now.Before(most.Add(-time.Minute)), l.Unit != UnitAlways && left > time.Minute:
+			if !got.DueAt.Equal(most) {
+				t.Errorf("sent again at %v it is due %v, want the end of its time, %v", now, got.DueAt, most)
+			}
+		default: // nothing is left
+			if got.DueAt.After(cal.Add(now, time.Minute)) && got.DueAt.After(now.Add(time.Minute)) || got.DueAt.Before(now) {
+				t.Errorf("sent again at %v, when its time is over, it is due %v", now, got.DueAt)
+			}
+		}
+	})
 }

@@ -49,7 +49,8 @@ type Limit struct {
 	Days int           `json:"days,omitempty"` // of working_days
 }
 
-// MostDays is the most working days that any case is given, extensions included.
+// MostDays is the most working days that any case is given from when it was first
+// dispatched, extensions and returns included; an urgent one, days of the real calendar.
 const MostDays = 15
 
 func always(d time.Duration) Limit { return Limit{Unit: UnitAlways, Span: d} }
@@ -198,28 +199,58 @@ func (cal *Calendar) resume(c *Clock, now time.Time) {
 
 // extend gives a clock n more working days, of an urgent one days of the real calendar, and
 // starts its rungs again: after it is due, or from now on where that is over, and MostDays
-// after it began at most. It says whether that gives it any time.
-func (cal *Calendar) extend(c *Clock, n int, now time.Time) bool {
+// after the case was first sent at most. It says whether that gives it any time.
+func (cal *Calendar) extend(c *Clock, n int, sent, now time.Time) bool {
 	c.ID, c.Rung = NewID[deadlineKind](), RungRunning
 	from := c.DueAt
 	if now.After(from) {
 		from = now
 	}
+	most := cal.most(sent, c.Limit.Unit)
 	switch want := cal.AddDays(from, n); c.Limit.Unit {
 	case UnitAlways:
-		c.Limit.Span = min(from.Sub(c.Since)+time.Duration(n)*24*time.Hour, MostDays*24*time.Hour)
+		c.Limit.Span = min(from.Sub(c.Since)+time.Duration(n)*24*time.Hour, most.Sub(c.Since))
 	case UnitHours: // it went on after a suspension
-		if most := cal.AddDays(c.Since, MostDays); want.After(most) {
+		if want.After(most) {
 			want = most
 		}
 		c.Limit.Span = cal.Between(c.Since, want)
 	default:
-		for c.Limit.Days = min(c.Limit.Days+n, MostDays); c.Limit.Days < MostDays && cal.AddDays(c.Since, c.Limit.Days).Before(want); {
+		for end := cal.AddDays(c.Since, c.Limit.Days+1); !end.After(want) && !end.After(most); end = cal.AddDays(c.Since, c.Limit.Days+1) {
 			c.Limit.Days++
 		}
 	}
 	cal.set(c)
 	return c.DueAt.After(now)
+}
+
+// most is when the time of a case that was first sent at a time is over at the latest.
+func (cal *Calendar) most(sent time.Time, unit string) time.Time {
+	if unit == UnitAlways {
+		return sent.Add(MostDays * 24 * time.Hour)
+	}
+	return cal.AddDays(sent, MostDays)
+}
+
+// within is a limit from now on that ends at the latest when the time of the case is over:
+// who is sent to what others have returned has no more than is left. Where nothing is left,
+// the clock is due in a minute.
+func (cal *Calendar) within(l Limit, sent, now time.Time) Limit {
+	most := cal.most(sent, l.Unit)
+	switch l.Unit {
+	case UnitAlways:
+		l.Span = max(time.Minute, min(l.Span, most.Sub(now)))
+	case UnitHours:
+		l.Span = max(time.Minute, min(l.Span, cal.Between(now, most)))
+	default:
+		for l.Days > 0 && cal.AddDays(now, l.Days).After(most) {
+			l.Days--
+		}
+		if l.Days == 0 {
+			return worked(max(time.Minute, cal.Between(now, most)))
+		}
+	}
+	return l
 }
 
 // clocksOf are the clocks that run in a stage, the first being the one that counts.
@@ -278,7 +309,11 @@ func (t *turn) keepTime() {
 		}
 		if k := &c.Clocks[i]; n == ClockSettle && k.Paused != (c.Stage == StageSuspended) {
 			if k.Paused {
-				t.calendar.resume(k, t.now)
+				began := k.Since
+				if t.calendar.resume(k, t.now); c.Flow.SentAt != nil { // nor does a suspension use up the time of the case
+					sent := c.Flow.SentAt.Add(k.Since.Sub(began))
+					c.Flow.SentAt = &sent
+				}
 			} else {
 				if t.calendar.stale(k) {
 					t.calendar.set(k)
@@ -287,6 +322,9 @@ func (t *turn) keepTime() {
 			}
 			t.touch(n)
 		}
+	}
+	if slices.Contains([]Stage{StageReported, StageAccepted, StageFiled, StageReopened}, c.Stage) {
+		c.Flow.SentAt = nil // it goes out again as though for the first time
 	}
 	c.OrderClocks()
 	c.DueAt = nil
@@ -301,6 +339,12 @@ func (t *turn) keepTime() {
 func (t *turn) newClock(n ClockName) Clock {
 	l := limitOf(n, t.Case.Urgency)
 	switch n {
+	case ClockSettle:
+		if f := &t.Case.Flow; f.SentAt == nil {
+			f.SentAt = &t.now
+		} else {
+			l = t.calendar.within(l, *f.SentAt, t.now)
+		}
 	case ClockResume:
 		l = always(24 * time.Hour)
 		if u := t.Case.Flow.Until; u != nil {

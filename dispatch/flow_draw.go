@@ -61,7 +61,7 @@ Closing (直接结案) is possible from every open stage and walks through the s
 	for _, n := range []ClockName{ClockAccept, ClockFile, ClockSend, ClockLeave, ClockAnswer, ClockSettle, ClockRedirect, ClockRuling, ClockCheck, ClockRework} {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", n, clockWords[n].ZH, limits[n][0], limits[n][1], limits[n][2])
 	}
-	fmt.Fprintf(&b, "\n`resume` runs until a suspension's own end, `supervision` until a supervision order's answer is due. No case is given more than %d working days.\n", MostDays)
+	fmt.Fprintf(&b, "\n`resume` runs until a suspension's own end, `supervision` until a supervision order's answer is due. No case is given more than %d working days from its first dispatch, returns and extensions included; what a suspension takes does not count.\n", MostDays)
 	b.WriteString("\n## Conditions\n\n| condition | who is stopped by it hears |\n|---|---|\n")
 	for _, g := range slices.Sorted(maps.Keys(guardWords)) {
 		fmt.Fprintf(&b, "| %s | %s. %s |\n", g, guardWords[g].ZH, guardWords[g].EN)

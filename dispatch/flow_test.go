@@ -172,7 +172,7 @@ func TestAClockClimbsEachRungOnce(t *testing.T) {
 		t.Errorf("after the pause it has %v, and had %v", got, left)
 	}
 	most := cal.AddDays(k.Since, MostDays)
-	if cal.extend(&k, 99, k.Since); !k.DueAt.Equal(most) {
+	if cal.extend(&k, 99, k.Since, k.Since); !k.DueAt.Equal(most) {
 		t.Errorf("it was given until %v, want %v", k.DueAt, most)
 	}
 }

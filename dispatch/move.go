@@ -265,7 +265,11 @@ func (t *turn) grant(o MoveOrder) {
 	} else {
 		f.Extensions++
 		if k := t.clock(ClockSettle); k != nil {
-			if !t.calendar.extend(k, f.Ask.Days, t.now) && t.err == nil {
+			sent := k.Since
+			if f.SentAt != nil {
+				sent = *f.SentAt
+			}
+			if !t.calendar.extend(k, f.Ask.Days, sent, t.now) && t.err == nil {
 				t.err = noTimeLeft
 			}
 			t.touch(ClockSettle)
@@ -279,7 +283,7 @@ func (t *turn) grant(o MoveOrder) {
 
 // noTimeLeft is the fault of granting what could only end in the past.
 var noTimeLeft = &Fault{Kind: Conflict, Code: "no-time-left",
-	Detail: fmt.Sprintf("No case is given more than %d working days, and those of this one are over; refuse what was asked for.", MostDays)}
+	Detail: fmt.Sprintf("No case is given more than %d working days from its first dispatch, and those of this one are over; refuse what was asked for.", MostDays)}
 
 // giveUp ends what patrols still have to do with the case: the unit returned it or has
 // fed back.

@@ -253,6 +253,40 @@ func TestAJointCaseHasThreeClocks(t *testing.T) {
 	}
 }
 
+// A case that comes back and goes out again is given no more than fifteen days from when it
+// first went out: who pushes it around wins nobody time.
+func TestReturningACaseWinsNoTime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	env, police := w.person2(dispatch.RoleOfficer, "environment"), w.person2(dispatch.RoleOfficer, "police")
+	settle := func(c dispatch.CaseDetail) dispatch.Clock {
+		t.Helper()
+		i := slices.IndexFunc(c.Clocks, func(k dispatch.Clock) bool { return k.Name == dispatch.ClockSettle })
+		if i < 0 {
+			t.Fatalf("no limit runs: %+v", c.Clocks)
+		}
+		return c.Clocks[i]
+	}
+	later := func(d time.Duration) {
+		pgtest.Advance(t, w.db, d)
+		poll(t, w)
+	}
+	const day = 24 * time.Hour
+	c := w.file("C01") // urgent: a day, by any calendar
+	sent := settle(w.see(c.ID)).Since
+	later(4 * day)
+	w.move(env, c.ID, dispatch.MoveOrder{Move: dispatch.MoveReturn, Reason: "属于治安", Owner: "police"})
+	again := settle(w.move(w.operator, c.ID, dispatch.MoveOrder{Move: dispatch.MoveDispatch}))
+	eq(t, "the second has a whole day", again.DueAt.Sub(again.Since), day)
+	later(10*day + 12*time.Hour)
+	w.move(police, c.ID, dispatch.MoveOrder{Move: dispatch.MoveReturn, Reason: "属于环保", Owner: "environment"})
+	w.move(w.person2(dispatch.RoleDutyLeader, ""), c.ID, dispatch.MoveOrder{Move: dispatch.MoveRule, Reason: "由生态环境主办", Owner: "environment"})
+	last := settle(w.move(w.operator, c.ID, dispatch.MoveOrder{Move: dispatch.MoveDispatch}))
+	if off := last.DueAt.Sub(sent.Add(dispatch.MostDays * day)); off.Abs() > time.Millisecond {
+		t.Errorf("first sent %v it is due %v, %v off the end of its time", sent, last.DueAt, off)
+	}
+}
+
 // That one of a joint case has taken it on, by which the case is signed, and is on the
 // way says nothing of the other: who does not leave is overdue all the same.
 func TestWhoDoesNotLeaveIsOverdueThoughTheOtherDid(t *testing.T) {

@@ -2929,6 +2929,11 @@ export interface components {
              * @description End of the suspension
              */
             until?: string;
+            /**
+             * Format: date-time
+             * @description When it was first dispatched, since it was opened; moved on by what a suspension took
+             */
+            sent_at?: string;
             /** @description Settled on the spot: is it checked? */
             drawn?: boolean;
             /** @enum {string} */
