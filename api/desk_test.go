@@ -23,6 +23,7 @@ type desk struct {
 
 	draft    dispatch.ReportDraft // the last that was filed
 	replay   bool
+	filing   func(dispatch.ReportDraft)
 	size     dispatch.PhotoSize
 	order    dispatch.Order
 	cover    dispatch.CoverOrder
@@ -115,6 +116,9 @@ func (d *desk) detail(ctx context.Context) (dispatch.CaseDetail, error) {
 
 func (d *desk) FileReport(ctx context.Context, _ dispatch.Viewer, draft dispatch.ReportDraft) (dispatch.Filed, error) {
 	d.draft = draft
+	if d.filing != nil {
+		d.filing(draft)
+	}
 	return dispatch.Filed{ReportID: aReport().ID, Case: aCase(), Replayed: d.replay}, d.act(ctx)
 }
 

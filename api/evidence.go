@@ -25,7 +25,7 @@ func evidences(in []dispatch.Evidence) []evidence {
 // readStep reads a step of a case: JSON, or a form with the same JSON in the part named
 // and up to 9 parts photo.
 func (s *Server) readStep(c echo.Context, held *holding, name, schema string, optional bool, dst any) (shown dispatch.Shown, err error) {
-	form := formOf(c)
+	form := s.formOf(c)
 	if form == nil {
 		c.Request().Body = http.MaxBytesReader(c.Response(), c.Request().Body, maxJSON)
 		return shown, s.readJSON(c, schema, optional, dst)

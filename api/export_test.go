@@ -57,6 +57,15 @@ func IsRefusal(err error) (int, bool) {
 	return r.Status, known
 }
 
+// Crossing is how many reports without photos are being dispatched, for which those with
+// photos wait.
+func (s *Server) Crossing() int {
+	x := &s.uploads.way
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.going
+}
+
 // RefusedFields is what a refusal says of the fields.
 func RefusedFields(err error) []FieldProblem {
 	r, _ := asRefusal(err)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"mime/multipart"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,31 @@ func TestPhotosOnTheirWayAreBounded(t *testing.T) {
 		if r := send(2); r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || r.problem().Type != "/problems/busy" {
 			t.Fatalf("two photos: %d %v %s", r.status, r.header, r.body)
 		}
+	}
+}
+
+// For a report without photos those with some wait, until it is answered or refused; nobody
+// waits for one with photos.
+func TestAReportWithoutPhotosGoesFirst(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	token := b.as(dispatch.RoleGridWorker)
+	var before []int
+	b.desk.filing = func(dispatch.ReportDraft) { before = append(before, b.server.Crossing()) }
+	plain := call{method: "POST", path: "/api/v1/reports", token: token, body: []byte(goodReport), kind: "application/json"}
+	body, kind := form(t, func(w *multipart.Writer) {
+		part(t, w, "report", []byte(goodReport))
+		part(t, w, "photo", aPNG(t))
+	})
+	b.want(http.StatusCreated, plain)
+	b.want(http.StatusCreated, call{method: "POST", path: "/api/v1/reports", token: token, body: body, kind: kind})
+	b.desk.fail = &dispatch.Fault{Kind: dispatch.Conflict, Code: "key-used", Detail: "no"}
+	b.want(http.StatusConflict, plain)
+	if want := []int{1, 0, 1}; !slices.Equal(before, want) {
+		t.Errorf("while they are filed they are waited for: %v, want %v", before, want)
+	}
+	if n := b.server.Crossing(); n != 0 {
+		t.Errorf("%d are waited for that were answered", n)
 	}
 }
 

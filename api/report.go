@@ -72,6 +72,11 @@ func (s *Server) fileReport(c echo.Context) error {
 	draft.Key = key
 	ctx, cancel := s.working(c)
 	defer cancel()
+	if len(draft.Photos) == 0 {
+		defer s.uploads.way.enter()()
+	} else {
+		s.uploads.way.giveWay(ctx, waitToBeFiled)
+	}
 	filed, err := s.reports.FileReport(ctx, viewer(c), draft)
 	if err != nil {
 		return err
@@ -97,7 +102,7 @@ func idempotencyKey(c echo.Context) (string, error) {
 }
 
 func (s *Server) readReport(c echo.Context, held *holding) (dispatch.ReportDraft, error) {
-	if form := formOf(c); form != nil {
+	if form := s.formOf(c); form != nil {
 		return s.readForm(form, held)
 	}
 	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))

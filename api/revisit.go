@@ -61,7 +61,7 @@ func (s *Server) clearRevisit(c echo.Context) error {
 // readRevisitAnswer reads JSON, or a form with photos; nothing at all is an answer too.
 func (s *Server) readRevisitAnswer(c echo.Context, held *holding) (note string, photos []dispatch.NewPhoto, err error) {
 	var in RevisitAnswer
-	form := formOf(c)
+	form := s.formOf(c)
 	if form == nil {
 		err = s.readJSON(c, "RevisitAnswer", true, &in)
 		return deref(in.Note), nil, err

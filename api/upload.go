@@ -16,6 +16,7 @@ const maxUploads = 512 << 20
 type uploads struct {
 	most  int64
 	taken atomic.Int64
+	way   crossing
 }
 
 // holding is one request's share.

@@ -21,7 +21,7 @@ type Flow struct {
 	Ruled       string       `json:"ruled,omitempty"`  // the unit that a ruling named
 	Ask         *Asked       `json:"ask,omitempty"`    // waits for approval
 	Extensions  int          `json:"extensions,omitempty"`
-	Until       *time.Time   `json:"until,omitempty"` // end of the suspension
+	Until       *time.Time   `json:"until,omitempty"`   // end of the suspension
 	SentAt      *time.Time   `json:"sent_at,omitempty"` // first, in this life of the case: it is given MostDays from then on
 	Handlers    []string     `json:"handlers,omitempty"`
 	Drawn       *bool        `json:"drawn,omitempty"` // settled on the spot: is it checked?
