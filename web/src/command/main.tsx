@@ -3,6 +3,7 @@ import "../css/base.css";
 import "../css/command.css";
 import "../css/closures.css";
 import "../css/coverage.css";
+import "../css/dayrecord.css";
 import "../css/inside.css";
 import "../css/panel.css";
 import "../css/course.css";

@@ -7,11 +7,11 @@ import { nowMs } from "../state/tick.ts";
 import { Icon, PlaceMark } from "../ui/marks.tsx";
 import { Played } from "../ui/played.tsx";
 import { CountWords } from "./counts.tsx";
+import { DayRecord } from "./dayrecord.tsx";
 import { Inside } from "./inside.tsx";
 import { ofRing } from "./mapfeed.ts";
 import { follow, following, gridShown, patrolShown, placeShown, spot, tip } from "./mapshown.ts";
 import { PlaceLink } from "./nearby.tsx";
-import { PresenceRecord } from "./dayrecord.tsx";
 import { titleOf } from "./queue.tsx";
 import { WhoseButton } from "./whose.tsx";
 
@@ -98,7 +98,7 @@ export function PatrolCard() {
       <button type="button" class="button" style={{ width: "100%", marginTop: "0.6rem" }} aria-pressed={following.value !== null} onClick={follow}>
         <Icon name="aim" /> {following.value ? w.unfollow : w.follow} <span class="key">F</span>
       </button>
-      <PresenceRecord key={p.id} patrol={p.id} />
+      <DayRecord key={p.id} patrol={p.id} />
     </aside>
   );
 }

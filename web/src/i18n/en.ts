@@ -2,7 +2,7 @@ import { course } from "./en/course.ts";
 import { like } from "./en/like.ts";
 import { covert } from "./en/covert.ts";
 import { inside } from "./en/inside.ts";
-import { presenceRecord } from "./en/dayrecord.ts";
+import { dayRecord } from "./en/dayrecord.ts";
 import { work } from "./en/work.ts";
 import { mission } from "./en/mission.ts";
 import { enrol, phone, position, shots } from "./en/phone.ts";
@@ -324,7 +324,7 @@ export const en: Dict = {
   like,
   covert,
   inside,
-  presenceRecord,
+  dayRecord,
   mission,
   work,
   stage,

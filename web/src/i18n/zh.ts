@@ -3,7 +3,7 @@ import { course } from "./zh/course.ts";
 import { like } from "./zh/like.ts";
 import { covert } from "./zh/covert.ts";
 import { inside } from "./zh/inside.ts";
-import { presenceRecord } from "./zh/dayrecord.ts";
+import { dayRecord } from "./zh/dayrecord.ts";
 import { work } from "./zh/work.ts";
 import { mission } from "./zh/mission.ts";
 import { enrol, phone, position, shots } from "./zh/phone.ts";
@@ -324,7 +324,7 @@ export const zh = {
   like,
   covert,
   inside,
-  presenceRecord,
+  dayRecord,
   mission,
   work,
   stage,

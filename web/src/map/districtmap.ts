@@ -18,6 +18,7 @@ import { meetImage, type MeetMark } from "./meet.ts";
 import { placeImage, placeKind, placeKinds, type PlaceKind } from "./places.ts";
 import { fonts, mapStyle, type Theme } from "./style.ts";
 import { startSketch, type Sketch } from "./sketch.ts";
+import { placeDrawn, waysDrawn, type Way } from "./track.ts";
 import { pulseMs, UnitLayer } from "./unitlayer.ts";
 
 setWorkerUrl(workerURL);
@@ -306,6 +307,15 @@ export class DistrictMap {
       properties: { kind: line.kind },
       geometry: { type: "LineString" as const, coordinates: line.coordinates },
     })));
+  }
+
+  /** Where somebody was, and where on that way at a moment. */
+  setTrack(ways: Way[]): void {
+    this.#data("track", waysDrawn(ways));
+  }
+
+  setTrackAt(at: LonLat | null): void {
+    this.#data("track-at", placeDrawn(at));
   }
 
   setLabels(labels: Label[]): void {

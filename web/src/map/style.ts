@@ -3,6 +3,7 @@
  * drawn with a font of this machine, everything else comes from our own service.
  */
 import { bands } from "./coverage.ts";
+import { trackLayers } from "./track.ts";
 import type { StyleSpecification } from "maplibre-gl";
 
 export const fonts = ["PingFang SC", "HarmonyOS Sans SC", "Microsoft YaHei UI", "Noto Sans CJK SC", "sans-serif"];
@@ -103,6 +104,8 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
       heat: { type: "geojson", data: empty },
       coverage: { type: "geojson", data: empty },
       route: { type: "geojson", data: empty },
+      track: { type: "geojson", data: empty },
+      "track-at": { type: "geojson", data: empty },
       disc: { type: "geojson", data: empty },
       meet: { type: "geojson", data: empty },
       labels: { type: "geojson", data: empty },
@@ -250,6 +253,7 @@ export function mapStyle(theme: Theme, tiles: string): StyleSpecification {
         source: "disc",
         paint: { "fill-color": "#e1762b", "fill-opacity": 0.16, "fill-outline-color": "#e1762b" },
       },
+      ...trackLayers(theme.casing),
       {
         id: "route-air",
         type: "line",

@@ -1,8 +1,19 @@
-/** 在线与进出记录: when a patrol was heard of, and which fences it crossed. */
-export const presenceRecord = {
-  title: "近 24 小时在线与进出",
-  none: "没有记录",
+/** 当日轨迹与在线: where a patrol was on a day, when it was heard of, and which fences it crossed. */
+export const dayRecord = {
+  title: "当日轨迹与在线记录",
+  date: "日期",
+  asking: "正在读取…",
   unknown: "暂时查不到",
+  none: "没有在线与进出记录",
+  noWay: "这一天没有轨迹",
+  noPlace: "此前无位置",
+  nothing: "无记录",
+  moment: "回放到的时刻",
+  strip: "一天中的在线情况",
+  play: "回放",
+  pause: "暂停",
+  whole: (fixes: number) => `看全程（${fixes} 个位置）`,
+  heard: { online: "在线", stale: "信号变旧", lost: "失联", off_duty: "离岗" },
   kind: { online: "上线", stale: "信号变旧", lost: "失联", off_duty: "离岗", entered: "进入", left: "离开" },
   area: { grid: "本网格", closure: "封闭区域", place: "场所" },
   because: { "went off duty": "因离岗", "its position was lost": "因失联", "the fence is no more": "因围栏撤销" } as Record<string, string>,
