@@ -13,6 +13,7 @@ import { Outlook } from "./outlook.ts";
 import { medianArrivalS, inTab, isOverdue, isWaiting, type Tab, tabs } from "./queue.ts";
 import { gate, nowMs } from "./tick.ts";
 import { strengthOf, sum, there, totals } from "./totals.ts";
+import { TotalsWatch } from "./totalswatch.ts";
 
 export type Known = LivePatrol & Partial<Pick<Patrol, "code" | "name" | "mode" | "skills" | "version">> & { spreadS: number };
 
@@ -61,6 +62,7 @@ export async function startDuty(): Promise<void> {
         frame: take,
         state: (to) => {
           live.value = to;
+          if (to !== "live") totalsWatch.lost();
         },
       },
       outlook.asked,
@@ -104,19 +106,10 @@ export function cellCounts(): ReadonlyMap<string, CellCount> {
   return channel?.counts ?? new Map<string, CellCount>();
 }
 
-/** A release that tells no totals is asked for everybody, so that the figures stay those of the district. */
-let totalsTold = false;
-let totalsDue: ReturnType<typeof setTimeout> | undefined;
-const totalsWithinMs = 4_000;
-function expectTotals(): void {
-  totalsTold = false;
-  clearTimeout(totalsDue);
-  totalsDue = setTimeout(() => {
-    if (totalsTold) return;
-    totals.value = null;
-    outlook.lookEverywhere();
-  }, totalsWithinMs);
-}
+const totalsWatch = new TotalsWatch(() => {
+  totals.value = null;
+  outlook.lookEverywhere();
+});
 
 async function loadPatrols(): Promise<void> {
   const all = await everyPage((cursor) => ask(client.GET("/api/v1/patrols", { params: { query: { limit: 200, cursor } } })));
@@ -234,7 +227,7 @@ function take(frame: LiveFrame, missed: boolean): void {
   switch (frame.type) {
     case "snapshot": {
       apart.value = false; // the next frame says where it is not so
-      expectTotals();
+      totalsWatch.shown();
       const here = new Set(frame.patrols.map((p) => p.id));
       const gone = [...patrols.keys()].filter((id) => !here.has(id));
       const moved = frame.patrols.map(keep);
@@ -257,7 +250,7 @@ function take(frame: LiveFrame, missed: boolean): void {
       break;
     }
     case "totals":
-      totalsTold = true;
+      totalsWatch.told();
       outlook.lookNoFurther();
       totals.value = frame.departments;
       break;
