@@ -109,7 +109,8 @@ func (s *Service) parted(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 		return CaseDetail{}, err
 	}
 	if Visible(v, c.Scope) {
-		return c, s.addTo(ctx, v, &c)
+		err = s.addTo(ctx, v, &c)
+		return c, err
 	}
 	out := CaseDetail{Case: c.receipt(), Reports: []Report{}, Events: []CaseEvent{}, Nearby: Nearby{}, Moves: []NextMove{}, Precedents: []Precedent{},
 		Past: []PastCase{}, Holds: []JoinedCase{}, Been: []Been{}, Revisits: []Revisit{}, Evidence: []Evidence{}, Now: c.Now}

@@ -60,7 +60,8 @@ func (s *Service) Case(ctx context.Context, v Viewer, id CaseID) (CaseDetail, er
 	if !Visible(v, c.Scope) {
 		return CaseDetail{}, hidden("case")
 	}
-	return c, s.addTo(ctx, v, &c)
+	err = s.addTo(ctx, v, &c)
+	return c, err
 }
 
 // addTo adds to a case what depends on who looks.

@@ -732,6 +732,9 @@ export interface paths {
          * Accept, decline, or say how far one is
          * @description Done may come as multipart with one part `answer` (the same JSON) and up to nine parts `photo` of how it was left;
          *     sent again with the same Idempotency-Key it counts once.
+         *
+         *     Whoever declines and does not see the case otherwise is answered with their own assignment and what a receipt
+         *     says of the case, and no more.
          */
         post: operations["answerAssignment"];
         delete?: never;
