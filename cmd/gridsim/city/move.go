@@ -65,7 +65,8 @@ type Mover struct {
 
 	way    way
 	alongM float64
-	paceMS float64 // what the way's duration amounts to
+	planMS float64 // what the way's duration amounts to
+	paceMS float64 // that, or slower for who need not be there so soon
 	mood   float64 // slower or faster than that, drifting
 
 	errEast, errNorth float64 // how wrong the phone is, metres
@@ -80,9 +81,19 @@ func NewMover(at geo.Point, rng *rand.Rand) *Mover {
 // mover stands.
 func (m *Mover) Follow(points []geo.Point, durationS float64) {
 	m.way, m.alongM = newWay(points), 0
-	m.paceMS = 0
+	m.planMS = 0
 	if durationS > 0 {
-		m.paceMS = m.way.lengthM() / durationS
+		m.planMS = m.way.lengthM() / durationS
+	}
+	m.paceMS = m.planMS
+}
+
+// Spread makes what is left of the way take so long, but no less than at the pace that
+// Follow was told: who would be early drives slower, who is late does not race.
+func (m *Mover) Spread(left time.Duration) {
+	m.paceMS = m.planMS
+	if restM := m.way.lengthM() - m.alongM; left > 0 && restM > 0 {
+		m.paceMS = min(m.planMS, restM/left.Seconds())
 	}
 }
 

@@ -88,6 +88,28 @@ func TestADriveTakesAsLongAsPlanned(t *testing.T) {
 	}
 }
 
+// Who has time left takes it, as long as it is told again now and then; who has less than
+// the way takes does not race, and a time that is past hurries nobody.
+func TestWhoWouldBeEarlyTakesTheTime(t *testing.T) {
+	t.Parallel()
+	const plannedS, step = 450.0, 3 * time.Second
+	points := []geo.Point{{Lon: 121.4, Lat: 28.5}, {Lon: 121.4, Lat: 28.55}}
+	for _, c := range []struct{ by, least, most float64 }{{600, 590, 620}, {450, 440, 510}, {100, 400, 520}, {-5, 400, 520}} {
+		for seed := range uint64(100) {
+			m := NewMover(points[0], testRNG(seed))
+			m.Follow(points, plannedS)
+			took := 0.0
+			for arrived := false; !arrived; took += step.Seconds() {
+				m.Spread(time.Duration((c.by - took) * float64(time.Second)))
+				arrived = m.Advance(step)
+			}
+			if took < c.least || took > c.most {
+				t.Errorf("a way of %.0f s to be driven in %.0f s took %.0f s, want %.0f to %.0f", plannedS, c.by, took, c.least, c.most)
+			}
+		}
+	}
+}
+
 // offLine is the distance from the line, metres, on a flat map.
 func offLine(p geo.Point, line []geo.Point) float64 {
 	shrink := math.Cos(p.Lat * math.Pi / 180)

@@ -142,6 +142,12 @@ func (p *player) act(ctx context.Context, now time.Time, c caseView) error {
 		meet := c.Mission.Rendezvous
 		if c.Mission.State != "going" && meet != nil {
 			there, err := p.drive(ctx, geo.Point{Lon: meet.Lon, Lat: meet.Lat})
+			// Nobody is to stand there long: whoever sees that the others come later takes
+			// the time. What chance does to two drives of eight minutes is else near what
+			// they may be apart.
+			if c.Mission.MeetAt != nil {
+				p.mover.Spread(c.Mission.MeetAt.Sub(now))
+			}
 			if err != nil || !there || m.InPlaceAt != nil {
 				return err
 			}

@@ -26,7 +26,8 @@ type assignment struct {
 type missionView struct {
 	State      string
 	Commander  *string
-	InPlace    int `json:"in_place"`
+	MeetAt     *time.Time `json:"meet_at"`
+	InPlace    int        `json:"in_place"`
 	Of         int
 	Rendezvous *struct{ Lon, Lat float64 }
 	Members    []member
