@@ -2,7 +2,6 @@ package api
 
 import (
 	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -95,11 +94,10 @@ func (f photoForm) read(form *multipart.Reader, held *holding) (photos []dispatc
 }
 
 func readPart(part io.Reader, most int64, at string) ([]byte, error) {
-	var into bytes.Buffer // grows by doubling, which copies a photo once; io.ReadAll does four times
-	if _, err := into.ReadFrom(io.LimitReader(part, most+1)); err != nil {
+	body, err := io.ReadAll(io.LimitReader(part, most+1))
+	if err != nil {
 		return nil, formError(err)
 	}
-	body := into.Bytes()
 	if int64(len(body)) > most {
 		return nil, refuse(http.StatusRequestEntityTooLarge, "too-large", "A part of the form is too large.",
 			FieldProblem{Pointer: at, Detail: "must have " + strconv.FormatInt(most, 10) + " bytes or fewer"})

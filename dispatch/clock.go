@@ -232,23 +232,20 @@ func (cal *Calendar) most(sent time.Time, unit string) time.Time {
 	return cal.AddDays(sent, MostDays)
 }
 
-// within is a limit from now on that ends at the latest when the time of the case is over:
+// within is a limit, of days or of an urgent case, from now on that ends at the latest when the time of the case is over:
 // who is sent to what others have returned has no more than is left. Where nothing is left,
 // the clock is due in a minute.
 func (cal *Calendar) within(l Limit, sent, now time.Time) Limit {
 	most := cal.most(sent, l.Unit)
-	switch l.Unit {
-	case UnitAlways:
+	if l.Unit == UnitAlways {
 		l.Span = max(time.Minute, min(l.Span, most.Sub(now)))
-	case UnitHours:
-		l.Span = max(time.Minute, min(l.Span, cal.Between(now, most)))
-	default:
-		for l.Days > 0 && cal.AddDays(now, l.Days).After(most) {
-			l.Days--
-		}
-		if l.Days == 0 {
-			return worked(max(time.Minute, cal.Between(now, most)))
-		}
+		return l
+	}
+	for l.Days > 0 && cal.AddDays(now, l.Days).After(most) {
+		l.Days--
+	}
+	if l.Days == 0 {
+		return worked(max(time.Minute, cal.Between(now, most)))
 	}
 	return l
 }

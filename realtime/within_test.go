@@ -47,7 +47,7 @@ func (d drawing) holds(x, y int) bool {
 	return false
 }
 
-func (d drawing) area(t *rapid.T) dispatch.Region {
+func (d drawing) area() (dispatch.Region, error) {
 	mp := geom.NewMultiPolygon(geom.XY)
 	for _, polygon := range d {
 		var rings [][]geom.Coord
@@ -61,11 +61,32 @@ func (d drawing) area(t *rapid.T) dispatch.Region {
 		}
 		mp.Push(geom.NewPolygon(geom.XY).MustSetCoords(rings))
 	}
-	area, err := grid.NewArea(mp)
-	if err != nil {
-		t.Skip(err) // it crosses itself, which the door refuses: another one is drawn
+	return grid.NewArea(mp)
+}
+
+// draw draws polygons with a corner in the middle, which is inside, and the others at most
+// half away from it. What the door would refuse is drawn again.
+func draw(t *rapid.T, rnd *rand.Rand, middle [2]int, half int) (drawing, dispatch.Region) {
+	for {
+		var d drawing
+		for range rapid.IntRange(1, 3).Draw(t, "polygons") {
+			var polygon [][][2]int
+			for range rapid.IntRange(1, 2).Draw(t, "rings") {
+				var ring [][2]int
+				for range rapid.IntRange(3, 6).Draw(t, "corners") {
+					ring = append(ring, [2]int{middle[0] + rnd.IntN(2*half+1) - half, middle[1] + rnd.IntN(2*half+1) - half})
+				}
+				if len(d) == 0 && len(polygon) == 0 {
+					ring[0] = middle
+				}
+				polygon = append(polygon, ring)
+			}
+			d = append(d, polygon)
+		}
+		if area, err := d.area(); err == nil {
+			return d, area
+		}
 	}
-	return area
 }
 
 // latticeTown is patrols of three departments on a lattice, most of them near, in lists and in
@@ -125,21 +146,7 @@ func TestWithinAgainstEverybody(t *testing.T) {
 				if len(w.ids) > 0 && rapid.Bool().Draw(t, "at somebody") { // who may be far off
 					middle = w.where[w.ids[rnd.IntN(len(w.ids))]]
 				}
-				for range rapid.IntRange(1, 3).Draw(t, "polygons") {
-					var polygon [][][2]int
-					for range rapid.IntRange(1, 2).Draw(t, "rings") {
-						var ring [][2]int
-						for range rapid.IntRange(3, 6).Draw(t, "corners") {
-							ring = append(ring, [2]int{middle[0] + rnd.IntN(2*half+1) - half, middle[1] + rnd.IntN(2*half+1) - half})
-						}
-						if len(d) == 0 && len(polygon) == 0 {
-							ring[0] = middle // on a corner is inside
-						}
-						polygon = append(polygon, ring)
-					}
-					d = append(d, polygon)
-				}
-				ask.Region = d.area(t)
+				d, ask.Region = draw(t, rnd, middle, half)
 			} else {
 				near := d.at(rnd.IntN(50), rnd.IntN(50))
 				a := geo.Around{Center: near, ToM: rapid.SampledFrom([]float64{1, 27, 300, 4000, 1e6, 2e7}).Draw(t, "to")}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -38,13 +39,23 @@ const (
 func init() {
 	if os.Getenv(beProgram) != "" {
 		if name, value, _ := strings.Cut(hangEnv, "="); os.Getenv(name) == value {
-			time.Sleep(recoverWithin) // and is killed before
-			os.Exit(1)
+			hang() // and is killed before
 		}
 		name, value, _ := strings.Cut(takeUnsafe, "=")
 		allowUnsafeCommit = os.Getenv(name) == value
 		main()
 	}
+}
+
+// hang is a program that does not come up: it ends when it is told to, as one does that
+// can be stopped, and in the end by itself.
+func hang() {
+	told, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, end := context.WithTimeout(told, recoverWithin)
+	<-ctx.Done()
+	end()
+	stop()
+	os.Exit(1)
 }
 
 const (

@@ -63,17 +63,23 @@ func releaseBefore(t *testing.T) string {
 	git := func(args ...string) string {
 		out, err := exec.Command("git", args...).Output()
 		if err != nil {
-			t.Skipf("without the project's history the release before cannot be built (git %v: %v)", args, err)
+			t.Fatalf("git %v: %v", args, err)
 		}
 		first, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 		return first
+	}
+	if err := exec.Command("git", "rev-parse", "--git-dir").Run(); err != nil {
+		t.Skip("an archive of the sources has no history to build the release before from")
+	}
+	if git("rev-parse", "--is-shallow-repository") == "true" {
+		t.Skip("a shallow clone has no history to build the release before from; fetch all of it")
 	}
 	if tag := git("tag", "--list", "v*", "--merged", "HEAD", "--sort=-version:refname"); tag != "" {
 		return git("rev-parse", "--verify", tag+"^{commit}")
 	}
 	added := git("log", "--first-parent", "--diff-filter=A", "-1", "--format=%H", "--", "../../migrations/sql")
 	if added == "" {
-		t.Skip("the project's history does not say when the newest migration was added; fetch all of it")
+		t.Fatal("the project's history does not say when the newest migration was added")
 	}
 	return git("rev-parse", "--verify", added+"^")
 }
@@ -97,7 +103,7 @@ func buildRelease(t *testing.T, commit string) (program string) {
 		t.Fatalf("unpack %s: %v\n%s", commit, err, out)
 	}
 	if err := archive.Wait(); err != nil {
-		t.Skipf("the history does not reach back to %s: %v", commit, err)
+		t.Fatalf("read %s from the history: %v", commit, err)
 	}
 	program = filepath.Join(dir, "gridpatrol-before")
 	build := exec.Command("go", "build", "-o", program, "./cmd/gridpatrol")

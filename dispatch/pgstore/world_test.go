@@ -121,6 +121,11 @@ func (w *world) grid(code string) {
 		Share: 1, Basis: dispatch.BasisInside}, MapID: dispatch.MapID{UUID: version}, Areas: []string{"T1V1", "T1", "D"}}
 }
 
+// nobodyOnDuty sends home whom the world begins with; who comes after it goes alone.
+func (w *world) nobodyOnDuty() {
+	w.exec(`DELETE FROM duties; UPDATE patrols SET status = 'off_duty' WHERE code IN ('P1', 'P2')`)
+}
+
 // patrol puts a patrol on duty, free, so many metres east, in a car.
 func (w *world) patrol(code, department string, east float64) dispatch.PatrolID {
 	id := dispatch.PatrolID{UUID: uuid.Must(uuid.NewV7())}

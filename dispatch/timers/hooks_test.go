@@ -106,13 +106,6 @@ func newHookDesk(hooks int) (*hookDesk, []dispatch.HookID) {
 	return d, ids
 }
 
-// pass lets time go by in a bubble, whose clock stands while anybody is at work: nothing
-// is waited for, and all that was due has been done when it returns.
-func pass(d time.Duration) {
-	time.Sleep(d)
-	synctest.Wait()
-}
-
 // A webhook that does not answer has what it was given and no more, while the others go on.
 func TestASlowWebhookLeavesTheOthersTheirRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

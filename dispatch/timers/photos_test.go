@@ -40,8 +40,10 @@ func (d *darkroom) LikeNextPhotos(_ context.Context, after [32]byte) ([32]byte, 
 	return after, n, nil
 }
 
-func (d *darkroom) CopyNextPhoto(context.Context) (bool, error) {
-	time.Sleep(d.takes) // of the bubble's clock, which nobody waits for: how long the work takes
+func (d *darkroom) CopyNextPhoto(ctx context.Context) (bool, error) {
+	if err := work(ctx, d.takes); err != nil {
+		return false, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.calls++
@@ -71,7 +73,7 @@ func TestPhotosAreCopiedOneAfterTheOther(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
-		time.Sleep(2*time.Hour + time.Second)
+		pass(2*time.Hour + time.Second)
 		stop()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
@@ -96,7 +98,7 @@ func TestPhotosLeaveTheMachineToReports(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
-		time.Sleep(time.Minute + time.Millisecond)
+		pass(time.Minute + time.Millisecond)
 		stop()
 		if err := <-ended; err != nil {
 			t.Fatal(err)
@@ -117,21 +119,19 @@ func TestLikenessesAreTakenWhenNothingElseWaits(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error)
 		go func() { ended <- timers.Photos{Desk: d, Log: slog.New(slog.DiscardHandler)}.Run(ctx) }()
-		time.Sleep(59 * time.Second)
-		synctest.Wait()
+		pass(59 * time.Second)
 		d.mu.Lock()
 		if d.asked != 1 || len(d.copied) != 3 {
 			t.Errorf("a vault that is away is asked %d times in a minute", d.asked)
 		}
 		d.mu.Unlock()
-		time.Sleep(3 * time.Second)
-		synctest.Wait()
+		pass(3 * time.Second)
 		d.mu.Lock()
 		if d.unliked != 0 || d.asked != 5 { // the miss, 2, 2, 1 and none
 			t.Errorf("%d are left after %d looks", d.unliked, d.asked)
 		}
 		d.mu.Unlock()
-		time.Sleep(3 * time.Hour)
+		pass(3 * time.Hour)
 		stop()
 		if err := <-ended; err != nil {
 			t.Fatal(err)

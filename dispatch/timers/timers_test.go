@@ -34,9 +34,11 @@ type station struct {
 	begun     time.Time
 }
 
-func (s *station) Due(_ context.Context, d dispatch.Deadline) error {
+func (s *station) Due(ctx context.Context, d dispatch.Deadline) error {
 	if s.slowStep == "" || s.slowStep == d.Step {
-		time.Sleep(s.slow) // in a bubble
+		if err := work(ctx, s.slow); err != nil {
+			return err
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,13 +171,11 @@ func run(t *testing.T, s *station, during func(bell *timers.Bell)) {
 	})
 }
 
-func at(d time.Duration) { time.Sleep(d); synctest.Wait() } // the bubble's time
-
 func TestADeadlineFiresWithinAQuarterOfASecond(t *testing.T) {
 	s := &station{}
 	run(t, s, func(*timers.Bell) {
 		s.read(func() { s.due = []dispatch.Deadline{{DueAt: s.begun.Add(1600 * time.Millisecond)}} })
-		at(10 * time.Second)
+		pass(10 * time.Second)
 		s.read(func() {
 			if len(s.done) != 1 || s.done[0] != 1750*time.Millisecond {
 				t.Errorf("fired at %v", s.done)
@@ -188,7 +188,7 @@ func TestMoreThanOnePollTakesFollowAtOnce(t *testing.T) {
 	s := &station{}
 	run(t, s, func(*timers.Bell) {
 		s.read(func() { s.due = make([]dispatch.Deadline, 1000) })
-		at(time.Second)
+		pass(time.Second)
 		s.read(func() {
 			if len(s.done) != 1000 || s.done[999] != 250*time.Millisecond {
 				t.Errorf("%d fired, the last at %v", len(s.done), s.done[len(s.done)-1])
@@ -203,7 +203,7 @@ func TestALeaseIsRenewedForAsLongAsTheWorkTakes(t *testing.T) {
 	s := &station{slow: 2 * time.Second}
 	run(t, s, func(*timers.Bell) {
 		s.read(func() { s.due = []dispatch.Deadline{{ID: dispatch.DeadlineID{UUID: uuid.New()}}} })
-		at(10 * time.Second)
+		pass(10 * time.Second)
 		s.read(func() {
 			if len(s.done) != 1 || s.done[0] != 2250*time.Millisecond {
 				t.Errorf("done at %v", s.done)
@@ -232,7 +232,7 @@ func TestALongPlanKeepsNoOtherDeadline(t *testing.T) {
 				s.due = append(s.due, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, DueAt: s.begun.Add(time.Duration(i) * 10 * time.Millisecond)})
 			}
 		})
-		at(2 * time.Second)
+		pass(2 * time.Second)
 		s.read(func() {
 			if len(s.done) != 100 {
 				t.Errorf("%d were done beside a long plan", len(s.done))
@@ -245,7 +245,7 @@ func TestWhatFailsIsPostponed(t *testing.T) {
 	s := &station{failing: 1}
 	run(t, s, func(*timers.Bell) {
 		s.read(func() { s.due = make([]dispatch.Deadline, 1) })
-		at(time.Second)
+		pass(time.Second)
 		s.read(func() {
 			if s.postponed != 1 || len(s.done) != 0 {
 				t.Errorf("postponed %d, done %d", s.postponed, len(s.done))
@@ -258,9 +258,9 @@ func TestADatabaseThatComesBackIsAskedAgain(t *testing.T) {
 	s := &station{down: true}
 	run(t, s, func(*timers.Bell) {
 		s.read(func() { s.due = make([]dispatch.Deadline, 1) })
-		at(time.Minute)
+		pass(time.Minute)
 		s.read(func() { s.down = false })
-		at(time.Second)
+		pass(time.Second)
 		s.read(func() {
 			if len(s.done) != 1 || s.shifts < 60 {
 				t.Errorf("done %d, shift ticks %d", len(s.done), s.shifts)
@@ -272,7 +272,7 @@ func TestADatabaseThatComesBackIsAskedAgain(t *testing.T) {
 func TestTheBellAnnouncesAtOnceAndTheTickWithoutIt(t *testing.T) {
 	s := &station{}
 	run(t, s, func(bell *timers.Bell) {
-		at(100 * time.Millisecond)
+		pass(100 * time.Millisecond)
 		s.read(func() { s.outbox = make([]dispatch.Announcement, 2) })
 		bell.Ring()
 		bell.Ring()
@@ -283,7 +283,7 @@ func TestTheBellAnnouncesAtOnceAndTheTickWithoutIt(t *testing.T) {
 			}
 			s.outbox = make([]dispatch.Announcement, 1) // another node committed
 		})
-		at(time.Second)
+		pass(time.Second)
 		s.read(func() {
 			if len(s.heard) != 3 || s.heard[2] != 500*time.Millisecond {
 				t.Errorf("heard at %v", s.heard)
@@ -300,12 +300,12 @@ func TestALateClockIsSeen(t *testing.T) {
 			Follow: func(context.Context) (timers.Outbox, error) { return s, nil }})
 		ended := make(chan error)
 		go func() { ended <- all.Run(ctx) }()
-		at(90 * time.Second)
+		pass(90 * time.Second)
 		if late := all.Late(); late > time.Second {
 			t.Errorf("all clocks go, yet one is %v late", late)
 		}
 		s.read(func() { s.down = true })
-		at(30 * time.Second)
+		pass(30 * time.Second)
 		if late := all.Late(); late < 28*time.Second || late > 30*time.Second {
 			t.Errorf("deadlines are not polled for 30 s, and %v late", late)
 		}
@@ -329,13 +329,13 @@ func TestWhatWaitsTogetherIsTakenTogetherSoonAfterItIsDue(t *testing.T) {
 				s.window = append(s.window, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: uuid.New()}, DueAt: s.begun.Add(1300*time.Millisecond + time.Duration(i)*time.Second)})
 			}
 		})
-		at(1200 * time.Millisecond)
+		pass(1200 * time.Millisecond)
 		s.read(func() {
 			if len(s.batches) != 0 {
 				t.Errorf("taken before the window closes, at %v", s.batched)
 			}
 		})
-		at(300 * time.Millisecond)
+		pass(300 * time.Millisecond)
 		s.read(func() {
 			if len(s.batches) != 1 || s.batches[0] != 3 || s.batched[0] != 1500*time.Millisecond {
 				t.Errorf("%v taken at %v", s.batches, s.batched)

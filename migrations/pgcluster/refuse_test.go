@@ -23,7 +23,7 @@ func wantRefusal(t *testing.T, dir string, words ...string) {
 
 func TestRefusesAFolderItsUserCannotReach(t *testing.T) {
 	t.Parallel()
-	if os.Getuid() != 0 {
+	if os.Getuid() != 0 { // for anybody else there is no other user who could be shut out
 		t.Skip("only root runs the server as another user")
 	}
 	closed := filepath.Join(openDir(t), "closed")

@@ -9,7 +9,6 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/proof"
-	"github.com/gridpatrol/gridpatrol/proof/keyfile"
 	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
@@ -19,14 +18,7 @@ import (
 func TestACopyOfTheHeadsTellsOfAnEndThatIsGone(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	ctx := t.Context()
-	key, err := keyfile.Make()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pgproof.Adopt(ctx, db, pgdb.District, key, nil); err != nil {
-		t.Fatal(err)
-	}
+	ctx, key := t.Context(), adopted(t, db)
 	name := filepath.Join(t.TempDir(), "heads.jsonl")
 	for n := 1; n <= 9; n += 4 { // the key's own event is the first
 		if n > 1 {

@@ -51,6 +51,19 @@ func owner(t testing.TB, db *pgdb.DB, query string, args ...any) {
 	}
 }
 
+// adopted is a new key that signs for the district from now on.
+func adopted(t testing.TB, db *pgdb.DB) ed25519.PrivateKey {
+	t.Helper()
+	key, err := keyfile.Make()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pgproof.Adopt(context.Background(), db, pgdb.District, key, nil); err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
 // seal chains until n events are in the chain. The test cluster serves others too,
 // whose transactions hold the oldest one back for a moment.
 func seal(t testing.TB, db *pgdb.DB, n int) {
@@ -271,13 +284,7 @@ func TestVerifyFindsWhatWasDoneToTheTables(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			db := pgtest.New(t)
-			key, err := keyfile.Make()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := pgproof.Adopt(t.Context(), db, pgdb.District, key, nil); err != nil {
-				t.Fatal(err)
-			}
+			key := adopted(t, db)
 			for i := range 9 {
 				write(t, db, i)
 			}

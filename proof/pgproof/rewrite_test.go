@@ -11,7 +11,6 @@ import (
 	"github.com/gridpatrol/gridpatrol/migrations/pgdb"
 	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 	"github.com/gridpatrol/gridpatrol/proof"
-	"github.com/gridpatrol/gridpatrol/proof/keyfile"
 	"github.com/gridpatrol/gridpatrol/proof/pgproof"
 )
 
@@ -21,14 +20,7 @@ import (
 func TestAChainThatIsMadeAnewIsNotTheOneThatWasSigned(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	ctx := t.Context()
-	key, err := keyfile.Make()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := pgproof.Adopt(ctx, db, pgdb.District, key, nil); err != nil {
-		t.Fatal(err)
-	}
+	ctx, key := t.Context(), adopted(t, db)
 	for i := range 4 {
 		write(t, db, i)
 	}
