@@ -23,9 +23,9 @@
 //   - A part for which nobody is free waits. After GiveUp nobody comes any more.
 //
 // What this leaves out: skills, how many people come with a patrol, where it works, whose
-// turn it is among those who are there within a minute, breaks, who declines, who does not answer, and that a patrol's
-// track bends towards the case it was really sent to. The current policy is played by
-// the same rules, so compare columns that were played with one another, and look at
+// turn it is among those who are there within a minute, breaks, who declines, who does
+// not answer, and that a patrol's track bends towards the case it was really sent to.
+// The current policy is played by the same rules, so compare columns that were played with one another, and look at
 // what really happened to see how far the play is from it.
 package whatif
 

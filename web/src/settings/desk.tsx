@@ -1,5 +1,6 @@
 /** How the desk of the district sends: when a patrol is told to hand over, and when one that has not set out is moved. */
 import { words } from "../i18n/index.ts";
+import { FieldLine, saidWrong } from "./field.tsx";
 import { bounds, busy, deskChanges, deskDraft, deskRules, type Field, reset, saveDesk, saved, setDesk, trouble, wrong } from "./desk.ts";
 
 export function DeskSide() {
@@ -34,13 +35,10 @@ export function DeskSide() {
           )}
           {saved.value ? <p class="say good" role="status">{w.saved}</p> : null}
           {changes.length > 0 ? (
-            <div class="field">
-              <label for="desk-reason">{w.reason}</label>
-              <span class="entry">
-                <input id="desk-reason" class="wide" maxLength={500} value={d.reason} onInput={(e) => setDesk({ reason: e.currentTarget.value })} />
-                {d.reason ? null : <span class="quiet">{w.reasonHint}</span>}
-              </span>
-            </div>
+            <FieldLine id="desk-reason" label={w.reason}>
+              <input id="desk-reason" class="wide" maxLength={500} value={d.reason} onInput={(e) => setDesk({ reason: e.currentTarget.value })} />
+              {d.reason ? null : <span class="quiet">{w.reasonHint}</span>}
+            </FieldLine>
           ) : null}
           {trouble.value ? <p class="wrong" role="alert">{trouble.value}</p> : null}
           <div class="acts">
@@ -60,15 +58,11 @@ function Minutes({ of }: { of: Field }) {
   const bad = wrong.value.includes(of);
   const { low, high, off } = bounds[of];
   return (
-    <div class="field">
-      <label for={id}>{w.desk.fields[of]}</label>
-      <span class="entry">
-        <input id={id} class="short" inputMode="decimal" maxLength={5} value={deskDraft.value?.[of] ?? ""} aria-invalid={bad ? true : undefined} aria-describedby={bad ? `${id}-wrong` : undefined} onInput={(e) => setDesk({ [of]: e.currentTarget.value })} />
-        <span>{w.desk.minutes}</span>
-        <span class="quiet">{w.desk.hints[of]}</span>
-      </span>
-      {bad ? <p class="wrong" id={`${id}-wrong`} role="alert">{w.desk.wrong(low, high, off)}</p> : null}
-    </div>
+    <FieldLine id={id} label={w.desk.fields[of]} wrong={bad && w.desk.wrong(low, high, off)}>
+      <input id={id} class="short" inputMode="decimal" maxLength={5} value={deskDraft.value?.[of] ?? ""} {...saidWrong(id, bad)} onInput={(e) => setDesk({ [of]: e.currentTarget.value })} />
+      <span>{w.desk.minutes}</span>
+      <span class="quiet">{w.desk.hints[of]}</span>
+    </FieldLine>
   );
 }
 

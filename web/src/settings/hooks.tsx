@@ -1,11 +1,11 @@
 /** The systems outside that are told of cases: a list with the state of each, and one with what was sent to it last. */
-import type { ComponentChildren } from "preact";
 import { areas, departmentName, departments, district } from "../state/register.ts";
 import { nowMs } from "../state/tick.ts";
 import { dateAndClock, dayAndClock, duration } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Sure } from "../people/finder.tsx";
 import { Icon } from "../ui/marks.tsx";
+import { FieldLine, saidWrong } from "./field.tsx";
 import { busy, calls, choose, type Delivery, drop, edit, enable, faults, type Hook, hook, hookDraft, type HookDraft, type HookField, hooks, kinds, lastCalls, loadCalls, mostHooks, ping, pinged, pinging, putAway, reasonOf, save, secret, set, stateOf, trouble, typed, waiting } from "./hooks.ts";
 
 export function HooksSide({ leave }: { leave: (go: () => void) => void }) {
@@ -135,8 +135,8 @@ function HookForm({ d }: { d: HookDraft }) {
     <form noValidate onSubmit={(e) => { e.preventDefault(); void save().then(() => document.querySelector<HTMLElement>(".hook [aria-invalid]")?.focus()); }}>
       <h3>{d.id ? w.edit : w.add}</h3>
       <p class="quiet">{w.what}</p>
-      <Line of="name" label={w.name}><input id="hook-name" class="wide" maxLength={100} placeholder={w.nameHint} value={d.name} {...said("name")} onInput={(e) => set({ name: e.currentTarget.value })} /></Line>
-      <Line of="url" label={w.url}><input id="hook-url" class="wide" type="url" inputMode="url" maxLength={2000} placeholder="https://" value={d.url} {...said("url")} onInput={(e) => set({ url: e.currentTarget.value })} /></Line>
+      <FieldLine id="hook-name" wrong={bad.name} label={w.name}><input id="hook-name" class="wide" maxLength={100} placeholder={w.nameHint} value={d.name} {...said("name")} onInput={(e) => set({ name: e.currentTarget.value })} /></FieldLine>
+      <FieldLine id="hook-url" wrong={bad.url} label={w.url}><input id="hook-url" class="wide" type="url" inputMode="url" maxLength={2000} placeholder="https://" value={d.url} {...said("url")} onInput={(e) => set({ url: e.currentTarget.value })} /></FieldLine>
       <fieldset aria-describedby={bad.kinds ? "hook-kinds-wrong" : undefined}>
         <legend>{w.kinds}</legend>
         <div class="kinds">
@@ -148,19 +148,19 @@ function HookForm({ d }: { d: HookDraft }) {
       </fieldset>
       <fieldset>
         <legend>{w.scope} <span class="quiet">{w.scopeHint}</span></legend>
-        <Line of="area" label={w.area}>
+        <FieldLine id="hook-area" wrong={bad.area} label={w.area}>
           <select id="hook-area" value={d.area} {...said("area")} onChange={(e) => set({ area: e.currentTarget.value })}>
             <option value="">{w.wholeDistrict}</option>
             {[...areas.value.values()].filter((a) => a.level === "town").map((a) => <option key={a.code} value={a.code}>{a.name}</option>)}
             {d.area && areas.value.get(d.area)?.level !== "town" ? <option value={d.area}>{areas.value.get(d.area)?.name ?? d.area}</option> : null}
           </select>
-        </Line>
-        <Line of="department" label={w.department}>
+        </FieldLine>
+        <FieldLine id="hook-department" wrong={bad.department} label={w.department}>
           <select id="hook-department" value={d.department} {...said("department")} onChange={(e) => set({ department: e.currentTarget.value })}>
             <option value="">{all.allDepartments}</option>
             {[...departments.value.keys()].map((code) => <option key={code} value={code}>{departmentName(code)}</option>)}
           </select>
-        </Line>
+        </FieldLine>
       </fieldset>
       <div class="tail">
         {trouble.value ? <p class="wrong" role="alert">{trouble.value}</p> : null}
@@ -173,15 +173,4 @@ function HookForm({ d }: { d: HookDraft }) {
   );
 }
 
-const said = (field: HookField) => (faults.value[field] ? { "aria-invalid": true, "aria-describedby": `hook-${field}-wrong` } as const : {});
-
-function Line({ of, label, children }: { of: HookField; label: string; children: ComponentChildren }) {
-  const wrong = faults.value[of];
-  return (
-    <div class="field">
-      <label for={`hook-${of}`}>{label}</label>
-      <span class="entry">{children}</span>
-      {wrong ? <p class="wrong" id={`hook-${of}-wrong`} role="alert">{wrong}</p> : null}
-    </div>
-  );
-}
+const said = (field: HookField) => saidWrong(`hook-${field}`, faults.value[field]);

@@ -3,6 +3,7 @@ import type { ComponentChildren } from "preact";
 import { signal } from "@preact/signals";
 import { categoryName, departmentName } from "../state/register.ts";
 import { words } from "../i18n/index.ts";
+import { FieldLine, saidWrong } from "./field.tsx";
 import { type Change, type Draft, type Mode, mostSkills } from "./ruledraft.ts";
 import { busy, calledBy, changes, draft, edit, faults, rules, rulesOf, save, saved, set, trouble } from "./ruleset.ts";
 
@@ -44,15 +45,11 @@ function Field({ of, label, hint, unit, value, wide, numeric = true, input }: Fi
   const id = `rule-${of}`;
   const wrong = faults.value[of];
   return (
-    <div class="field">
-      <label for={id}>{label}</label>
-      <span class="entry">
-        <input id={id} class={wide ? "wide" : "short"} inputMode={numeric ? "decimal" : undefined} maxLength={500} value={value} aria-invalid={wrong ? true : undefined} aria-describedby={wrong ? `${id}-wrong` : undefined} onInput={(e) => input(e.currentTarget.value)} />
-        {unit ? <span>{unit}</span> : null}
-        {hint ? <span class="quiet">{hint}</span> : null}
-      </span>
-      {wrong ? <p class="wrong" id={`${id}-wrong`} role="alert">{wrong}</p> : null}
-    </div>
+    <FieldLine id={id} label={label} wrong={wrong}>
+      <input id={id} class={wide ? "wide" : "short"} inputMode={numeric ? "decimal" : undefined} maxLength={500} value={value} {...saidWrong(id, wrong)} onInput={(e) => input(e.currentTarget.value)} />
+      {unit ? <span>{unit}</span> : null}
+      {hint ? <span class="quiet">{hint}</span> : null}
+    </FieldLine>
   );
 }
 
