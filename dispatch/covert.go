@@ -113,11 +113,16 @@ func (s *Service) Release(ctx context.Context, v Viewer, id CaseID, version int6
 	if utf8.RuneCountInString(reason) > maxCovertWhy {
 		return CaseDetail{}, invalid("/reason", fmt.Sprintf("may have %d characters at most", maxCovertWhy))
 	}
-	err := s.changeCovert(ctx, v, id, version, released, func(t *turn) error {
+	told, err := s.audience(ctx, id)
+	if err != nil {
+		return CaseDetail{}, err
+	}
+	err = s.changeCovert(ctx, v, id, version, released, func(t *turn) error {
 		if t.Case.Covert == nil {
 			return &Fault{Kind: Conflict, Code: "not-covert", Detail: "The case is not covert; there is nothing to release."}
 		}
 		t.release("by hand", reason)
+		t.tellReleased(told)
 		return nil
 	})
 	if err != nil {
@@ -164,12 +169,17 @@ func together(t *turn, held []Docket, beside func([]Docket, Case) ([]Turn, error
 // was put off meanwhile has a row of its own, and a case that was released by hand has
 // nothing left to do.
 func (s *Service) releaseDue(ctx context.Context, d Deadline) error {
-	err := s.Store.ChangeHeld(ctx, d.Case, func(k Docket, held []Docket) ([]Turn, error) {
+	told, err := s.audience(ctx, d.Case)
+	if err != nil {
+		return fmt.Errorf("release case %s: %w", d.Case, err)
+	}
+	err = s.Store.ChangeHeld(ctx, d.Case, func(k Docket, held []Docket) ([]Turn, error) {
 		if k.Case.Covert == nil || k.Case.Covert.Until.After(k.Now) {
 			return nil, errNothingToDo
 		}
 		t := newTurn(k, system)
 		t.release("its time came", "")
+		t.tellReleased(told)
 		return together(t, held, released)
 	})
 	if err != nil && !errors.Is(err, errNothingToDo) {
@@ -201,6 +211,22 @@ func (t *turn) release(because, reason string) {
 		said = *answer
 	}
 	t.toReporters(why, said)
+}
+
+// tellReleased tells the grid's chief and the town's leader of what lay in their place and
+// was kept from them. Of what came to nothing there is nothing to tell.
+func (t *turn) tellReleased(told Audience) {
+	if t.Case.Stage == StageVoid {
+		return
+	}
+	note := func(staff []StaffID, why string) {
+		for _, id := range staff {
+			t.event("told", PatrolID{}, facts{"staff": id, "why": why})
+		}
+		t.note(staff, why, saidReleased(t.names, t.Case, why))
+	}
+	note(told.Chiefs, "grid_chief")
+	note(told.Town, "town_leader")
 }
 
 const reasonNotNeeded = "it is not needed"

@@ -51,8 +51,9 @@ type FlowStore interface {
 var ErrLeave = errors.New("the case is left as it is")
 
 // Audience is who hears of a clock: the unit's officers, the town's leaders, the
-// district's. Of a covert case it is Knowing alone, those who command it or take part.
-type Audience struct{ Unit, Town, District, Knowing []StaffID }
+// district's. Of a covert case it is Knowing alone, those who command it or take part; once
+// it is released its grid's Chiefs hear of it too, who are asked for of a covert case alone.
+type Audience struct{ Unit, Town, District, Knowing, Chiefs []StaffID }
 
 // Precedent is a ruling that was made nearby.
 type Precedent struct {

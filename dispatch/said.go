@@ -198,9 +198,8 @@ func saidVoid() Words {
 	return Words{"您反映的问题已注销，不再处理。", "What you reported was cancelled."}
 }
 
-// saidToStaff is what a grid's chief or a town's leader is told of a new case.
-func saidToStaff(n Names, c Case, why string) Words {
-	w := n.category(c.Category)
+// yourPlace is where a case lies to a grid's chief or a town's leader.
+func yourPlace(c Case, why string) Words {
 	where := Words{"您的网格", "in your grid"}
 	if why == "town_leader" {
 		where = Words{"您的镇街", "in your town"}
@@ -208,5 +207,21 @@ func saidToStaff(n Names, c Case, why string) Words {
 	if c.Responsible.Name != nil {
 		where.ZH, where.EN = where.ZH+"（"+*c.Responsible.Name+"）", where.EN+" ("+*c.Responsible.Name+")"
 	}
+	return where
+}
+
+// saidReleased is what they are told of a case that was covert.
+func saidReleased(n Names, c Case, why string) Words {
+	w, where, stands := n.category(c.Category), yourPlace(c, why), Words{"正在办理", "It is being dealt with."}
+	if !c.Stage.Open() {
+		stands = Words{"已办结", "It is closed."}
+	}
+	return Words{fmt.Sprintf("%s有一起事件解除保密：%s，编号 %s，%s。", where.ZH, w.ZH, c.Number, stands.ZH),
+		fmt.Sprintf("A case %s is covert no more: %s, number %s. %s", where.EN, w.EN, c.Number, stands.EN)}
+}
+
+// saidToStaff is what they are told of a new case.
+func saidToStaff(n Names, c Case, why string) Words {
+	w, where := n.category(c.Category), yourPlace(c, why)
 	return Words{fmt.Sprintf("%s有新事件：%s，编号 %s。", where.ZH, w.ZH, c.Number), fmt.Sprintf("A new case %s: %s, number %s.", where.EN, w.EN, c.Number)}
 }

@@ -129,13 +129,9 @@ type DueClock struct {
 // decided under the lock of the case, from the clocks as they stand there: a second poller,
 // or one that comes late, finds the rungs climbed and does nothing.
 func (s *Service) ClockDue(ctx context.Context, due DueClock) error {
-	c, err := s.Store.Case(ctx, due.Case, "")
+	told, err := s.audience(ctx, due.Case)
 	if err != nil {
 		return err
-	}
-	told, err := s.Store.Audience(ctx, c)
-	if err != nil {
-		return fmt.Errorf("ask whom to tell: %w", err)
 	}
 	err = s.Store.Change(ctx, due.Case, nil, func(d Docket) (Turn, error) { return climbed(d, told) })
 	if errors.Is(err, errNothingToDo) {
@@ -145,6 +141,19 @@ func (s *Service) ClockDue(ctx context.Context, due DueClock) error {
 		s.Wake()
 	}
 	return err
+}
+
+// audience is who is told of a case as it is now.
+func (s *Service) audience(ctx context.Context, id CaseID) (Audience, error) {
+	c, err := s.Store.Case(ctx, id, "")
+	if err != nil {
+		return Audience{}, err
+	}
+	told, err := s.Store.Audience(ctx, c)
+	if err != nil {
+		return Audience{}, fmt.Errorf("ask whom to tell: %w", err)
+	}
+	return told, nil
 }
 
 // ClocksDue does for several what ClockDue does for one, in one commit: at the end of an

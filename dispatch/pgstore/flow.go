@@ -50,6 +50,9 @@ WHERE district_id = $1 AND (role = 'officer' AND department = ANY ($2) AND (area
   OR role = 'town_leader' AND area_code = ANY ($3) OR role IN ('duty_leader', 'district_supervisor'))
 ORDER BY id`
 
+const gridChiefs = `
+SELECT staff_id FROM grid_staff WHERE district_id = $1 AND grid_code = $2 AND part = 'chief' AND valid @> (SELECT gp_now()) ORDER BY staff_id`
+
 type audienceRow struct {
 	Role       string    `db:"role"`
 	ID         uuid.UUID `db:"id"`
@@ -74,13 +77,17 @@ func (s *Store) audiences(ctx context.Context, on reader, cases []dispatch.Case)
 		anywhere = anywhere || len(c.Scope.Areas) == 0
 	}
 	var all []audienceRow
-	knowing := make([][]dispatch.StaffID, len(cases))
+	knowing, chiefs := make([][]dispatch.StaffID, len(cases)), make([][]dispatch.StaffID, len(cases))
 	batch := &pgx.Batch{}
 	batch.Queue(audience, s.district.UUID, distinct(units), distinct(areas), anywhere).Query(collect(&all))
 	for i, c := range cases {
 		if c.Covert != nil {
 			batch.Queue(peopleBehind, s.district.UUID, uuids(c.Commanders), uuids(c.Scope.Patrols)).Query(func(rows pgx.Rows) (err error) {
 				knowing[i], err = pgx.CollectRows(rows, scanStaffID)
+				return err
+			})
+			batch.Queue(gridChiefs, s.district.UUID, c.Responsible.Code).Query(func(rows pgx.Rows) (err error) {
+				chiefs[i], err = pgx.CollectRows(rows, scanStaffID)
 				return err
 			})
 		}
@@ -91,7 +98,7 @@ func (s *Store) audiences(ctx context.Context, on reader, cases []dispatch.Case)
 	out := make([]dispatch.Audience, len(cases))
 	for i, c := range cases {
 		out[i] = audienceOf(c, all)
-		out[i].Knowing = knowing[i]
+		out[i].Knowing, out[i].Chiefs = knowing[i], chiefs[i]
 	}
 	return out, nil
 }
