@@ -49,7 +49,9 @@ type Checker struct {
 	prev, before Hash // of the last event, and of the one before that
 	keys         map[string]ed25519.PublicKey
 	trusted      map[string]bool // nil: the first key that is met
-	signedTo     int64
+	older        map[string]bool // keys from before the first trusted one, see Key
+	signedTo     int64           // by any key
+	sureTo       int64           // by one that is trusted, or vouched for
 	heads        int
 	kept         []Head // see Expect
 }
@@ -58,7 +60,7 @@ type Checker struct {
 // the ids of keys that are known from elsewhere; with none, the first key that is met
 // is believed, and those that it vouches for.
 func NewChecker(district uuid.UUID, from int64, prev Hash, trusted ...string) *Checker {
-	c := &Checker{district: district, next: from, first: from, prev: prev, keys: map[string]ed25519.PublicKey{}, signedTo: from - 1}
+	c := &Checker{district: district, next: from, first: from, prev: prev, keys: map[string]ed25519.PublicKey{}, older: map[string]bool{}, signedTo: from - 1, sureTo: from - 1}
 	for _, id := range trusted {
 		if c.trusted == nil {
 			c.trusted = map[string]bool{}
@@ -109,7 +111,9 @@ func (c *Checker) misplaced(position int64, before Hash) *Fault {
 	return c.fault(Moved, c.next, "event %d stands here, which has been already", position)
 }
 
-// Key takes a key over, if it is trusted or a trusted one vouches for it.
+// Key takes a key over, if it is trusted or a trusted one vouches for it. One from before
+// the first trusted one is taken on trial: whoever knows the newest key alone believes what
+// the older ones signed once a head of that one stands behind it; see Vouched.
 func (c *Checker) Key(k Key) *Fault {
 	bad := func(format string, args ...any) *Fault {
 		f := c.fault(BadHead, c.signedTo+1, format, args...)
@@ -121,7 +125,9 @@ func (c *Checker) Key(k Key) *Fault {
 		return bad("key %.16q is not the key that its id names", k.ID)
 	case c.keys[k.ID] != nil: // met before, and good
 	case c.trusted[k.ID], c.trusted == nil && len(c.keys) == 0:
-	case c.keys[k.By] != nil && k.Follows(c.keys[k.By]):
+	case c.keys[k.By] != nil && !c.older[k.By] && k.Follows(c.keys[k.By]):
+	case c.trusted != nil && len(c.older) == len(c.keys):
+		c.older[k.ID] = true
 	default:
 		return bad("no trusted key vouches for key %s", k.ID)
 	}
@@ -154,6 +160,25 @@ func (c *Checker) Head(h Head) *Fault {
 		return bad(Rewrote, "at %d the chain is not the one that was signed at %s: events were changed and chained anew", h.Position, h.At.UTC().Format("2006-01-02 15:04Z"))
 	}
 	c.signedTo, c.heads = h.Position, c.heads+1
+	if !c.older[h.Key] {
+		c.sureTo = h.Position
+	}
+	return nil
+}
+
+// Vouched checks at the end that what older keys signed stands under a head of a key that
+// is trusted.
+func (c *Checker) Vouched() *Fault {
+	switch {
+	case c.trusted != nil && len(c.keys) > 0 && len(c.older) == len(c.keys):
+		f := c.fault(BadHead, c.first, "none of the keys is a trusted one")
+		f.To = max(c.first, c.next-1)
+		return f
+	case c.signedTo > c.sureTo:
+		f := c.fault(BadHead, c.sureTo+1, "what signs them is an older key, and no head of a trusted one comes after it")
+		f.To = c.signedTo
+		return f
+	}
 	return nil
 }
 
@@ -174,9 +199,9 @@ func (c *Checker) End(position int64, hash Hash) *Fault {
 // signed head vouches for the chain.
 func (c *Checker) Last() (int64, Hash) { return c.next - 1, c.prev }
 
-// SignedTo is the position of the last good head; what comes after is chained, and
-// only the next head will show that it was not made anew.
-func (c *Checker) SignedTo() int64 { return c.signedTo }
+// SignedTo is the position of the last good head of a key that is trusted; what comes after
+// is chained, and only the next head will show that it was not made anew.
+func (c *Checker) SignedTo() int64 { return c.sureTo }
 
 // Heads is how many heads were good.
 func (c *Checker) Heads() int { return c.heads }

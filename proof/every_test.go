@@ -16,7 +16,15 @@ import (
 // head is gone is said by how far the chain is signed.
 func TestNoChangeOfAnEventGoesUnseen(t *testing.T) {
 	t.Parallel()
-	trusted := proof.KeyID(public(key(1)))
+	for n, name := range map[byte]string{1: "who trusts the first key", 2: "who trusts the newest alone"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			noChangeGoesUnseen(t, proof.KeyID(public(key(n))))
+		})
+	}
+}
+
+func noChangeGoesUnseen(t *testing.T, trusted string) {
 	c := export(t, 4, 2, 4)
 	good := strings.Join(c.lines, "\n") + "\n"
 	events := func(text string) string { // each as it stands, repetitions apart

@@ -281,6 +281,9 @@ func (v *verification) close() {
 	if v.report.Fault == nil {
 		v.found(v.check.Cut())
 	}
+	if v.report.Fault == nil {
+		v.found(v.check.Vouched())
+	}
 	last, hash := v.check.Last()
 	v.report.Last, v.report.Hash, v.report.Events = last, HexHash(hash), last-v.report.From+1
 	v.report.Heads, v.report.SignedTo = v.check.Heads(), v.check.SignedTo()

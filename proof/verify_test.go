@@ -92,7 +92,7 @@ func verify(t testing.TB, lines []string, trusted ...string) proof.Report {
 func TestVerifyGoodExport(t *testing.T) {
 	t.Parallel()
 	c := export(t, 50, 10, 20, 30, 50)
-	for _, trusted := range [][]string{nil, {proof.KeyID(public(key(1)))}} {
+	for _, trusted := range [][]string{nil, {proof.KeyID(public(key(1)))}, {proof.KeyID(public(key(2)))}} {
 		r := verify(t, c.lines, trusted...)
 		if r.Fault != nil || r.Events != 50 || r.Heads != 4 || r.SignedTo != 50 || len(r.Keys) != 2 {
 			t.Errorf("trusting %v: %+v", trusted, r)
@@ -100,6 +100,24 @@ func TestVerifyGoodExport(t *testing.T) {
 	}
 	if r := verify(t, c.lines, "0123456789abcdef"); r.Fault == nil || r.Fault.Kind != proof.BadHead {
 		t.Errorf("a stranger's key was taken: %+v", r)
+	}
+	// Who knows the newest key alone believes what stands under a head of it, and no more.
+	newest := proof.KeyID(public(key(2)))
+	if r := verify(t, export(t, 50, 50).lines, newest); r.Fault == nil || r.Fault.Kind != proof.BadHead || r.Fault.Position != 1 || r.Fault.To != 50 || r.SignedTo != 0 {
+		t.Errorf("what an older key alone signed was believed: %+v", r)
+	}
+	// Nor does an older key vouch for another one that comes after the trusted one.
+	third, at := slices.Clone(c.lines), time.Date(2026, 5, 3, 15, 0, 0, 0, time.UTC)
+	line, err := proof.Canonical(map[string]any{"key": proof.NewKey(public(key(3)), at, key(1))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	third = slices.Insert(third, 3, string(line))
+	if r := verify(t, third, newest); r.Fault == nil || r.Fault.Kind != proof.BadHead {
+		t.Errorf("a key that an older one vouches for was taken: %+v", r)
+	}
+	if r := verify(t, third, proof.KeyID(public(key(1)))); r.Fault != nil || len(r.Keys) != 3 {
+		t.Errorf("and it is a good one to whoever trusts the older: %+v", r)
 	}
 	if r := verify(t, export(t, 0).lines); r.Fault != nil || r.Events != 0 {
 		t.Errorf("an empty chain: %+v", r)

@@ -200,6 +200,9 @@ func VerifyKept(ctx context.Context, db *pgdb.DB, district uuid.UUID, kept proof
 		if report.Fault == nil {
 			report.Fault = check.Cut()
 		}
+		if report.Fault == nil {
+			report.Fault = check.Vouched()
+		}
 		last, hash := check.Last()
 		report.Last, report.Events, report.Hash = last, last, proof.HexHash(hash)
 		report.Heads, report.SignedTo = check.Heads(), check.SignedTo()
