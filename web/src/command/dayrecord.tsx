@@ -52,7 +52,7 @@ function Told({ day, shown }: { day: Day; shown: Shown }) {
     <>
       <Strip day={day} />
       <input type="range" min={day.from} max={day.to} step={stepMs} value={at} aria-label={w.moment} aria-valuetext={says}
-        onInput={(e) => shown.go(e.currentTarget.valueAsNumber)} />
+        onInput={(e) => shown.go(e.currentTarget.valueAsNumber)} onKeyDown={(e) => spaceBar(e, () => shown.play(!shown.playing.value))} />
       <p class="at">
         <button type="button" class="button" aria-pressed={shown.playing.value} onClick={() => shown.play(!shown.playing.value)}>{shown.playing.value ? w.pause : w.play}</button>
         <output>{says}{here ? "" : ` · ${w.noPlace}`}</output>
@@ -75,6 +75,14 @@ function Told({ day, shown }: { day: Day; shown: Shown }) {
       </ol>
     </>
   );
+}
+
+/** As in whatever else plays, the space bar starts and stops it; the keys of the room do not hear of it. */
+function spaceBar(e: KeyboardEvent, act: () => void) {
+  if (e.key !== " ") return;
+  e.preventDefault();
+  e.stopPropagation();
+  act();
 }
 
 /** The day from left to right, by when it was heard of. */
