@@ -51,7 +51,10 @@ func TestACrowdClimbsOnce(t *testing.T) {
 						return
 					}
 				}
-				w.exec(`UPDATE clocks SET leased_until = NULL WHERE next_at <= gp_now() AND leased_until IS NOT NULL AND tries > 0`) // its leases run out, and perhaps those of the living
+				// Its leases run out, and perhaps those of the living; what these write just now is
+				// not waited for, or either would wait for the other.
+				w.exec(`UPDATE clocks k SET leased_until = NULL FROM (SELECT case_id, name FROM clocks WHERE next_at <= gp_now() AND leased_until IS NOT NULL AND tries > 0
+					FOR UPDATE SKIP LOCKED) o WHERE (k.case_id, k.name) = (o.case_id, o.name)`)
 				left = ask[int](w, `SELECT count(*) FROM clocks WHERE next_at <= gp_now()`)
 			}
 		})
