@@ -31,7 +31,7 @@ func TestWhoAnswersForThePlaceHearsOfARelease(t *testing.T) {
 					_, err = w.desk.Release(ctx, duty, c, 0, "收网")
 				} else {
 					pgtest.Advance(t, w.db, 25*time.Hour)
-					err = w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: c.UUID}, Case: c, Step: dispatch.StepRelease})
+					err = w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID(c), Case: c, Step: dispatch.StepRelease})
 				}
 				if err != nil {
 					t.Fatal(err)
