@@ -114,7 +114,7 @@ describe.runIf(service.real)("a bound phone", () => {
     expect(sent.size).toBe(before);
     await page.reload();
     await page.waitForSelector("nav.bottom");
-    expect(await bar()).toMatch(/离线.*个位置待补传/);
+    await expect.poll(bar).toMatch(/离线.*个位置待补传/); // once what the phone kept has been counted
     await openMe();
     await picture(page, "waiting");
     const more = await held();
