@@ -232,9 +232,9 @@ func (cal *Calendar) most(sent time.Time, unit string) time.Time {
 	return cal.AddDays(sent, MostDays)
 }
 
-// within is a limit, of days or of an urgent case, from now on that ends at the latest when the time of the case is over:
-// who is sent to what others have returned has no more than is left. Where nothing is left,
-// the clock is due in a minute.
+// within is a limit, of days or of an urgent case, from now on that ends at the latest when
+// the time of the case is over: who is sent to what others have returned has no more than is
+// left. Where nothing is left, the clock is due in a minute.
 func (cal *Calendar) within(l Limit, sent, now time.Time) Limit {
 	most := cal.most(sent, l.Unit)
 	if l.Unit == UnitAlways {

@@ -219,14 +219,7 @@ func (t *turn) tellReleased(told Audience) {
 	if t.Case.Stage == StageVoid {
 		return
 	}
-	note := func(staff []StaffID, why string) {
-		for _, id := range staff {
-			t.event("told", PatrolID{}, facts{"staff": id, "why": why})
-		}
-		t.note(staff, why, saidReleased(t.names, t.Case, why))
-	}
-	note(told.Chiefs, "grid_chief")
-	note(told.Town, "town_leader")
+	t.tellPlace(told.Chiefs, told.Town, saidReleased)
 }
 
 const reasonNotNeeded = "it is not needed"

@@ -292,18 +292,20 @@ func (t *turn) tell(b brief) {
 	if t.Case.Stage != StageReported || t.Case.Covert != nil {
 		return
 	}
-	note := func(staff StaffID, why string) {
-		n := Notice{StaffID: staff, CaseID: t.Case.ID, Number: t.Case.Number, Why: why, Text: saidToStaff(t.names, t.Case, why)}
-		t.Notices = append(t.Notices, n)
-		t.event("told", PatrolID{}, facts{"staff": staff, "why": why})
-		t.Tell = append(t.Tell, Announcement{District: t.Case.Scope.District, Notice: &n})
+	t.tellPlace(b.chiefs, b.leaders, saidToStaff)
+}
+
+// tellPlace tells the grid's chief and the town's leader something about a case in their
+// place, and that they were told is on record.
+func (t *turn) tellPlace(chiefs, leaders []StaffID, say func(n Names, c Case, why string) Words) {
+	tell := func(staff []StaffID, why string) {
+		for _, id := range staff {
+			t.event("told", PatrolID{}, facts{"staff": id, "why": why})
+		}
+		t.note(staff, why, say(t.names, t.Case, why))
 	}
-	for _, id := range b.chiefs {
-		note(id, "grid_chief")
-	}
-	for _, id := range b.leaders {
-		note(id, "town_leader")
-	}
+	tell(chiefs, "grid_chief")
+	tell(leaders, "town_leader")
 }
 
 // propose keeps who would go; nobody is claimed.

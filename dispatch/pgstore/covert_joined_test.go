@@ -37,6 +37,17 @@ func (w *world) join(v dispatch.Viewer, all ...dispatch.CaseID) {
 	}
 }
 
+// released lets a covert case out, by hand or by its time, which comes.
+func (w *world) released(how string, v dispatch.Viewer, c dispatch.CaseID) error {
+	w.t.Helper()
+	if how == "by hand" {
+		_, err := w.desk.Release(context.Background(), v, c, 0, "收网")
+		return err
+	}
+	pgtest.Advance(w.t, w.db, 25*time.Hour)
+	return w.desk.Due(context.Background(), dispatch.Deadline{ID: dispatch.DeadlineID(c), Case: c, Step: dispatch.StepRelease})
+}
+
 // A covert case and all that was joined to it are released in one transaction, by hand and
 // by the clock: where one of them cannot be written, none is, and the deadline is there to
 // try again.
@@ -46,7 +57,6 @@ func TestAReleaseIsWholeOrNotAtAll(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			ctx := context.Background()
 			leader := w.person2(dispatch.RoleDutyLeader, "")
 			secret, first, second := w.file("A05"), w.file("A05"), w.file("A05")
 			w.cover(leader, secret.ID, time.Now().Add(time.Hour))
@@ -55,16 +65,7 @@ func TestAReleaseIsWholeOrNotAtAll(t *testing.T) {
 			// The last of them cannot be written, as if the program died before it came to it.
 			w.asOwner(`CREATE FUNCTION no_release() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''the lights went out''; END';
 			  CREATE TRIGGER no_release BEFORE UPDATE ON cases FOR EACH ROW WHEN (OLD.id = '` + second.ID.String() + `' AND NEW.covert IS NULL) EXECUTE FUNCTION no_release()`)
-			release := func() error {
-				_, err := w.desk.Release(ctx, leader, secret.ID, 0, "收网")
-				return err
-			}
-			if how == "by its time" {
-				pgtest.Advance(t, w.db, 2*time.Hour)
-				release = func() error {
-					return w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID{UUID: secret.ID.UUID}, Case: secret.ID, Step: dispatch.StepRelease})
-				}
-			}
+			release := func() error { return w.released(how, leader, secret.ID) }
 			if err := release(); err == nil {
 				t.Error("a release that could not be written is answered as done")
 			}

@@ -1,13 +1,11 @@
 package pgstore_test
 
 import (
-	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gridpatrol/gridpatrol/dispatch"
-	"github.com/gridpatrol/gridpatrol/migrations/pgtest"
 )
 
 // The chief of the grid and the leader of the town hear of a covert case when it is
@@ -18,7 +16,6 @@ func TestWhoAnswersForThePlaceHearsOfARelease(t *testing.T) {
 		t.Run(how, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			ctx := context.Background()
 			duty, reporter := w.person2(dispatch.RoleDutyLeader, ""), w.person2(dispatch.RoleGridWorker, "")
 			heard := func(c dispatch.CaseID) string {
 				return ask[string](w, `SELECT coalesce(string_agg(s.code || ' ' || n.why, ', ' ORDER BY s.code), '') FROM notices n JOIN staff s ON s.id = n.staff_id
@@ -26,14 +23,7 @@ func TestWhoAnswersForThePlaceHearsOfARelease(t *testing.T) {
 			}
 			release := func(c dispatch.CaseID) {
 				t.Helper()
-				var err error
-				if how == "by hand" {
-					_, err = w.desk.Release(ctx, duty, c, 0, "收网")
-				} else {
-					pgtest.Advance(t, w.db, 25*time.Hour)
-					err = w.desk.Due(ctx, dispatch.Deadline{ID: dispatch.DeadlineID(c), Case: c, Step: dispatch.StepRelease})
-				}
-				if err != nil {
+				if err := w.released(how, duty, c); err != nil {
 					t.Fatal(err)
 				}
 			}
