@@ -69,6 +69,7 @@ const (
 	quietLimit = 3 * time.Minute  // the service pings more often
 	writeLimit = 10 * time.Second
 	maxFlying  = 4 * beacon.MaxFixes
+	aheadAfter = 5 * time.Second // without a word, with maxFlying on their way: see message
 )
 
 // Client is one install of a device. Add may be called at any time, from anywhere;
@@ -80,7 +81,8 @@ type Client struct {
 	mu       sync.Mutex    // guards all below; Add, Run and the reader
 	held     []beacon.Fix  // by sequence: not known to be safe
 	next     int64         // the next sequence
-	sent     int64         // the highest sequence sent on this connection
+	sent     int64         // the highest sequence sent in order on this connection
+	ahead    int64         // the highest sent alone, before its turn
 	greeted  bool          // this connection has had its hello
 	restart  bool          // something was let go: say start again
 	interval time.Duration // as told
@@ -261,7 +263,7 @@ func (c *Client) connect(ctx context.Context, node string) (greeted bool, err er
 
 	c.mu.Lock()
 	c.stats.Connections++
-	c.sent, c.restart, c.progress = 0, true, time.Now()
+	c.sent, c.ahead, c.restart, c.progress = 0, 0, true, time.Now()
 	c.mu.Unlock()
 	hello := make(chan struct{})
 	ended := make(chan error, 1)
@@ -326,7 +328,9 @@ func (c *Client) write(conn *websocket.Conn, hello <-chan struct{}, ended <-chan
 const nothing = 0
 
 // message is the next message to send and its kind: a start when one is due, else a
-// burst of what is held and not yet on its way.
+// burst of what is held and not yet on its way. With as much on its way as may be and a
+// service that keeps nothing, as while its database is away, the newest fix goes alone:
+// the live map goes on by it, and in its turn it goes again.
 func (c *Client) message(b []byte, greeted, binary bool) (message []byte, kind int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -339,22 +343,34 @@ func (c *Client) message(b []byte, greeted, binary bool) (message []byte, kind i
 		return beacon.AppendStart(b, beacon.Start{Stream: c.config.Stream, LowestHeld: lowest, Speed: c.config.Speed}), websocket.TextMessage
 	}
 	from := c.after(c.sent)
-	if !greeted || from == len(c.held) || from >= maxFlying {
+	if !greeted || from == len(c.held) {
 		return b, nothing
 	}
-	var n int
-	kind = websocket.TextMessage
-	if binary {
-		b, n = beacon.AppendFixesBinary(b, c.held[from:])
-		kind = websocket.BinaryMessage
-	} else {
-		b, n = beacon.AppendFixes(b, c.held[from:])
+	if from >= maxFlying {
+		newest := c.held[len(c.held)-1:]
+		if newest[0].Seq <= c.ahead || time.Since(c.progress) < aheadAfter {
+			return b, nothing
+		}
+		c.ahead = newest[0].Seq
+		b, _, kind = appendFixes(b, newest, binary)
+		return b, kind
 	}
+	b, n, kind := appendFixes(b, c.held[from:], binary)
 	if c.sent < c.held[from].Seq && from == 0 {
 		c.progress = time.Now() // patience begins with the first fix on its way
 	}
 	c.sent = c.held[from+n-1].Seq
 	return b, kind
+}
+
+// appendFixes is a message of the first n fixes, as many as one may carry.
+func appendFixes(b []byte, fixes []beacon.Fix, binary bool) (message []byte, n, kind int) {
+	if binary {
+		message, n = beacon.AppendFixesBinary(b, fixes)
+		return message, n, websocket.BinaryMessage
+	}
+	message, n = beacon.AppendFixes(b, fixes)
+	return message, n, websocket.TextMessage
 }
 
 // after is the index of the first held fix above seq.

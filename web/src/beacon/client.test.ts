@@ -218,6 +218,23 @@ describe.each([{ name: "binary", speaks: both }, { name: "JSON", speaks: [subpro
     expect(tickets).toBe(2);
   });
 
+  it("sends the newest before its turn while nothing is kept, and again in its turn", async () => {
+    const disk = new Disk();
+    for (let i = 0; i < 410; i++) await disk.add(fix(i));
+    const { client } = await up(disk);
+    const before = Array.from({ length: 400 }, (_, i) => i + 1);
+    expect(last().seqs()).toEqual(before);
+    await client.add(fix(411));
+    expect(last().seqs()).toEqual(before); // an answer is on its way
+    await vi.advanceTimersByTimeAsync(5_000);
+    await client.add(fix(412));
+    await client.add(fix(413));
+    last().say({ type: "notice" });
+    expect(last().seqs()).toEqual([...before, 412, 413]);
+    last().say({ type: "ack", seq: 400, also: [[412, 412]] });
+    expect(last().seqs().slice(402)).toEqual([401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 413]);
+  });
+
   it("gives up a socket on which nobody answers", async () => {
     const { client } = await up();
     await client.add(fix(0));

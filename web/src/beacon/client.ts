@@ -54,6 +54,8 @@ const greetWithinMs = 20_000;
 const checkEveryMs = 5_000;
 /** A burst on its way at a time on a bad line, and one behind it. */
 const mostFlying = 400;
+/** Without a word for as long and with that much on its way, the newest fix goes before its turn. */
+const aheadAfterMs = 5_000;
 
 export class BeaconClient {
   readonly #o: Options;
@@ -67,7 +69,8 @@ export class BeaconClient {
   #understood = true; // what was sent in binary
   #unopened = 0; // sockets in a row that nobody let in
   #restart = false;
-  #sent = 0; // the highest sequence sent on this connection
+  #sent = 0; // the highest sequence sent in order on this connection
+  #ahead = 0; // the highest sent alone, before its turn
   #progressMs = 0; // when the service last said something that counts
   #tries = 0;
   #connecting = false;
@@ -193,6 +196,7 @@ export class BeaconClient {
     this.#greeted = false;
     this.#restart = true;
     this.#sent = 0;
+    this.#ahead = 0;
     const sinceMs = Date.now();
     this.#progressMs = sinceMs;
     clearInterval(this.#check);
@@ -283,7 +287,11 @@ export class BeaconClient {
     return low;
   }
 
-  /** Sends what is due: a start, then what is held and not yet on its way. */
+  /**
+   * Sends what is due: a start, then what is held and not yet on its way. With as much on
+   * its way as may be and a service that keeps nothing, as while its database is away, the
+   * newest fix goes alone: the live map goes on by it, and in its turn it goes again.
+   */
   #pump(): void {
     const socket = this.#socket;
     if (socket?.readyState !== 1) return;
@@ -291,10 +299,18 @@ export class BeaconClient {
       this.#restart = false;
       socket.send(JSON.stringify({ type: "start", stream: this.#stream, lowest_held: this.#held[0]?.seq ?? Math.max(this.#next, this.#acked + 1) }));
     }
+    const burstOf = socket.protocol === binarySubprotocol ? binaryBurst : burst;
     while (this.#greeted) {
       const from = this.#after(this.#sent);
-      if (from >= this.#held.length || from >= mostFlying) return;
-      const b = (socket.protocol === binarySubprotocol ? binaryBurst : burst)(this.#held, from, mostFlying - from);
+      if (from >= this.#held.length) return;
+      if (from >= mostFlying) {
+        const newest = burstOf(this.#held, this.#held.length - 1, 1);
+        if (!newest || newest.last <= this.#ahead || Date.now() - this.#progressMs < aheadAfterMs) return;
+        socket.send(newest.message);
+        this.#ahead = newest.last;
+        return;
+      }
+      const b = burstOf(this.#held, from, mostFlying - from);
       if (!b) return;
       if (from === 0) this.#progressMs = Date.now(); // patience begins with the first fix on its way
       socket.send(b.message);
