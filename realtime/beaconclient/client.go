@@ -29,7 +29,10 @@ type Config struct {
 	// round and round. Behind a proxy, or a name with several addresses, none is needed.
 	Others []string
 	Token  string
-	Stream uuid.UUID // of this install; a new one if zero
+	// Stream is that of this install; a new one if zero. One of an earlier process goes on
+	// after the last fix that the service has of it, so it is only for whoever saw all that
+	// that process sent acknowledged, or sends the very same fixes again.
+	Stream uuid.UUID
 	// Hold is how many fixes are kept unacknowledged; beyond it the oldest is let go.
 	// 10,000 if zero.
 	Hold int
@@ -84,6 +87,7 @@ type Client struct {
 	sent     int64         // the highest sequence sent in order on this connection
 	ahead    int64         // the highest sent alone, before its turn
 	greeted  bool          // this connection has had its hello
+	numbered bool          // a hello has said which sequences of the stream are taken
 	restart  bool          // something was let go: say start again
 	interval time.Duration // as told
 	progress time.Time     // of the last word of the service
@@ -123,7 +127,8 @@ func New(c Config) (*Client, error) {
 // Stream is the install that this client speaks for.
 func (c *Client) Stream() uuid.UUID { return c.config.Stream }
 
-// Add takes a fix over and answers the sequence it was given.
+// Add takes a fix over and answers the sequence it was given. That of a fix added before
+// the first hello rises by what the service has of an earlier process's stream.
 func (c *Client) Add(f beacon.Fix) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -424,9 +429,10 @@ func decode(kind int, message []byte) (beacon.Down, error) {
 func (c *Client) take(down beacon.Down) {
 	switch m := down.(type) {
 	case beacon.Hello:
+		c.number(m.Acked)
 		c.settle(beacon.Ack{Seq: m.Acked}, &c.stats.Acked)
 		c.mu.Lock()
-		c.next, c.greeted = max(c.next, m.Acked+1), true
+		c.greeted = true
 		c.mu.Unlock()
 		c.setInterval(m.IntervalS)
 		call(c.config.OnHello, m)
@@ -449,6 +455,26 @@ func (c *Client) take(down beacon.Down) {
 	case beacon.Notice:
 		call(c.config.OnNotice, m)
 	}
+}
+
+// number makes room, at the first hello, for what an earlier process of the stream sent:
+// nothing has been sent yet, so that what is acknowledged is none of what is held.
+func (c *Client) number(acked int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.numbered {
+		return
+	}
+	c.numbered = true
+	first := c.next
+	if len(c.held) > 0 {
+		first = c.held[0].Seq
+	}
+	taken := max(0, acked+1-first)
+	for i := range c.held {
+		c.held[i].Seq += taken
+	}
+	c.next += taken
 }
 
 func call[T any](f func(T), v T) {

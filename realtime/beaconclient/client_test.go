@@ -75,6 +75,43 @@ func TestTheNewestGoesBeforeItsTurn(t *testing.T) {
 	}
 }
 
+// A fix that waits when an install takes up the stream of an earlier process goes out
+// after what that one sent: it is not taken for one of those that are safe.
+func TestANewProcessOfAStreamGoesOnAfterTheLast(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name                    string
+		hold, added             int
+		acked                   int64
+		wantLowest, wantHighest int64
+	}{
+		{name: "a new stream", hold: 10, added: 3, wantLowest: 1, wantHighest: 3},
+		{name: "of an earlier process", hold: 10, added: 3, acked: 7, wantLowest: 8, wantHighest: 10},
+		{name: "with nothing waiting", hold: 10, acked: 7, wantLowest: 8, wantHighest: 8},
+		{name: "a new stream, some let go", hold: 10, added: 14, acked: 4, wantLowest: 5, wantHighest: 14},
+	} {
+		c, err := New(Config{URL: "ws://unused", Hold: tt.hold})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range tt.added {
+			c.Add(beacon.Fix{Lon: 121.4, Lat: 28.6})
+		}
+		c.take(beacon.Hello{Acked: tt.acked})
+		if tt.added == 0 {
+			c.Add(beacon.Fix{Lon: 121.4, Lat: 28.6})
+		}
+		if held := c.Stats().Held; held != int(tt.wantHighest-tt.wantLowest+1) || c.held[0].Seq != tt.wantLowest || c.held[held-1].Seq != tt.wantHighest {
+			t.Errorf("%s: %v are held, want %d to %d", tt.name, c.held, tt.wantLowest, tt.wantHighest)
+			continue
+		}
+		c.take(beacon.Hello{Acked: tt.wantLowest})
+		if held := c.Stats().Held; held != int(tt.wantHighest-tt.wantLowest) {
+			t.Errorf("%s: %d are held after another hello that acknowledges the first, want %d", tt.name, held, tt.wantHighest-tt.wantLowest)
+		}
+	}
+}
+
 func ends(seqs []int64) []int64 {
 	if len(seqs) == 0 {
 		return nil
