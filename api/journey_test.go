@@ -137,9 +137,21 @@ func TestJourneyOfACase(t *testing.T) {
 		t.Fatalf("nobody of the police goes: %+v", detail.Assignments)
 	}
 	w.want(http.StatusNotFound, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/accept", token: w.as(dispatch.RoleDevice)})
-	for _, step := range []string{"accept", "en_route", "on_scene"} {
-		w.want(http.StatusOK, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/" + step, token: w.police})
+	// A phone is not told why who was chosen, whatever it asks; whoever decides is, before
+	// and after.
+	told := func(what string, r reply, want bool) {
+		t.Helper()
+		for _, a := range read[api.CaseDetail](t, r).Assignments {
+			if (len(a.Candidates) > 0) != want {
+				t.Errorf("%s: %d candidates are told, want some: %v", what, len(a.Candidates), want)
+			}
+		}
 	}
+	for _, step := range []string{"accept", "en_route", "on_scene"} {
+		told(step, w.want(http.StatusOK, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/" + step, token: w.police}), false)
+	}
+	told("the phone", w.want(http.StatusOK, call{path: at, token: w.police}), false)
+	told("the operator", w.want(http.StatusOK, call{path: at, token: operator}), true)
 	early := w.want(http.StatusBadRequest, call{method: "POST", path: at + "/assignments/" + police.Id.String() + "/on_scene", token: w.police, body: `{"result":"查封"}`})
 	if early.problem().Errors[0].Pointer != "/result" {
 		t.Errorf("a result before the end: %s", early.body)

@@ -2107,7 +2107,9 @@ type AreaList struct {
 
 // Assignment defines model for Assignment.
 type Assignment struct {
-	ArrivedAt  *time.Time  `json:"arrived_at"`
+	ArrivedAt *time.Time `json:"arrived_at"`
+
+	// Candidates Who was weighed, the one who goes first, and why each other was not chosen. Empty in lists, and where a device reads a case.
 	Candidates []Candidate `json:"candidates"`
 	Department *string     `json:"department"`
 	EtaKind    *EtaKind    `json:"eta_kind"`

@@ -104,7 +104,7 @@ func (s *Service) answer(ctx context.Context, v Viewer, id CaseID, aid Assignmen
 // the same, and else no more than that they did. Phones say things twice, and what became
 // of the case meanwhile is not theirs to hear.
 func (s *Service) parted(ctx context.Context, v Viewer, id CaseID, aid AssignmentID) (CaseDetail, error) {
-	c, err := s.Store.Detail(ctx, id)
+	c, err := s.Store.Detail(ctx, v, id)
 	if err != nil {
 		return CaseDetail{}, err
 	}

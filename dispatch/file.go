@@ -121,19 +121,19 @@ func (s *Service) fileReport(ctx context.Context, v Viewer, d ReportDraft) (File
 		if err == nil {
 			return settled, nil
 		}
-		s.Log.ErrorContext(ctx, "what was settled on the spot is planned like any report", "case", c.Number, "error", err)
+		s.Log.ErrorContext(ctx, "what was settled on the spot is planned like any report", "case", c.ID, "error", err)
 	}
 	if waits {
 		// Its plan comes with the window. Who answers for the place is known already.
 		if err := s.locate(ctx, &c); err != nil {
-			s.Log.ErrorContext(ctx, "a report is answered without its grid", "case", c.Number, "error", err)
+			s.Log.ErrorContext(ctx, "a report is answered without its grid", "case", c.ID, "error", err)
 		}
 	} else {
 		done, err := s.send(ctx, c, sent)
 		if err == nil {
 			return Filed{ReportID: o.ReportID, Case: done, FollowUp: followUp}, nil
 		}
-		s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.Number, "error", err, "at", opened.Now)
+		s.Log.ErrorContext(ctx, "a report waits for its plan", "case", c.ID, "error", err, "at", opened.Now)
 	}
 	filed.Case = c
 	if d.Key != "" {

@@ -80,7 +80,7 @@ func (s *Service) suggest(ctx context.Context, veil Veil, c Case, a Assignment, 
 	b, err := s.gatherBy(ctx, c, sending{actor: system, relieves: a.ID, operator: true, planBy: time.Now().Add(s.PlanWithin)}, nil, nil)
 	if err != nil || len(b.input.Teams) == 0 {
 		if err != nil {
-			s.Log.WarnContext(ctx, "nobody is suggested for a hand-over", "case", c.Number, "error", err)
+			s.Log.WarnContext(ctx, "nobody is suggested for a hand-over", "case", c.ID, "error", err)
 		}
 		return
 	}

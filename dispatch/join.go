@@ -383,7 +383,7 @@ func (s *Service) kinOf(ctx context.Context, v Viewer, c Case, d ReportDraft, an
 		joined, err = s.joinByRule(ctx, c.ID, answer)
 	}
 	if err != nil {
-		s.Log.ErrorContext(ctx, "a report is not compared with those near it", "case", c.Number, "error", err)
+		s.Log.ErrorContext(ctx, "a report is not compared with those near it", "case", c.ID, "error", err)
 	}
 	if joined {
 		return true, false
@@ -395,7 +395,7 @@ func (s *Service) kinOf(ctx context.Context, v Viewer, c Case, d ReportDraft, an
 		}
 	}
 	if linked, err = s.linkBack(ctx, c, again); err != nil {
-		s.Log.ErrorContext(ctx, "a report is not linked with what was here before", "case", c.Number, "error", err)
+		s.Log.ErrorContext(ctx, "a report is not linked with what was here before", "case", c.ID, "error", err)
 	}
 	return false, linked
 }

@@ -114,7 +114,7 @@ func (s *Service) addTo(ctx context.Context, v Viewer, c *CaseDetail) (err error
 
 // detail answers a case to somebody who has just changed it.
 func (s *Service) detail(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error) {
-	c, err := s.Store.Detail(ctx, id)
+	c, err := s.Store.Detail(ctx, v, id)
 	if err == nil {
 		err = s.addTo(ctx, v, &c)
 	}

@@ -23,6 +23,10 @@ type Viewer struct {
 	From string
 }
 
+// ReadsWhy says whether the viewer reads why who was chosen. To a phone that is told to go
+// it is most of the bytes of a case, over the worst of networks, and its page shows none.
+func (v Viewer) ReadsWhy() bool { return v.Device.IsZero() }
+
 // FromCommand stands for a command, whose user has the database in hand.
 const FromCommand = "command"
 

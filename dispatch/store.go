@@ -89,9 +89,9 @@ type CaseStore interface {
 	Cases(ctx context.Context, v Viewer, f CaseFilter) (Page[Case], error)
 	// Case finds a case by id, or by number when the id is zero.
 	Case(ctx context.Context, id CaseID, number string) (Case, error)
-	// Detail is a case with its reports and history; DetailSeen is the same for a
-	// viewer, to whom a case out of their scope is not there.
-	Detail(ctx context.Context, id CaseID) (CaseDetail, error)
+	// Detail is a case with its reports and history, and why who was chosen where the
+	// viewer reads that; DetailSeen is the same, and a case out of their scope is not there.
+	Detail(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error)
 	// Near answers what stands near a place and is on the viewer's map.
 	Near(ctx context.Context, v Viewer, p geo.Point) (Nearby, error)
 	DetailSeen(ctx context.Context, v Viewer, id CaseID) (CaseDetail, error)

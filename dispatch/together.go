@@ -420,7 +420,7 @@ func (b *batchPlan) move(ctx context.Context) {
 		case errors.Is(err, errNothingToDo), errors.Is(err, errMoved), errors.As(err, &race):
 			// It has moved on, and keeps what it has; who wanted its patrol plans anew.
 		default:
-			b.s.Log.ErrorContext(ctx, "a patrol stays where it was sent", "case", e.b.c.Number, "error", err)
+			b.s.Log.ErrorContext(ctx, "a patrol stays where it was sent", "case", e.b.c.ID, "error", err)
 		}
 	}
 }

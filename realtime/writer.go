@@ -64,7 +64,14 @@ type writer struct {
 	streams map[StreamKey]StreamRecord // run's own
 }
 
-const maxLinger = 50 * time.Millisecond
+const (
+	maxLinger = 50 * time.Millisecond
+	// fewLinger is the pause after a commit of next to nothing: a commit costs the machine
+	// and its disk about as much for one fix as for a hundred. From manyFixes on the pause
+	// saves nothing.
+	fewLinger = 40 * time.Millisecond
+	manyFixes = 256
+)
 
 func newWriter(server *BeaconServer, c *Config) *writer {
 	return &writer{
@@ -167,24 +174,30 @@ func (w *writer) run(ctx context.Context) {
 			w.forget()
 			usual += (took - usual) / 8
 			if !closed {
-				w.gather(ctx, usual)
+				w.gather(ctx, w.pause(usual, weight))
 			}
 		}
 	}
 }
 
-// gather gives the sockets a moment, so that under load many of them share a
-// commit: at least linger, and as long as commits take of late, up to maxLinger, so
-// that a machine that has too much to do commits less often. One commit that the disk
-// held up says nothing about the next: who waited for it need not wait as long again. A
-// lone device waits for none of it, since the pause comes after its commit.
-func (w *writer) gather(ctx context.Context, usual time.Duration) {
-	timer := time.NewTimer(max(w.linger, min(usual, maxLinger)))
+// gather gives the sockets a moment, so that many of them share a commit. A lone device
+// waits for none of it, since the pause comes after its commit.
+func (w *writer) gather(ctx context.Context, pause time.Duration) {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+}
+
+// pause is how long to gather after a commit of so many: at least linger, longer where
+// they were few, and as long as commits take of late, up to maxLinger, so that a machine
+// that has too much to do commits less often. One commit that the disk held up says
+// nothing about the next: who waited for it need not wait as long again.
+func (w *writer) pause(usual time.Duration, weight int64) time.Duration {
+	few := fewLinger * time.Duration(max(0, manyFixes-weight)) / manyFixes
+	return max(w.linger, few, min(usual, maxLinger))
 }
 
 // take answers what waits, up to maxFixes, in order.

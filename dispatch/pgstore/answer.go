@@ -206,7 +206,7 @@ func (s *Store) ReportFile(ctx context.Context, id dispatch.ReportID) (dispatch.
 	contact := dispatch.Contact{}
 	var names []nameRow
 	batch = &pgx.Batch{}
-	answer := s.queueCase(batch, out.Report.CaseID, assignmentsOf)
+	answer := s.queueCase(batch, out.Report.CaseID, assignmentsOf, false)
 	batch.Queue(namesFor, s.district.UUID, out.Report.CaseID.UUID).Query(collect(&names))
 	batch.Queue(filedAs, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.FiledAs.UUID, &out.ToldNumber) })
 	batch.Queue(filedCategory, id.UUID).QueryRow(func(row pgx.Row) error { return row.Scan(&out.FiledCategory.ZH, &out.FiledCategory.EN) })

@@ -53,8 +53,8 @@ type caseRow struct {
 	Cover           *dispatch.CoverMark       `db:"cover"`
 }
 
-// assignmentsOf answers the assignments of some cases; candidates are left out
-// of lists, where they would be most of the bytes.
+// assignmentsOf answers the assignments of some cases. Why each was chosen, its
+// candidates, is left out where nobody reads it: it is most of the bytes.
 const assignmentsOf = `
 SELECT a.case_id, a.id, a.kind, a.department, a.patrol_id, p.code, p.name, a.state, a.eta_s, a.road_m, a.mode, a.eta_kind, a.fix_age_s,
   a.offered_at, a.expires_at, a.arrived_at, a.leaves_at, a.ended_at, a.made_at, a.reason, coalesce(a.part, '') AS part, a.plan_id,
@@ -184,7 +184,7 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(keepPlanHere)
-	answer := s.queueCase(batch, id, assignmentsOf)
+	answer := s.queueCase(batch, id, assignmentsOf, true)
 	if err := s.db.SendBatch(ctx, batch).Close(); err != nil {
 		return dispatch.Case{}, fault(err)
 	}
@@ -192,10 +192,10 @@ func (s *Store) Case(ctx context.Context, id dispatch.CaseID, number string) (di
 }
 
 // Detail implements dispatch.CaseStore, in one round trip.
-func (s *Store) Detail(ctx context.Context, id dispatch.CaseID) (dispatch.CaseDetail, error) {
+func (s *Store) Detail(ctx context.Context, v dispatch.Viewer, id dispatch.CaseID) (dispatch.CaseDetail, error) {
 	batch := &pgx.Batch{}
 	batch.Queue(keepPlanHere)
-	return s.detail(ctx, s.db, batch, id, assignmentsOf)
+	return s.detail(ctx, s.db, batch, id, assignmentsOf, v.ReadsWhy())
 }
 
 // DetailSeen implements dispatch.CaseStore.
@@ -203,18 +203,18 @@ func (s *Store) DetailSeen(ctx context.Context, v dispatch.Viewer, id dispatch.C
 	err = s.db.As(ctx, pgscope.Of(v), func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(keepPlan)
-		out, err = s.detail(ctx, tx, batch, id, assignmentsSeen)
+		out, err = s.detail(ctx, tx, batch, id, assignmentsSeen, v.ReadsWhy())
 		return err
 	})
 	return out, fault(err)
 }
 
 // detail asks for all of a case behind what is in the batch.
-func (s *Store) detail(ctx context.Context, on reader, batch *pgx.Batch, id dispatch.CaseID, assignments string) (dispatch.CaseDetail, error) {
+func (s *Store) detail(ctx context.Context, on reader, batch *pgx.Batch, id dispatch.CaseID, assignments string, why bool) (dispatch.CaseDetail, error) {
 	var out dispatch.CaseDetail
 	var reports []reportRow
 	var events []eventRow
-	answer := s.queueCase(batch, id, assignments)
+	answer := s.queueCase(batch, id, assignments, why)
 	batch.Queue(reportsOf, id.UUID).Query(collect(&reports))
 	batch.Queue(selectEvents, id.UUID).Query(collect(&events))
 	batch.Queue(`SELECT gp_now()`).QueryRow(func(row pgx.Row) error { return row.Scan(&out.Now) })
@@ -236,13 +236,13 @@ func (s *Store) detail(ctx context.Context, on reader, batch *pgx.Batch, id disp
 }
 
 // queueCase asks for a case and answers it once the batch has run.
-func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string) func() (dispatch.Case, error) {
+func (s *Store) queueCase(batch *pgx.Batch, id dispatch.CaseID, sent string, why bool) func() (dispatch.Case, error) {
 	var found []caseRow
 	var assignments []assignmentRow
 	var clocks []clockRow
 	var missions []missionRow
 	batch.Queue(selectCase, s.district.UUID, id.UUID).Query(collect(&found))
-	batch.Queue(sent, []uuid.UUID{id.UUID}, true).Query(collect(&assignments))
+	batch.Queue(sent, []uuid.UUID{id.UUID}, why).Query(collect(&assignments))
 	batch.Queue(clocksOf, []uuid.UUID{id.UUID}).Query(collect(&clocks))
 	batch.Queue(missionsOf, []uuid.UUID{id.UUID}).Query(collect(&missions))
 	return func() (dispatch.Case, error) {

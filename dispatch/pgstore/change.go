@@ -94,13 +94,14 @@ func (s *Store) queuePapers(batch *pgx.Batch, id dispatch.CaseID, p *papers) {
 	s.queueTime(batch, p)
 }
 
-// queueOwn asks for what each of some cases has of its own, queueKind for what all of a
-// category share, queueTime for what all share.
+// queueOwn asks for what each of some cases has of its own, without why who was chosen,
+// which no turn reads; queueKind for what all of a category share, queueTime for what all
+// share.
 func (s *Store) queueOwn(batch *pgx.Batch, ids []uuid.UUID, p *papers) {
 	batch.Queue(reportersOf, ids).Query(collect(&p.reporters))
 	batch.Queue(missionsOf, ids).Query(collect(&p.missions))
 	batch.Queue(revisitsOf, ids).Query(collect(&p.revisits))
-	batch.Queue(assignmentsOf, ids, true).Query(collect(&p.assignments))
+	batch.Queue(assignmentsOf, ids, false).Query(collect(&p.assignments))
 	batch.Queue(clocksOf, ids).Query(collect(&p.clocks))
 }
 

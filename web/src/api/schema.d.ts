@@ -2234,6 +2234,7 @@ export interface components {
             expires_at: string | null;
             /** Format: date-time */
             arrived_at: string | null;
+            /** @description Who was weighed, the one who goes first, and why each other was not chosen. Empty in lists, and where a device reads a case. */
             candidates: components["schemas"]["Candidate"][];
         };
         Shortfall: {
