@@ -295,7 +295,7 @@ func (b brief) nextRelief(p Pick) *Soonest {
 	var out *Soonest
 	for _, o := range b.relief[p.Department].Busy {
 		own := slices.ContainsFunc(team.Runners, func(r Runner) bool { return r.PatrolID == o.PatrolID && r.Post < postNear })
-		if own && o.Known && o.FreeAt != nil && (out == nil || o.FreeAt.Before(out.At)) {
+		if own && o.Known && o.FreeAt != nil && !b.c.has(o.PatrolID) && (out == nil || o.FreeAt.Before(out.At)) {
 			out = &Soonest{PatrolID: o.PatrolID, Code: o.Code, Name: o.Name, At: *o.FreeAt}
 		}
 	}

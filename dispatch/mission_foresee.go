@@ -224,7 +224,7 @@ func (b brief) shortfallOf(p Pick, team Team) Shortfall {
 		}
 	}
 	for _, o := range b.relief[p.Department].Busy {
-		if o.FreeAt == nil || out.Soonest != nil && !o.FreeAt.Before(out.Soonest.At) {
+		if o.FreeAt == nil || out.Soonest != nil && !o.FreeAt.Before(out.Soonest.At) || b.c.has(o.PatrolID) {
 			continue
 		}
 		out.Soonest = &Soonest{PatrolID: o.PatrolID, Code: o.Code, Name: o.Name, At: *o.FreeAt, Estimated: !o.Known}
@@ -237,6 +237,11 @@ func (b brief) shortfallOf(p Pick, team Team) Shortfall {
 	slices.SortFunc(out.Lenders, func(a, b Lender) int { return cmpFar(a.AirM, b.AirM) })
 	out.Lenders = out.Lenders[:min(len(out.Lenders), mostLenders)]
 	return out
+}
+
+// has says whether a patrol is on the case: nobody waits for it to be free for that.
+func (c Case) has(id PatrolID) bool {
+	return slices.ContainsFunc(c.Assignments, func(a Assignment) bool { return a.PatrolID == id && a.State.Active() })
 }
 
 func cmpFar(a, b *float64) int {

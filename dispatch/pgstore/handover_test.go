@@ -48,6 +48,25 @@ func (w *world) alone() dispatch.Case {
 	return c
 }
 
+// Where nobody else is there, nobody is told that whoever wants to go home is free soonest.
+func TestNobodyWaitsForWhomTheyRelieve(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.leaves("P1", 20*time.Minute)
+	c := w.alone()
+	w.exec(`DELETE FROM duties WHERE patrol_id IN (SELECT id FROM patrols WHERE department = 'police' AND code <> 'P1')`)
+	w.exec(`UPDATE patrols SET status = 'off_duty', version = version + 1 WHERE department = 'police' AND code <> 'P1'`)
+	w.endings()
+	seen := w.see(c.ID)
+	if len(seen.HandOvers) != 1 || seen.HandOvers[0].Relief != nil || seen.HandOvers[0].Next != nil {
+		t.Fatalf("the case shows %+v", seen.HandOvers)
+	}
+	_, err := w.order(w.as("P1"), c.ID, dispatch.MissionOrder{Act: dispatch.HandOverAct, Assignment: seen.HandOvers[0].AssignmentID})
+	if code(err) != "nobody-to-relieve" || strings.Contains(err.Error(), "P1") {
+		t.Errorf("nobody can: %v", err)
+	}
+}
+
 // A patrol alone on a case is told half an hour before its shift ends, the desk sees it, and
 // the nearest of its department takes over; it stays until they are there.
 func TestAShiftEndsOnACase(t *testing.T) {

@@ -25,8 +25,10 @@ import { CaseWork, freshen, isOpen, isOurs, loadUnit, openCase, ours, pollUnit, 
 
 const list = signal<Case[]>([]);
 const busy = signal(false);
+/** Where a task asks something of the service, and where its refusal is to be read. */
+type Asked = "step" | "command" | "relief";
 /** What went wrong, and at which task it is to be read. */
-const trouble = signal<{ of: string; text: string; why: Refused; ordering: boolean } | null>(null);
+const trouble = signal<{ of: string; text: string; why: Refused; by: Asked } | null>(null);
 /** What was done last, and of which task. */
 const said = signal<{ of: string; text: string } | null>(null);
 const declining = signal<string | null>(null);
@@ -114,14 +116,14 @@ function together({ c, a }: Task, step: Step): Promise<boolean> {
 /** More said twice would be twice as many: once it may have been heard it is for the case as it was before. */
 async function command({ c, a }: Task, action: OrderAction, body: MissionOrder, since: number | null): Promise<Refused | null> {
   const header = action === "more" && since !== null ? { "If-Match": `"${since}"` } : {};
-  const done = await tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action }, header }, body, signal })), true);
+  const done = await tap(a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: c.id, action }, header }, body, signal })), "command");
   if (done) said.value = { of: a.id, text: words.value.mission.done[action] };
   else if (trouble.value?.why.status === 412) trouble.value = { ...trouble.value, text: words.value.work.command.maybe };
   return done ? null : (trouble.value?.why ?? new Refused(0, "busy", ""));
 }
 
 /** One tap of a task. Said twice it counts once, so what did not get through is simply tapped again. */
-async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>, ordering = false): Promise<boolean> {
+async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>, by: Asked = "step"): Promise<boolean> {
   if (busy.value) return false;
   busy.value = true;
   trouble.value = said.value = null;
@@ -130,7 +132,7 @@ async function tap(of: string, call: (signal: AbortSignal) => Promise<unknown>, 
     return true;
   } catch (why) {
     if (!(why instanceof Refused)) throw why;
-    trouble.value = { of, text: sayRefused(why), why, ordering };
+    trouble.value = { of, text: sayRefused(why), why, by };
     return false;
   } finally {
     busy.value = false;
@@ -164,7 +166,7 @@ export function Tasks() {
 }
 
 /** Its shift ends: it asks for relief with one tap, and stays until somebody is there. */
-function HandOverNote({ t }: { t: Task }) {
+function HandOverNote({ t, refused }: { t: Task; refused: string | null }) {
   const w = words.value.mission.handing;
   const h = handOverFor(t.c, t.a);
   if (!h) return null;
@@ -174,8 +176,9 @@ function HandOverNote({ t }: { t: Task }) {
       <b>{h.relieved_by ? w.mineComes(h.relieved_by.name) : over ? w.mineOver : w.mine(clock(h.ends_at))}</b>
       {h.relieved_by ? null : (
         <button type="button" class="big" disabled={busy.value}
-          onClick={() => void tap(t.a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: t.c.id, action: "hand_over" } }, body: { assignment_id: t.a.id }, signal })), true)}>{w.ask}</button>
+          onClick={() => void tap(t.a.id, (signal) => ask(client.POST("/api/v1/cases/{id}/mission/{action}", { params: { path: { id: t.c.id, action: "hand_over" } }, body: { assignment_id: t.a.id }, signal })), "relief")}>{w.ask}</button>
       )}
+      {refused ? <p class="say bad" role="alert">{refused}</p> : null}
     </div>
   );
 }
@@ -191,7 +194,8 @@ function TaskSheet({ t }: { t: Task }) {
   const meets = meeting !== null;
   const mission = missionFor(c);
   const commanded = commandedFor(c);
-  const says = trouble.value?.of === a.id && trouble.value.ordering ? <p class="say bad" role="alert">{trouble.value.text}</p>
+  const wrong = (by: Asked) => (trouble.value?.of === a.id && trouble.value.by === by ? trouble.value.text : null);
+  const says = wrong("command") ? <p class="say bad" role="alert">{wrong("command")}</p>
     : said.value?.of === a.id ? <p class="say" role="status">{said.value.text}</p> : null;
   const step = mission ? stepOf(mission, a) : null;
   const waiting = waitingOf(boxed.value, c.id).filter((b) => b.state !== "refused");
@@ -218,7 +222,7 @@ function TaskSheet({ t }: { t: Task }) {
       {k && a.state !== "offered" ? <p><span class={`due ${rungOf(k, nowMs.value)}`}>{all.course.clocks[k.name]} {leftOf(k, nowMs.value).text}</span></p> : null}
       {mission && a.state !== "offered" ? <MissionNote m={mission} a={a} /> : null}
       <MeetSheet c={c} a={a} />
-      <HandOverNote t={t} />
+      <HandOverNote t={t} refused={wrong("relief")} />
       {others.length > 0 ? <p>{w.alsoComing(others.join("、"))}</p> : null}
       <Waits of={c.id} redo={(s) => { if ("action" in s && s.action === "done") finishing.value = a.id; else openCase(c.id); }} />
       {declining.value === a.id ? (
@@ -249,11 +253,11 @@ function TaskSheet({ t }: { t: Task }) {
           )}
         </div>
       )}
-      {trouble.value?.of === a.id && !trouble.value.ordering ? <p class="say bad" role="alert">{trouble.value.text}</p> : null}
+      {wrong("step") ? <p class="say bad" role="alert">{wrong("step")}</p> : null}
       {a.state === "offered" || finishing.value === a.id || declining.value === a.id ? null : (
         <>
           {commanded ? (
-            <CommanderOrders c={c} m={commanded} busy={busy.value} refused={trouble.value?.of === a.id ? trouble.value.why : null} says={says} clear={() => (trouble.value = said.value = null)}
+            <CommanderOrders c={c} m={commanded} busy={busy.value} refused={trouble.value && wrong("command") ? trouble.value.why : null} says={says} clear={() => (trouble.value = said.value = null)}
               send={(action, body, since) => command(t, action, body, since)} />
           ) : null}
           <button type="button" class="big more" aria-expanded={isOpen(c.id)} onClick={() => openCase(isOpen(c.id) ? null : c.id)}>{isOpen(c.id) ? all.work.close : isOurs(c) ? all.work.openMore : all.work.openCourse}</button>
