@@ -6,7 +6,7 @@ import type { components } from "../api/schema.d.ts";
 import type { DistrictMap } from "../map/districtmap.ts";
 import type { Sketch } from "../map/sketch.ts";
 import { may } from "../state/session.ts";
-import { clock } from "../i18n/format.ts";
+import { dayAndClock } from "../i18n/format.ts";
 import { words } from "../i18n/index.ts";
 import { Icon } from "../ui/marks.tsx";
 import { Inside } from "./inside.tsx";
@@ -203,8 +203,8 @@ function Card() {
       <ul class="people">
         <li><span class="quiet">{w.closeWhich}</span><span>{names} · {w.metres(c.roads.length_m)}</span></li>
         <li><span class="quiet">{w.closeFor}</span><span>{c.modes.length === allModes.length ? w.closeEverybody : c.modes.map((m) => w.mode[m]).join("、")}</span></li>
-        <li><span class="quiet">{w.closeSince}</span><span>{clock(c.from)}</span></li>
-        <li><span class="quiet">{w.closeUntil}</span><span>{c.until ? clock(c.until) : w.closeOpenEnd}</span></li>
+        <li><span class="quiet">{w.closeSince}</span><span>{dayAndClock(c.from)}</span></li>
+        <li><span class="quiet">{w.closeUntil}</span><span>{c.until ? dayAndClock(c.until) : w.closeOpenEnd}</span></li>
       </ul>
       {c.cuts_off.map((x) => (
         <p key={x.mode} class="cut-off" role="note">
