@@ -259,8 +259,8 @@ func (k *fenceKeeper) look(ctx context.Context) error {
 		return err // and tried again with the next
 	}
 	k.unsaved = nil
-	for _, c := range news {
-		k.env.Log.Info("a patrol crossed a fence", "patrol", c.Patrol, "kind", c.Kind, "name", c.Name, "inside", c.Inside, "at", c.At, "because", c.Why)
+	if len(news) > 0 { // who was where is for those who may see it, and in no log
+		k.env.Log.Debug("patrols crossed fences", "crossings", len(news))
 	}
 	return nil
 }
